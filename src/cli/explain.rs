@@ -14,7 +14,7 @@ use crate::{
     app::clock::SystemClock,
     cli::{Failure, Format, explain::account::Account, policy},
     domain::id::ForgeName,
-    forge::github::decode::decode,
+    forge::github::decode::{EVENTS, decode},
     policy::{Rank, built_in},
     port::clock::Clock,
 };
@@ -51,6 +51,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Some(file) => policy::load(file, Rank::Repository)?,
         None => built_in(),
     };
+    if let Some(near) = misspelt(&args.event) {
+        let event = args.event.escape_debug();
+        return Err(Failure::Message(format!("phasebot uses no event `{event}`; did you mean `{near}`?")));
+    }
     let body = read(&args.payload)?;
     // An App's id identifies its own check runs. There is no App here, so the id is 0.
     let decoded = decode(&ForgeName::github(), 0, &args.event, &body, SystemClock.now());
@@ -60,6 +64,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Format::Json => writeln!(out, "{}", serde_json::json!(account))?,
     }
     Ok(())
+}
+
+/// Returns the event that was probably meant by a name that is almost one.
+fn misspelt(event: &str) -> Option<&'static str> {
+    let distance = |known: &str| strsim::damerau_levenshtein(event, known);
+    let near = EVENTS.into_iter().min_by_key(|known| distance(known))?;
+    (1..=2).contains(&distance(near)).then_some(near)
 }
 
 /// Reads a payload; `-` is stdin.

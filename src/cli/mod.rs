@@ -176,7 +176,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(message) => f.write_str(message),
-            Self::Settings(error) => write!(f, "the settings are not right\n{error}"),
+            Self::Settings(error) => write!(f, "invalid settings\n{error}"),
             Self::OutputClosed => f.write_str("the output was closed"),
             Self::Reported => f.write_str("see above"),
         }

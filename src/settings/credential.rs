@@ -52,6 +52,19 @@ impl Settings {
                 SecretString::default()
             }
         };
+        // Who has not one of the App's three settings has no App yet.
+        let app = ["github.app_id", "github.webhook_secrets", "github.private_key_file"];
+        let is_missing = |setting: &&str| {
+            problems.iter().any(|problem| matches!(&problem.place, Place::Setting(name) if name == *setting))
+        };
+        if app.iter().all(is_missing)
+            && let Some(last) = problems.iter_mut().rev().find(|problem| problem.help.is_some())
+        {
+            let help = last.help.take().unwrap_or_default();
+            last.help = Some(format!(
+                "{help}\n\nNew here? `phasebot setup` registers a GitHub App and writes all three settings."
+            ));
+        }
         if !problems.is_empty() {
             return Err(SettingsError(problems));
         }

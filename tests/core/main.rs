@@ -8,6 +8,7 @@
 mod command;
 mod contents;
 mod feedback;
+mod gallery;
 mod gate;
 mod history;
 mod incident;

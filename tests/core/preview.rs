@@ -22,7 +22,7 @@ fn key() -> RepoKey {
     RepoKey { forge: ForgeName::github(), id: 1 }
 }
 
-fn issue(number: ItemId, open: bool, labels: &[&str]) -> Event {
+pub fn issue(number: ItemId, open: bool, labels: &[&str]) -> Event {
     let ada = Actor { id: Some(AccountId(1)), login: "ada".to_owned(), bot: false };
     let item = ItemSeen {
         number,
@@ -56,7 +56,7 @@ fn issue(number: ItemId, open: bool, labels: &[&str]) -> Event {
     }
 }
 
-fn facts(events: impl IntoIterator<Item = Event>) -> RepoFacts {
+pub fn facts(events: impl IntoIterator<Item = Event>) -> RepoFacts {
     let mut facts = RepoFacts::new(key());
     for event in events {
         ingest::observe(&mut facts, &event, &policy_of(None), &Us::default());

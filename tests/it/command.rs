@@ -151,37 +151,41 @@ async fn what_works_on_an_issue() {
     assert!(world.ours(issue).is_empty(), "what speaks for itself gets no words: {:?}", world.ours(issue));
 
     assert_eq!(world.say("bob", issue, "/status").await, ["rocket"]);
-    assert!(world.status_comment(issue).contains("### Phase `plan`"), "{}", world.status_comment(issue));
+    assert!(world.status_comment(issue).contains("### Plan · "), "{}", world.status_comment(issue));
     assert_eq!(world.say("bob", issue, "/why").await, ["rocket"]);
-    assert!(world.status_comment(issue).contains("By the rule at `built-in:"), "{}", world.status_comment(issue));
+    assert!(world.status_comment(issue).contains("Rule: [`built-in:"), "{}", world.status_comment(issue));
     assert_eq!(world.say("bob", issue, "/help").await, ["rocket"]);
     let status_comment = world.status_comment(issue);
-    assert!(status_comment.contains("Commands for <code>bob</code> (read)"), "{status_comment}");
-    assert!(status_comment.contains("`/lock` (people with `write`"), "{status_comment}");
+    assert!(status_comment.contains("**Commands for bob** (read access)"), "{status_comment}");
+    assert!(status_comment.contains("- people with write access: "), "{status_comment}");
 
     assert_eq!(world.say("carol", issue, "/hold waits for legal").await, DONE);
-    assert!(world.status_comment(issue).contains("`h1` by `carol`"));
-    assert!(world.status_comment(issue).contains("hold nothing back"));
+    assert!(world.status_comment(issue).contains("⏸️ **Hold** by **carol**"));
+    assert!(world.status_comment(issue).contains("Not enforced: "));
     assert_eq!(world.say("carol", issue, "/unhold h1").await, DONE);
-    assert!(!world.status_comment(issue).contains("**Holds**"));
+    assert!(!world.status_comment(issue).contains("**Hold**"));
     assert_eq!(world.say("alice", issue, "/lock production for=2h hotfix").await, DONE);
-    assert!(world.status_comment(issue).contains("`production` by `alice`"), "{}", world.status_comment(issue));
+    assert!(
+        world.status_comment(issue).contains("🔒 **`production` is locked** by **alice**"),
+        "{}",
+        world.status_comment(issue)
+    );
     assert_eq!(world.say("alice", issue, "/unlock production").await, DONE);
-    assert!(!world.status_comment(issue).contains("**Locks**"));
+    assert!(!world.status_comment(issue).contains("is locked**"));
     assert_eq!(world.say("alice", issue, "/freeze all until=tomorrow 09:00 holidays").await, DONE);
     assert!(
-        world.status_comment(issue).contains("`all` by `alice`")
-            && world.status_comment(issue).contains("2026-03-03 09:00 UTC")
+        world.status_comment(issue).contains("🧊 **All environments are frozen** by **alice**")
+            && world.status_comment(issue).contains("3\u{a0}Mar\u{a0}09:00")
     );
     assert_eq!(world.say("alice", issue, "/unfreeze all").await, DONE);
     assert_eq!(world.say("alice", issue, "/audit").await, DONE);
-    assert!(world.status_comment(issue).contains("maintain, asked 2026-03-02"), "{}", world.status_comment(issue));
+    assert!(world.status_comment(issue).contains("**alice** (maintain access)"), "{}", world.status_comment(issue));
 
     assert!(world.answers(issue).is_empty());
     // The status comment follows the phase without another command.
     world.alice.label(issue, "phase/build").unwrap();
     world.settle().await;
-    assert!(world.status_comment(issue).contains("### Phase `build`"), "{}", world.status_comment(issue));
+    assert!(world.status_comment(issue).contains("### Build · "), "{}", world.status_comment(issue));
     world.finish().await;
 }
 
@@ -238,10 +242,10 @@ async fn refusals_name_the_rule_and_come_once_an_hour() {
     assert_eq!(world.say("bob", issue, "/phase test").await, ["-1"]);
     assert_eq!(world.say("carol", issue, "/lock production").await, REFUSED);
     assert_eq!(world.answers(issue).len(), 1, "{:?}", world.answers(issue));
-    assert!(world.answers(issue)[0].contains("takes `triage` here, by default; `bob` has `read`"));
+    assert!(world.answers(issue)[0].contains("**bob needs triage access** for `/phase` and has read access"));
     let status_comment = world.status_comment(issue);
     assert!(
-        status_comment.contains("is for members of `sre`"),
+        status_comment.contains("for members of `sre`"),
         "what is beyond the hour's comment is in the journal: {status_comment}"
     );
     assert_eq!(world.say("alice", issue, "/lock production").await, DONE);
@@ -281,7 +285,7 @@ async fn a_comment_runs_once_however_often_it_comes() {
     }
     world.settle().await;
     assert!(
-        world.status_comment(issue).contains("`h1`") && !world.status_comment(issue).contains("`h2`"),
+        world.status_comment(issue).contains("/unhold h1`") && !world.status_comment(issue).contains("/unhold h2`"),
         "{}",
         world.status_comment(issue)
     );

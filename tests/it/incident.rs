@@ -111,7 +111,7 @@ async fn people_act_on_it_by_commands() {
     world.minute().await;
     world.minute().await;
     let body = world.forge.text(REPO, issue).1;
-    assert!(body.contains("| Acknowledged | by `bob` |") && body.contains("no change"), "{body}");
+    assert!(body.contains("👤 Acknowledged by **bob**") && body.contains("no change"), "{body}");
     assert!(labels(&world, issue).contains(&"alert/resolved".to_owned()));
     tell(&world, "firing").await;
     world.minute().await;

@@ -58,6 +58,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "ingest",
             "phase",
             "plan",
+            "policy",
             "text",
         ],
     ),

@@ -184,12 +184,12 @@ impl Attention {
         fired: bool,
         commit: &mut Commit,
     ) -> Vec<String> {
-        let files = &mut state.repo.facts.policy_files;
-        if let (Some(effect), Writes::As(installation)) = (notice::due(files), writes) {
+        if let (Some(effect), Writes::As(installation)) = (notice::due(&state.repo.facts), writes) {
+            let files = &mut state.repo.facts.policy_files;
             notice::said(files);
             self.changed.insert(DocumentKey::Policy);
             commit.effects.push(NewEffect { key: notice::KEY.to_owned(), replaces: true, installation, effect, cause });
-            let what = if files.broken.is_some() { "is not right" } else { "is right again" };
+            let what = if files.broken.is_some() { "is invalid" } else { "is valid again" };
             self.told.push(format!("the policy file {what}: our issue says so"));
         }
         for Said { key, effect, note } in self.said {

@@ -20,7 +20,6 @@ mod proposal;
 mod read;
 mod rederive;
 mod source;
-mod words;
 
 pub(crate) use crate::app::policy::attend::{Occasion, attend, before_first_look};
 pub(crate) use crate::app::policy::read::Brought;

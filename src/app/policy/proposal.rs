@@ -10,14 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     app::{
-        clock::after,
-        decision_slots::aside,
-        forge_query::question,
-        policy::{
-            source::FilePolicies,
-            words::{self, Verdict},
-        },
-        repos::RepoState,
+        clock::after, decision_slots::aside, forge_query::question, policy::source::FilePolicies, repos::RepoState,
         runtime::Runtime,
     },
     domain::{
@@ -26,7 +19,11 @@ use crate::{
         id::{ItemId, Sha},
         policy::{CHECK, FILE, Mode, Policy},
     },
-    engine::{self, preview::Preview},
+    engine::{
+        self,
+        policy_report::{self as words, Verdict},
+        preview::Preview,
+    },
     policy::Report,
     port::forge::{Forge, ForgeError, Target},
 };

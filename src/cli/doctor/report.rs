@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::cli::text;
+use crate::{cli::text, text::message::count};
 
 /// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -107,13 +107,21 @@ impl Report {
             }
             writeln!(out)?;
         }
-        let count = |verdict: Verdict| self.checks.iter().filter(|f| f.verdict == verdict).count();
-        let (failed, warned) = (count(Verdict::Fail), count(Verdict::Warn));
-        match (failed, warned) {
-            (0, 0) => writeln!(out, "\nEverything is right."),
-            (0, warned) => writeln!(out, "\nIt works; {warned} to look at."),
-            (failed, _) => writeln!(out, "\n{failed} to put right."),
+        let of = |verdict: Verdict| self.checks.iter().filter(move |finding| finding.verdict == verdict);
+        let names = |verdict: Verdict| {
+            let mut names: Vec<&str> = of(verdict).map(|finding| finding.check).collect();
+            names.dedup();
+            names.join(", ")
+        };
+        let mut parts = vec![if self.is_well() { "Ready" } else { "Not ready" }.to_owned()];
+        for (verdict, what) in [(Verdict::Fail, "problem"), (Verdict::Warn, "warning"), (Verdict::Note, "note")] {
+            let number = of(verdict).count();
+            if number > 0 {
+                parts.push(format!("{} ({})", count(number, what), names(verdict)));
+            }
         }
+        parts.push(format!("{} fine", of(Verdict::Ok).count()));
+        writeln!(out, "\n{}.", parts.join(", ").replacen(", ", ": ", 1))
     }
 
     /// Writes the report as JSON, for scripts.

@@ -136,6 +136,31 @@ fn understand(event: &str, delivery: &Delivery<'_>) -> Result<Understood, Useles
     }
 }
 
+/// Names of the events that are understood.
+pub const EVENTS: [&str; 21] = [
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "push",
+    "create",
+    "delete",
+    "merge_group",
+    "check_run",
+    "status",
+    "workflow_run",
+    "release",
+    "deployment",
+    "deployment_status",
+    "deployment_protection_rule",
+    "installation",
+    "installation_repositories",
+    "repository",
+    "label",
+    "check_suite",
+    "ping",
+];
+
 /// Returns the outcome of a workflow run that was read from the API.
 pub(super) fn run_outcome(status: Option<&str>, conclusion: Option<&str>) -> RunOutcome {
     check::outcome(status, conclusion)

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 use phasebot_core::{
     domain::alert::Alert,
     incident::{
         render::{BUILT_IN, render},
-        view::{IncidentView, Suspect},
+        view::{Fix, IncidentView, Suspect},
     },
 };
 
@@ -45,20 +47,29 @@ pub fn full() -> IncidentView {
         alerts: vec![alert("api-1", true), alert("api-2", false)],
         left_out: 3,
         flaps: 2,
+        lasted: None,
+        service: Some("api".to_owned()),
         acked_by: Some("alice".to_owned()),
+        acked_at: Some("2026-11-22T17:02:00Z".parse().unwrap()),
         muted_until: None,
         previous: Some(11),
         suspects: vec![Suspect {
             environment: "production".to_owned(),
             reference: "v1.4.0".to_owned(),
             commit: "0a1b2c3".to_owned(),
+            page: Some("https://github.com/acme/shop/commit/0a1b2c3".to_owned()),
             actor: Some("bob".to_owned()),
             finished_at: Some("2026-11-22T16:50:00Z".parse().unwrap()),
             age: Some("8m".to_owned()),
             items: vec![41, 42],
         }],
         cause: None,
+        cause_item: Some(41),
+        cause_title: Some("Bigger basket".to_owned()),
+        cause_by: Some("carol".to_owned()),
+        fix: Some(Fix { item: Some(42), since: "2026-11-22T17:20:00Z".parse().unwrap() }),
         rollback: Some("/rollback production to=v1.3.9".to_owned()),
+        zone: TimeZone::UTC,
     }
 }
 

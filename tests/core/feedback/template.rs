@@ -23,7 +23,7 @@ fn a_template_prints_a_title_and_a_body() {
     > Many users can't pay.  
     > The shop is slow.  
 
-    [Alertmanager](<https://alerts.example.com/#/alerts?receiver=phasebot>) #11 2026-11-22 16:58 UTC `HighErrorRate`
+    [Alertmanager](<https://alerts.example.com/#/alerts?receiver=phasebot>) #11 16:58 `HighErrorRate`
     ");
 }
 

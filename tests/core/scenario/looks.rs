@@ -40,17 +40,21 @@ impl Stage {
         }
     }
 
-    fn item(&self, number: ItemId) -> Vec<String> {
+    fn item(&mut self, number: ItemId) -> Vec<String> {
         let (facts, policy, now) = (&self.repository.facts, &self.policy, self.now);
         let mut lines = Vec::new();
         if let Some(issue) = self.forge.issues.get(&number) {
             let labels: Vec<&str> = issue.labels.iter().map(String::as_str).collect();
+            self.messages.add("Issue", &format!("#{number}"), &issue.title, &issue.body);
             let state = if issue.open { "open" } else { "closed" };
             lines.push(format!("{state}: {} [{}]", issue.title, labels.join(" ")));
             lines.extend(issue.body.lines().map(|line| format!("| {line}")));
         }
         let derived = phase::derive(facts, number, policy, now);
         let comment = status_comment::render(facts, &derived, policy, now);
+        if let Some(text) = &comment {
+            self.messages.add("Status comment", &format!("#{number}"), "", text);
+        }
         lines.extend(comment.iter().flat_map(|text| text.lines()).map(|line| format!("| {line}")));
         for step in &derived.history {
             let to = step.to.as_deref().unwrap_or("none");

@@ -20,12 +20,22 @@ pub mod transcript;
 use phasebot_core::command::COMMANDS;
 use stage::{Probe, Stage};
 
+use crate::gallery::Messages;
+
 /// Plays a scenario, and shows each moment at which something is decided.
 pub fn probed(text: &str, probe: Probe) {
     let script = script::Script::read(text);
     let mut stage = Stage::new(script.policy.as_deref());
     stage.probe = Some(probe);
     stage.play(&script);
+}
+
+/// Returns the messages that people get in the course of a scenario.
+pub fn messages(text: &str) -> Messages {
+    let script = script::Script::read(text);
+    let mut stage = Stage::new(script.policy.as_deref());
+    stage.play(&script);
+    stage.messages
 }
 
 #[test]
@@ -46,6 +56,11 @@ fn commands_are_as_written() {
 #[test]
 fn deploys_are_as_written() {
     folder::as_written("deploys");
+}
+
+#[test]
+fn the_gallery_is_as_written() {
+    folder::as_written("gallery");
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl Stage {
         let before = self.title_and_labels(&effect);
         match self.forge.apply(&effect, self.now) {
             Outcome::Done(applied) => {
+                self.messages.add_effect(&effect, applied.issue);
                 if !waited {
                     self.say_done(&effect, &applied, &before);
                 }

@@ -28,6 +28,7 @@ use super::{
     script::{Script, Step},
     transcript::Transcript,
 };
+use crate::gallery::Messages;
 
 /// Time after which a query that the forge did not answer is repeated.
 const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
@@ -41,6 +42,8 @@ pub struct Stage {
     pub alerts: AlertRules,
     pub now: Timestamp,
     pub transcript: Transcript,
+    /// Messages for people, for the gallery.
+    pub messages: Messages,
     pub(super) outbox: Outbox,
     /// Queries that were sent, with their times.
     pub(super) asked: Vec<(Timestamp, Need)>,
@@ -90,6 +93,7 @@ impl Stage {
             alerts: AlertRules::default(),
             now: start(),
             transcript: Transcript::default(),
+            messages: Messages::default(),
             outbox: Outbox::default(),
             asked: Vec::new(),
             timers: BTreeMap::new(),

@@ -109,7 +109,7 @@ fn wrong_settings_are_explained() {
     let said = phasebot(&["deliveries", "list"], &[("PHASEBOT_LISTN", "x")]);
     assert_eq!(said.status.code(), Some(1));
     insta::assert_snapshot!(text(&said.stderr), @r"
-    error: the settings are not right
+    error: invalid settings
     PHASEBOT_LISTN: there is no such setting
       help: did you mean PHASEBOT_LISTEN?
     ");

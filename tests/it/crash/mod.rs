@@ -119,8 +119,11 @@ async fn dies_while_commands_wait(point: Option<String>) {
     let reactions: Vec<String> = world.sim.reactions(REPOSITORY, comment).into_iter().collect();
     assert_eq!(reactions, ["eyes", "rocket"], "{point:?}");
     let comments = world.sim.comments(REPOSITORY, issue);
-    let status = comments.iter().map(|(_, text)| text).find(|text| text.contains("**Holds**")).unwrap();
-    assert!(status.contains("`h1`") && status.contains("`h2`") && !status.contains("`h3`"), "{point:?}: {status}");
+    let status = comments.iter().map(|(_, text)| text).find(|text| text.contains("**Hold**")).unwrap();
+    assert!(
+        status.contains("/unhold h1`") && status.contains("/unhold h2`") && !status.contains("h3`"),
+        "{point:?}: {status}"
+    );
 }
 
 fn every(point: &&str) -> impl Iterator<Item = String> + use<> {

@@ -134,7 +134,7 @@ async fn a_merge_deploys_itself_and_its_failure_shows_on_the_commit() {
     let runs = stage.world.forge.check_runs(REPO, &sha);
     let ours = runs.iter().rfind(|run| run["name"] == "phasebot/deploy/staging").expect("a check run");
     assert_eq!(ours["conclusion"], "failure");
-    assert!(ours["output"]["title"].as_str().unwrap().starts_with("Not deployed — The deploy of"), "{ours}");
+    assert!(ours["output"]["title"].as_str().unwrap().starts_with("Gate passed, deploy failed"), "{ours}");
     assert_eq!(stage.words().len(), words, "nobody is written to");
     stage.world.check().await;
 }

@@ -77,8 +77,11 @@ async fn a_rollback_goes_to_the_last_commit_that_ran_well() {
     let back = stage.ours().split_off(before);
     assert_eq!(back, [("staging".to_owned(), commits[1].clone(), "success".to_owned())]);
     let short = |n: usize| &commits[n][..7];
-    let words = stage.words().into_iter().rfind(|text| text.contains("Rolling back")).unwrap_or_default();
-    assert!(words.contains(&format!("Rolling back `staging` to `{}`, which has run since ", short(1))), "{words}");
-    assert!(words.contains(&format!("Left out: `{}` (failed), `{}` (failed).", short(3), short(2))), "{words}");
+    let words = stage.words().into_iter().rfind(|text| text.contains("is back on")).unwrap_or_default();
+    assert!(
+        words.contains(&format!("is back on [`{}`]", short(1))) && words.contains("which has run since "),
+        "{words}"
+    );
+    assert!(words.contains(&format!("Left out: [`{}`]", short(3))) && words.contains(short(2)), "{words}");
     stage.world.check().await;
 }

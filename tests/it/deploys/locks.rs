@@ -27,12 +27,13 @@ async fn the_owner_of_a_lock_says_replace_from_another_item() {
     assert_eq!(stage.ours().len(), 1, "nothing is replaced without a word");
     assert_eq!(stage.reactions(refused), ["-1", "eyes"]);
     let comments = world.forge.comments(REPO, other).into_iter();
-    let answer = comments.filter(|(by, _)| by == BOT).map(|(_, text)| text).find(|text| text.contains("refused"));
+    let answer = comments.filter(|(by, _)| by == BOT).map(|(_, text)| text).find(|text| text.contains("👎"));
     let answer = answer.expect("an answer");
     for words in [
-        format!("`staging` is locked by `bob` for #{tried}, since 20"),
-        "because `the load test runs`".to_owned(),
-        "with `replace` at its end (`/deploy staging replace`); `/unlock staging` ends the lock.".to_owned(),
+        format!("**`staging` is locked** by **bob** on #{tried} since "),
+        "\u{201c}the load test runs\u{201d}".to_owned(),
+        "`/unlock staging` ends the lock".to_owned(),
+        "```text\n/deploy staging replace\n```".to_owned(),
     ] {
         assert!(answer.contains(&words), "{words}: {answer}");
     }

@@ -28,7 +28,11 @@ async fn a_deploy_goes_all_the_way() {
     let comment = stage.bob.comment(stage.issue, "/deploy staging region=eu").unwrap().made;
     stage.world.minute().await;
     assert_eq!(stage.reactions(comment), ["eyes"], "{:#?}", stage.words());
-    assert!(stage.words().iter().any(|text| text.contains("**Deploys**")), "{:#?}", stage.words());
+    assert!(
+        stage.words().iter().any(|text| text.contains("· deploying to ") || text.contains("waits")),
+        "{:#?}",
+        stage.words()
+    );
     stage.work().await;
     let staging = ("staging".to_owned(), stage.merged.clone(), "success".to_owned());
     assert_eq!(stage.ours(), [staging], "{:#?}", stage.words());

@@ -38,7 +38,7 @@ async fn a_tag_waits_for_its_checks_and_turns_both_ways() {
     assert_eq!(check(&world, &sha, "phasebot/release"), None, "nothing is gated yet");
     bob.tag("v1.0.0", &sha).unwrap();
     world.minute().await;
-    let title = "Blocked: 1 of 4 — has not reported yet: unit tests";
+    let title = "Blocked: 1 of 4 — no report yet: unit tests";
     assert_eq!(stands(&world, &sha), ("in_progress".into(), String::new(), title.into()));
 
     let actions = world.person("github-actions");
@@ -76,7 +76,7 @@ async fn a_check_that_never_reports_fails_at_its_time() {
     world.run(SignedDuration::from_mins(29)).await;
     assert_eq!(stands(&world, &sha).0, "in_progress");
     world.run(SignedDuration::from_mins(2)).await;
-    let title = "Blocked: 1 of 4 — did not report within 30m: unit tests";
+    let title = "Blocked: 1 of 4 — no report within 30m: unit tests";
     assert_eq!(stands(&world, &sha), ("completed".into(), "failure".into(), title.into()));
     world.check().await;
 }

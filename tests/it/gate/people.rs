@@ -34,18 +34,18 @@ async fn an_approval_is_an_accounts_whatever_its_name() {
     ada.comment_via(issue, "/approve release", "codebot").unwrap();
     bob.colleague("zed").comment(issue, "/approve release").unwrap();
     world.minute().await;
-    assert!(title(&world, &sha).ends_with("to say /approve release"), "{}", title(&world, &sha));
+    assert!(title(&world, &sha).ends_with(" /approve release"), "{}", title(&world, &sha));
     ada.comment(issue, "/approve release").unwrap();
     world.minute().await;
-    assert!(title(&world, &sha).ends_with("so far ada"), "{}", title(&world, &sha));
+    assert!(title(&world, &sha).ends_with("(so far approved by ada)"), "{}", title(&world, &sha));
     let eve = ada.rename("eve");
     eve.comment(issue, "/approve release").unwrap();
     world.minute().await;
-    assert!(title(&world, &sha).contains("; so far "), "{}", title(&world, &sha));
+    assert!(title(&world, &sha).contains("so far approved by "), "{}", title(&world, &sha));
     // Another person takes the login: ada's permissions and comments are not theirs.
     bob.colleague("ada").comment(issue, "/approve release").unwrap();
     world.run(SignedDuration::from_mins(6)).await;
-    assert!(title(&world, &sha).contains("; so far "), "{}", title(&world, &sha));
+    assert!(title(&world, &sha).contains("so far approved by "), "{}", title(&world, &sha));
     bob.colleague("zoe").comment(issue, "/approve release").unwrap();
     world.minute().await;
     assert_eq!(title(&world, &sha), "Passed");

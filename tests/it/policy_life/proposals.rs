@@ -27,13 +27,12 @@ async fn a_pull_request_gets_a_verdict_with_a_preview() {
     assert_eq!(check["head_sha"], head);
     assert_eq!((check["status"].as_str(), check["conclusion"].as_str()), (Some("completed"), Some("success")));
     let title = check["output"]["title"].as_str().unwrap();
-    assert_eq!(title, "The policy is valid; 22 open items would carry another label");
+    assert_eq!(title, "Valid. 22 open items change their label");
     let summary = check["output"]["summary"].as_str().unwrap();
-    assert!(summary.contains(".github/phasebot.yml: valid: mode act, phases plan → code, version "), "{summary}");
-    assert!(summary.contains("Of 23 open items, 22 open items would carry another label."), "{summary}");
-    assert!(summary.contains("| `#22` | `phase/plan` | `stage/plan` | the issue is open"), "{summary}");
-    assert_eq!(summary.matches("| `#").count(), 20);
-    assert!(summary.ends_with("and 2 more\n"), "{summary}");
+    assert!(summary.contains("**22 open items change their label** (23 open)"), "{summary}");
+    assert!(summary.contains("- `phase/plan` → `stage/plan`: `#22` `#21`"), "{summary}");
+    assert_eq!(summary.matches("`#").count(), 20);
+    assert!(summary.contains("\n- and 2 more\n"), "{summary}");
     assert_eq!(world.labels(1), ["phase/plan"], "what is proposed is not in force");
     assert_eq!(world.labels(pull), ["phase/code"]);
 
@@ -72,7 +71,7 @@ async fn a_pull_request_may_remove_the_file() {
     world.minute().await;
     let check = world.check();
     assert_eq!(check["conclusion"], "success");
-    assert_eq!(check["output"]["title"], "The policy file goes; 1 open item would carry another label");
+    assert_eq!(check["output"]["title"], "Removes the policy file. 1 open item changes its label");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,19 +107,19 @@ async fn in_mode_label_a_comment_says_it_and_is_kept_up_to_date() {
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
     assert!(
-        comments[0].1.starts_with("<!-- phasebot:policy -->\n**The policy is valid; 1 open item would"),
+        comments[0].1.starts_with("<!-- phasebot:policy -->\n**Valid. 1 open item changes its label"),
         "{comments:?}"
     );
     world.push("topic", Some("mood: 1\n"));
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].1.contains("**The policy is not valid: 1 problem**"), "{comments:?}");
+    assert!(comments[0].1.contains("**Invalid: 1 problem**"), "{comments:?}");
     world.push("topic", None);
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].1.contains("**The policy is not changed**"), "{comments:?}");
+    assert!(comments[0].1.contains("**Policy unchanged**"), "{comments:?}");
     assert!(world.asked("POST", CHECKS).is_empty());
 }
 
@@ -132,7 +131,7 @@ async fn without_leave_for_checks_a_comment_says_it() {
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].1.contains("**The policy is valid; "), "{comments:?}");
+    assert!(comments[0].1.contains("**Valid. "), "{comments:?}");
     assert_eq!(world.dead().await, 0);
 }
 

@@ -26,8 +26,8 @@ async fn one_issue_is_opened_kept_up_to_date_and_closed() {
     assert!(body.starts_with("<!-- phasebot:policy -->\n"), "{body}");
     assert!(body.contains(".github/phasebot.yml:1:1: unknown key `moed`"), "{body}");
     assert!(body.contains("1 | moed: act\n    | ^^^^ did you mean `mode`?"), "{body}");
-    assert!(body.contains("The last version that was right (blob `"), "{body}");
-    assert_eq!(opened["title"], "phasebot can't use .github/phasebot.yml");
+    assert!(body.contains("Until it is fixed, phasebot follows the last valid version."), "{body}");
+    assert_eq!(opened["title"], ".github/phasebot.yml is invalid; the previous version stays in force");
 
     // The same problem is not reported again; other problems are reported in the same issue.
     world.push("main", Some("moed: act\n"));

@@ -12,7 +12,7 @@ use crate::{
         effect::{Effect, ForgeResult},
         fact::{
             DocumentKey, RepoFacts,
-            command::{CommandId, Ending},
+            command::{CommandAction, CommandId, Ending},
         },
     },
     plan::{EffectOutcome, PlannedEffect},
@@ -52,16 +52,22 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
 /// Ends a command that waited for something other than its own effect; with `says`, success is
 /// answered in words, too.
 pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
+    let asks =
+        facts.commands.get(&id).is_some_and(|command| matches!(command.action, Some(CommandAction::Diff { .. })));
     let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
     let unasked = facts.commands.get(&id).is_some_and(|command| !command.evidence.gives_rights());
     let mut effects: Vec<PlannedEffect> = Reaction::of(ending)
         .and_then(|mood| reply::react(id.item, id.source, node.as_deref(), mood))
         .into_iter()
         .collect();
+    // A rollback was announced; the announcement becomes its outcome.
+    if let (Ending::Done(words), Some(note)) = (ending, announced(facts, id)) {
+        effects.push(reply::note_over(facts, id, &format!("↩️ {words}\n\nAnnounced as: {note}.")));
+    }
     let saying = match ending {
-        Ending::Done(text) if says && text.contains('\n') => Some(AnswerText::told(id, &line, text, unasked)),
-        Ending::Done(words) if says => Some(AnswerText::done(id, &line, words)),
-        other @ (Ending::Done(_) | Ending::Pending | Ending::Refused(_) | Ending::Misread(_)) => {
+        Ending::Done(text) if asks => Some(AnswerText::told(id, &line, text, unasked)),
+        Ending::Done(words) if says => Some(AnswerText::dry_run(id, &line, words)),
+        other @ (Ending::Done(_) | Ending::Pending | Ending::Failed(_) | Ending::Refused(_) | Ending::Misread(_)) => {
             AnswerText::of(id, &line, other, unasked)
         }
     };
@@ -73,6 +79,14 @@ pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says
         effects,
         status_comment: crate::command::status_comment::is_wanted(facts, id.item),
     }
+}
+
+/// Returns the words by which a comment of ours announced what a command was about to do.
+fn announced(facts: &RepoFacts, id: CommandId) -> Option<String> {
+    let action = facts.commands.get(&id).and_then(|command| command.action.as_ref());
+    let Some(CommandAction::Deploy { request }) = action else { return None };
+    let request = facts.requests.get(request).filter(|request| !request.note.is_empty() && !request.dry_run)?;
+    Some(request.note.trim_end_matches('.').to_owned())
 }
 
 /// Ends a command that is under way; returns its line and its review's global id. `None`: it is not

@@ -14,10 +14,14 @@ use crate::{
     domain::{
         fact::command::{ALL, Guard},
         id::Sha,
-        policy::{EvidenceKind, Mode, Policy},
+        policy::{Mode, Policy},
     },
     gate::freeze_state,
-    text::message::{command, duration, forge_reason, moment, quoted, reason},
+    text::{
+        links::Links,
+        message::{command, duration, forge_words, moment, person, quoted, reason},
+        times::Times,
+    },
 };
 
 pub(super) use crate::command::messages::deploys::*;
@@ -35,7 +39,12 @@ pub(super) fn list(names: impl IntoIterator<Item: AsRef<str>>) -> String {
 
 /// Formats a time in the repository's time zone.
 pub(super) fn time(at: Timestamp, policy: &Policy) -> String {
-    at.to_zoned(policy.commands.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+    moment(at, &policy.commands.zone)
+}
+
+/// Returns a command, quoted, as a block that GitHub offers to copy.
+pub(super) fn block(command: &str) -> String {
+    format!("\n\n```text\n{}\n```", command.trim_matches('`'))
 }
 
 // ── Form ──
@@ -46,7 +55,7 @@ pub(super) fn forms(row: &Row) -> Vec<String> {
 
 pub(super) fn usage(why: &str, row: &Row) -> String {
     let forms: Vec<String> = forms(row).iter().map(|form| format!("`{form}`")).collect();
-    format!("{} It is written {}.", sentence(why), forms.join(" or "))
+    format!("{} Usage: {}.", sentence(why), forms.join(" or "))
 }
 
 fn sentence(text: &str) -> String {
@@ -60,7 +69,7 @@ pub(super) fn did_you_mean(row: &Row) -> String {
 }
 
 pub(super) fn unknown() -> String {
-    "phasebot has no such command; `/help` lists those that you may use.".to_owned()
+    "phasebot has no such command. `/help` lists the commands that you may use here.".to_owned()
 }
 
 pub(super) fn too_many() -> String {
@@ -68,41 +77,41 @@ pub(super) fn too_many() -> String {
 }
 
 pub(super) fn too_many_here(most: usize) -> String {
-    format!("You have given {most} commands here that still count. Go on in another issue or pull request.")
+    format!("You already have {most} commands here that still count. Use another issue or pull request.")
 }
 
 // ── Place ──
 
 pub(super) fn no_item() -> String {
-    "Nothing is recorded of this item.".to_owned()
+    "phasebot has no record of this item.".to_owned()
 }
 
 pub(super) fn only_on_pulls(row: &Row) -> String {
-    format!("`/{}` works on pull requests; this is an issue.", row.name)
+    format!("`/{}` works only on pull requests; this is an issue.", row.name)
 }
 
 pub(super) fn only_on_feedback(row: &Row) -> String {
-    format!("`/{}` works on feedback issues, which phasebot opens for alerts; this is none.", row.name)
+    format!("`/{}` works only on feedback issues, which phasebot opens for alerts.", row.name)
 }
 
 pub(super) fn not_on_forks(row: &Row) -> String {
     format!(
-        "`/{}` does not work on a pull request from a fork: its author's code would run by your word. Someone with \
-         `write` can start it by hand.",
+        "`/{}` does not work on a pull request from a fork, because it would run the author's code with this \
+         repository's rights. Someone with write access can start it by hand.",
         row.name
     )
 }
 
 pub(super) fn fork_unknown(row: &Row) -> String {
     format!(
-        "GitHub did not say whether this pull request comes from a fork, where `/{}` does not work. Nothing was done. \
-         Repeat the command.",
+        "GitHub did not tell whether this pull request comes from a fork, where `/{}` does not work. Nothing was done. \
+         Repeat the command later.",
         row.name
     )
 }
 
 pub(super) fn silent(why: &str) -> String {
-    format!("Nothing is written to the forge here: {why}.")
+    format!("phasebot writes nothing to GitHub here: {why}.")
 }
 
 // ── Phases ──
@@ -112,51 +121,53 @@ pub(super) fn no_phase(policy: &Policy, name: &str) -> String {
     let near = names.clone().min_by_key(|known| strsim::damerau_levenshtein(known, &name.to_lowercase()));
     let near = near.filter(|known| strsim::damerau_levenshtein(known, &name.to_lowercase()) <= 2);
     let hint = near.map_or_else(String::new, |near| format!(" Did you mean {}?", quoted(near)));
-    format!("There is no phase {}; the phases here are {}.{hint}", quoted(name), list(names))
+    format!("There is no phase {}. The phases here are {}.{hint}", quoted(name), list(names))
 }
 
 pub(super) fn closed(why: &str) -> String {
-    format!("It carries no phase: {why}. Reopen it, or pin a phase with `/phase NAME pin`.")
+    format!("This item has no phase, because {why}. Reopen it, or pin a phase with `/phase NAME pin`.")
 }
 
 pub(super) fn not_ours(why: &str) -> String {
     format!("phasebot leaves this item alone: {why}.")
 }
 
-/// Returns who can bring about what an evidence asks for.
-pub(super) fn who_can(kind: &EvidenceKind) -> &'static str {
-    match kind {
-        EvidenceKind::IssueOpen => "anyone who may reopen the issue",
-        EvidenceKind::PullRequestOpen => {
-            "anyone, by a pull request; its link counts once someone with `write` approves or merges it"
-        }
-        EvidenceKind::BranchLinked { .. }
-        | EvidenceKind::PullRequestApproved
-        | EvidenceKind::Merged
-        | EvidenceKind::Tagged { .. }
-        | EvidenceKind::ReleasePublished { .. } => "people with `write`",
-        EvidenceKind::ChecksPassed { .. } => "whoever can make the checks pass; `/retest` starts failed ones again",
-        EvidenceKind::DeploymentStarted(_) | EvidenceKind::DeploymentSucceeded(_) => "whoever deploys",
-        EvidenceKind::Soaked { .. } => "nobody: it takes time",
-    }
-}
-
 // ── Guards ──
 
 /// Added wherever a hold, a lock or a freeze is shown that is not enforced.
-pub(super) const NOT_ENFORCED: &str = "Holds, locks and freezes count in `mode: act` only. Until the policy of this repository says so they are kept \
-     for people to see, and hold nothing back.";
+pub(super) fn not_enforced(links: &Links) -> String {
+    let change = links.edit_policy("`.github/phasebot.yml`");
+    format!("Not enforced: holds, locks and freezes count only with `mode: act` in {change}.")
+}
+
+pub(super) fn hold_line(hold: &Guard<'_>, times: &Times) -> String {
+    guard_line("⏸️ **Hold**", hold, times, &command(&["unhold", hold.name]))
+}
+
+pub(super) fn lock_line(lock: &Guard<'_>, times: &Times) -> String {
+    let what = format!("🔒 **{} is locked**", quoted(lock.name));
+    guard_line(&what, lock, times, &command(&["unlock", lock.name]))
+}
+
+pub(super) fn freeze_line(freeze: &Guard<'_>, times: &Times) -> String {
+    let what = match freeze.name {
+        ALL => "🧊 **All environments are frozen**".to_owned(),
+        name => format!("🧊 **{} is frozen**", quoted(name)),
+    };
+    guard_line(&what, freeze, times, &command(&["unfreeze", freeze.name]))
+}
+
+fn guard_line(what: &str, guard: &Guard<'_>, times: &Times, ends: &str) -> String {
+    let until = guard.until.map_or_else(String::new, |at| format!(" until {}", times.at(at)));
+    let reason = reason(guard.reason);
+    let (by, since) = (person(&guard.by.login), times.at(guard.since));
+    format!("{what} by {by} since {since}{until} (#{}){reason} · {ends}", guard.item)
+}
 
 pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
     let until = guard.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
-    let reason = guard.reason.map_or_else(String::new, |reason| format!(": {}", quoted(reason)));
-    format!(
-        "{} by {} since {}{until} (#{}){reason}",
-        quoted(guard.name),
-        quoted(&guard.by.login),
-        time(guard.since, policy),
-        guard.item
-    )
+    let (by, since) = (person(&guard.by.login), time(guard.since, policy));
+    format!("by {by} on #{} since {since}{until}{}", guard.item, reason(guard.reason))
 }
 
 /// Returns a sentence for each freeze of the policy's calendar in force; with `environment`, only
@@ -177,21 +188,22 @@ pub(super) fn calendar_freezes(policy: &Policy, environment: Option<&str>, now: 
 
 pub(super) fn locked(lock: &Guard<'_>, policy: &Policy) -> String {
     let unlock = command(&["unlock", lock.name]);
-    format!("It is locked already: {}. {unlock} ends that.", guard(lock, policy))
+    let name = quoted(lock.name);
+    format!(
+        "**{name} is already locked** {}. Someone with write access can end the lock:{}",
+        guard(lock, policy),
+        block(&unlock)
+    )
 }
 
 /// Replies to a lock's owner who deploys from another item than the lock's.
 pub(super) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Policy) -> String {
     let (again, unlock) = (command(&[verb, lock.name, "replace"]), command(&["unlock", lock.name]));
-    let until = lock.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
     format!(
-        "{} is locked by {} for #{}, since {}{until}{}; nothing was started. To deploy from here all the same, repeat \
-         the command with `replace` at its end ({again}); {unlock} ends the lock.",
+        "**{} is locked** {}. Nothing was started. {unlock} ends the lock; to deploy from here all the same:{}",
         quoted(lock.name),
-        quoted(&lock.by.login),
-        lock.item,
-        time(lock.since, policy),
-        reason(lock.reason),
+        guard(lock, policy),
+        block(&again),
     )
 }
 
@@ -201,8 +213,8 @@ pub(super) fn nothing_to_lift(what: &str, name: &str) -> String {
 
 pub(super) fn just_begun(environment: &str, by: &str, after: SignedDuration) -> String {
     format!(
-        "There is no lock on {}. A deploy by {} has just begun there: `/unlock` makes phasebot stop tracking it once \
-         it has gone on for {}.",
+        "There is no lock on {}. A deploy by {} has just started there. After {}, `/unlock` makes phasebot stop \
+         tracking it.",
         quoted(environment),
         quoted(by),
         duration(after)
@@ -212,14 +224,22 @@ pub(super) fn just_begun(environment: &str, by: &str, after: SignedDuration) -> 
 pub(super) fn no_hold(name: Option<&str>, standing: &[Guard<'_>]) -> String {
     let names = list(standing.iter().map(|hold| hold.name));
     match name {
-        _ if standing.is_empty() => "No hold stands on this item.".to_owned(),
-        Some(name) => format!("There is no hold {}; these stand: {names}.", quoted(name)),
-        None => format!("Several holds stand: {names}. Name one, or `all`."),
+        _ if standing.is_empty() => "This item has no hold.".to_owned(),
+        Some(name) => format!("There is no hold {}. The holds here are {names}.", quoted(name)),
+        None => {
+            let first = standing.first().map_or("h1", |hold| hold.name);
+            let example = command(&["unhold", first]);
+            format!("There are several holds: {names}. Name one, for example {example}, or use `/unhold all`.")
+        }
     }
 }
 
 pub(super) fn no_environment(name: &str, known: &BTreeSet<&str>) -> String {
-    format!("There is no environment {} here; known are {}.", quoted(name), list(known.iter().copied()))
+    let lower = name.to_lowercase();
+    let near = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, &lower));
+    let near = near.filter(|known| strsim::damerau_levenshtein(known, &lower) <= 2);
+    let hint = near.map_or_else(String::new, |near| format!(" Did you mean {}?", quoted(near)));
+    format!("No environment is called {}.{hint} Known: {}.", quoted(name), list(known.iter().copied()))
 }
 
 // ── Actions on the forge ──
@@ -227,30 +247,33 @@ pub(super) fn no_environment(name: &str, known: &BTreeSet<&str>) -> String {
 pub(super) fn head_unknown(sha: Option<&Sha>) -> String {
     match sha {
         Some(sha) => format!(
-            "phasebot had not seen this pull request's head commit before your comment, so that it can't tell which \
-             one you meant. It is {} now; say it again to mean that one.",
+            "phasebot had not seen this pull request's head commit before your comment, so it can't tell which commit \
+             you meant. The head is {} now. Repeat the command to use that commit.",
             quoted(&sha.short())
         ),
-        None => "phasebot had not seen this pull request's head commit before your comment, and the forge does not \
-                 tell it now. Say it again later."
-            .to_owned(),
+        None => {
+            "phasebot had not seen this pull request's head commit before your comment, and GitHub does not tell it \
+                 now. Repeat the command later."
+                .to_owned()
+        }
     }
 }
 
 pub(super) fn head_moved(known: &Sha, found: &Sha) -> String {
     format!(
-        "The head commit was {} when you said it, and is {} now. Nothing was started; say it again if you mean that one.",
+        "**The head moved** from {} to {} after your comment, so nothing was started. Repeat the command to use the new \
+         commit.",
         quoted(&known.short()),
         quoted(&found.short())
     )
 }
 
 pub(super) fn pull_closed() -> String {
-    "The pull request is not open any more.".to_owned()
+    "The pull request is no longer open.".to_owned()
 }
 
 pub(super) fn reran(workflows: &[String], others: &BTreeMap<String, Option<String>>) -> String {
-    let mut text = format!("started the failed jobs of {} again", list(workflows.iter().map(String::as_str)));
+    let mut text = format!("re-ran the failed jobs of {}", list(workflows.iter().map(String::as_str)));
     if !others.is_empty() {
         text.push_str("; ");
         text.push_str(&not_ours_to_run(others));
@@ -262,50 +285,51 @@ pub(super) fn nothing_to_rerun(others: &BTreeMap<String, Option<String>>) -> Str
     if others.is_empty() {
         "No job of the head commit has failed.".to_owned()
     } else {
-        format!("No job that phasebot could start again has failed: {}.", not_ours_to_run(others))
+        format!("No failed job can be re-run by phasebot: {}.", not_ours_to_run(others))
     }
 }
 
 fn not_ours_to_run(others: &BTreeMap<String, Option<String>>) -> String {
     let each = others.iter().take(MOST_NAMES).map(|(check, whose)| {
         let whose = whose.as_deref().map_or_else(|| "the system that reports it".to_owned(), quoted);
-        format!("{} is for {whose} to run again", quoted(check))
+        format!("{} has to be re-run in {whose}", quoted(check))
     });
     each.collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn not_assignable(logins: &[String]) -> String {
     format!(
-        "The forge did not assign {}: only people who can read the repository and take part here can be.",
+        "GitHub did not assign {}. Only people with access to this repository, and those who commented here, can be \
+         assigned.",
         list(logins.iter().map(String::as_str))
     )
 }
 
 pub(super) fn no_milestone(name: &str, known: &[String]) -> String {
     if known.is_empty() {
-        return format!("There is no milestone {}, nor any other that is open.", quoted(name));
+        return format!("There is no milestone {}, and no open one at all.", quoted(name));
     }
-    format!("There is no open milestone {}; open are {}.", quoted(name), list(known.iter().map(String::as_str)))
+    format!("There is no open milestone {}. Open milestones: {}.", quoted(name), list(known.iter().map(String::as_str)))
 }
 
 pub(super) fn failed(why: &str) -> String {
-    format!("The request failed: {}.", forge_reason(why))
+    format!("GitHub did not carry it out: {}.", forge_words(why))
 }
 
 // ── Incidents ──
 
 pub(super) fn no_incident() -> String {
-    "No alert stands behind this issue: there is no incident to act on.".to_owned()
+    "This issue shows no alert, so there is no incident to act on.".to_owned()
 }
 
 pub(super) fn no_length() -> String {
-    "That is not a time from now; examples: `30m`, `2h`, `1d12h`.".to_owned()
+    "That is not a duration from now. Examples: `30m`, `2h`, `1d12h`.".to_owned()
 }
 
 pub(super) fn no_change(name: &str) -> String {
     format!(
-        "{} is no pull request or issue that is known here, no tag, and no commit. Name one (`#12`, `v1.2.3`, the digits \
-         of a commit), or `none`.",
+        "{} is not a known pull request, issue, tag or commit. Name one, such as `#12`, `v1.2.3` or a commit's digits, or \
+         `none`.",
         quoted(name)
     )
 }
@@ -315,66 +339,67 @@ pub(super) fn no_change(name: &str) -> String {
 /// Returns why gates don't count here, if they don't.
 pub(super) fn gates_off(policy: &Policy) -> Option<String> {
     (policy.mode != Mode::Act).then(|| {
-        "Gates and deploys need `mode: act` in this repository's policy, `.github/phasebot.yml`. Nothing was done."
+        "**Gates and deploys are switched off here.** Add this line to `.github/phasebot.yml` on the default branch:\n\n\
+         ```yaml\nmode: act\n```"
             .to_owned()
     })
 }
 
 pub(super) fn no_gate(what: &str, section: &str) -> String {
-    format!("The policy describes no {what}; it would stand under `{section}:` with its `require:`.")
+    format!("The policy has no {what}. Add it under `{section}:` with its `require:` in `.github/phasebot.yml`.")
 }
 
 pub(super) fn nothing_waits(gate: &str, reference: Option<&str>) -> String {
     match reference {
-        Some(reference) => format!("Nothing that is named {} waits at {}.", quoted(reference), quoted(gate)),
-        None => format!("Nothing waits at {}.", quoted(gate)),
+        Some(reference) => format!("Nothing called {} waits for {}.", quoted(reference), quoted(gate)),
+        None => format!("Nothing waits for {}.", quoted(gate)),
     }
 }
 
 pub(super) fn no_approval_asked(gate: &str) -> String {
-    format!("{} asks for no approval.", quoted(gate))
+    format!("{} requires no approval.", quoted(gate))
 }
 
 pub(super) fn not_by_oneself(by: &str, why: &str) -> String {
-    format!("{} {why}; somebody else has to approve it.", quoted(by))
+    format!("{} {why}, so someone else has to approve it.", quoted(by))
 }
 
 pub(super) fn approval_does_not_count(by: &str, teams: &[String]) -> String {
     if teams.is_empty() {
-        return format!("It asks for people with `maintain`; {} has less.", quoted(by));
+        return format!("The approval takes maintain access, which {} does not have.", quoted(by));
     }
-    format!("It asks for members of {}; {} is in none.", list(teams.iter().map(String::as_str)), quoted(by))
+    format!("The approval takes a member of {}; {} is not one.", list(teams.iter().map(String::as_str)), quoted(by))
 }
 
 pub(super) fn approvers(teams: &[String]) -> String {
-    format!("Members of {} may approve, too.", list(teams.iter().map(String::as_str)))
+    format!("Members of {} may also approve.", list(teams.iter().map(String::as_str)))
 }
 
 /// Replies that the authors are unknown; `why` is a sentence without a capital and a full stop.
 pub(super) fn authors_unknown(why: &str) -> String {
-    format!("Nobody approves their own, and {why}. Say it again once that is known.")
+    format!("Nobody may approve their own deploy, and {why}. Repeat the command later.")
 }
 
 pub(super) fn no_condition(name: &str, known: &[&str]) -> String {
-    format!("There is no condition {}; these are known: {}", quoted(name), list(known.iter().copied()))
+    format!("There is no condition {}. Conditions: {}", quoted(name), list(known.iter().copied()))
 }
 
 pub(super) fn not_required(name: &str, gate: &str) -> String {
-    format!("{} does not ask for {}.", quoted(gate), quoted(name))
+    format!("{} does not require {}.", quoted(gate), quoted(name))
 }
 
 pub(super) fn never_overridden(name: &str) -> String {
-    format!("Nobody overrides {}: `override.never` in the policy says so.", quoted(name))
+    format!("Nobody may override {}: `override.never` in the policy lists it.", quoted(name))
 }
 
 pub(super) fn not_in_the_way(name: &str) -> String {
-    format!("{} does not stand in the way.", quoted(name))
+    format!("{} does not block anything now.", quoted(name))
 }
 
 pub(super) fn which_gate(gates: &[String]) -> String {
     if gates.is_empty() {
-        return "Nothing waits for these conditions at any gate.".to_owned();
+        return "Nothing waits for these conditions.".to_owned();
     }
     let gates = gates.iter().map(String::as_str);
-    format!("More than one gate waits for them: {}. Name it: `release`, or `deploy ENV`.", list(gates))
+    format!("Several gates wait for them: {}. Name one: `release` or `deploy ENV`.", list(gates))
 }

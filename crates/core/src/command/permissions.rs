@@ -201,7 +201,7 @@ fn teams(grant: &Grant) -> &[String] {
 }
 
 /// Returns who may use a command, and whether the policy says so.
-pub(super) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
+pub(crate) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
     match policy.commands.permissions.get(row.name) {
         Some(grant) => (grant.clone(), true),
         None => (Grant::AtLeast(row.least), false),

@@ -9,7 +9,7 @@ impl Reaction {
     pub(super) fn of(ending: &Ending) -> Option<Self> {
         match ending {
             Ending::Done(_) => Some(Self::Done),
-            Ending::Refused(_) => Some(Self::Refused),
+            Ending::Failed(_) | Ending::Refused(_) => Some(Self::Refused),
             Ending::Misread(_) => Some(Self::Puzzled),
             Ending::Pending => None,
         }

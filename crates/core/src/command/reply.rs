@@ -13,7 +13,7 @@ use crate::{
         id::ItemId,
     },
     plan::{DecisionContext, PlannedEffect},
-    text::message::quoted,
+    text::{links::Links, message::quoted},
 };
 
 /// Time in which one comment per item may answer people who may not use the command.
@@ -24,6 +24,7 @@ const BUDGET: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct AnswerText {
     id: CommandId,
     line: String,
+    symbol: &'static str,
     words: String,
     unasked: bool,
 }
@@ -31,25 +32,37 @@ pub(super) struct AnswerText {
 impl AnswerText {
     /// Returns the text for an ending that needs one.
     pub(super) fn of(id: CommandId, line: &str, ending: &Ending, unasked: bool) -> Option<Self> {
-        let words = match ending {
+        let (symbol, words) = match ending {
             Ending::Done(_) | Ending::Pending => return None,
-            Ending::Refused(words) | Ending::Misread(words) if words.is_empty() => return None,
-            Ending::Refused(words) => format!("refused. {words}"),
-            Ending::Misread(words) => format!("not understood. {words}"),
+            Ending::Failed(words) => ("❌", words),
+            Ending::Refused(words) => ("👎", words),
+            Ending::Misread(words) => ("😕", words),
         };
-        Some(Self { id, line: line.to_owned(), words, unasked })
+        (!words.is_empty()).then(|| Self { id, line: line.to_owned(), symbol, words: words.clone(), unasked })
     }
 }
 
 impl AnswerText {
     /// Returns the text for something that was done and leaves something to do.
     pub(super) fn done(id: CommandId, line: &str, words: &str) -> Self {
-        Self { id, line: line.to_owned(), words: format!("{}.", words.trim_end_matches('.')), unasked: false }
+        let end = if words.ends_with(['.', '`', '?']) { "" } else { "." };
+        Self { id, line: line.to_owned(), symbol: "✅", words: format!("{words}{end}"), unasked: false }
+    }
+
+    /// Returns the text for a dry run, which started nothing.
+    pub(super) fn dry_run(id: CommandId, line: &str, words: &str) -> Self {
+        Self { symbol: "🧪", ..Self::done(id, line, words) }
     }
 
     /// Returns the text for a question that is answered by a text of its own.
     pub(super) fn told(id: CommandId, line: &str, text: &str, unasked: bool) -> Self {
-        Self { id, line: line.to_owned(), words: format!("\n\n{text}"), unasked }
+        Self { id, line: line.to_owned(), symbol: "💬", words: format!("\n\n{text}"), unasked }
+    }
+
+    /// Returns the text, with a link to the command's comment.
+    fn text(&self, links: &Links) -> String {
+        let text = format!("{} {}: {}", self.symbol, links.command(self.id, &quoted(&self.line)), self.words);
+        links.dress(&text.replacen(": \n", ":\n", 1))
     }
 }
 
@@ -82,11 +95,27 @@ pub(super) fn react(item: ItemId, from: Source, node: Option<&str>, mood: Reacti
 
 /// Returns the effect that announces in a separate comment what a command is about to do, if there
 /// is anything to announce. This comment stays when others are minimized.
-pub(super) fn note(id: CommandId, line: &str, words: &str) -> Option<PlannedEffect> {
-    let marker = format!("note:{}", name(id));
-    let body = format!("{}: {words}", quoted(line));
+pub(super) fn note(facts: &RepoFacts, id: CommandId, line: &str, words: &str) -> Option<PlannedEffect> {
+    let marker = note_marker(id);
+    let links = Links::of(facts);
+    let body = links.dress(&format!("⏳ {}: {words}", links.command(id, &quoted(line))));
     let effect = Effect::UpsertComment { item: id.item, marker, body, sticky: false };
     (!words.is_empty()).then(|| PlannedEffect { key: format!("note/{}", name(id)), replaces: false, effect })
+}
+
+fn note_marker(id: CommandId) -> String {
+    format!("note:{}", name(id))
+}
+
+/// Returns the effect that replaces the text of an announcement with the outcome.
+pub(super) fn note_over(facts: &RepoFacts, id: CommandId, words: &str) -> PlannedEffect {
+    let effect = Effect::UpsertComment {
+        item: id.item,
+        marker: note_marker(id),
+        body: Links::of(facts).dress(words),
+        sticky: true,
+    };
+    PlannedEffect { key: format!("note/{}/over", name(id)), replaces: false, effect }
 }
 
 /// Posts the replies: in a separate comment while the budget lasts, otherwise in the status
@@ -133,11 +162,8 @@ fn say_as(
         facts.commands.update(&saying.id, |command| command.reply = Some(reply.clone()));
     }
     let Some(marker) = marker else { return Vec::new() };
-    let text = sayings
-        .iter()
-        .map(|s| format!("{}: {}", quoted(&s.line), s.words).replace(": \n", ":\n"))
-        .collect::<Vec<_>>()
-        .join("\n\n");
+    let links = Links::of(facts);
+    let text = sayings.iter().map(|saying| saying.text(&links)).collect::<Vec<_>>().join("\n\n");
     let effect = Effect::UpsertComment { item, marker: marker.clone(), body: text, sticky: false };
     let mut effects = vec![PlannedEffect { key: format!("answer/{name}"), replaces: false, effect }];
     if let Some(Reply { at, marker: Some(old), .. }) = last.filter(|last| last.marker.as_ref() != Some(&marker)) {
@@ -157,6 +183,7 @@ pub(super) fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> St
     let word = match ending {
         Ending::Done(_) => "done",
         Ending::Pending => "under way",
+        Ending::Failed(_) => "failed",
         Ending::Refused(_) => "refused",
         Ending::Misread(_) => "not understood",
     };

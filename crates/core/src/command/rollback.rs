@@ -19,11 +19,11 @@ use crate::{
 
 pub(super) static ROW: Row = Row {
     name: "rollback",
-    forms: &[&[must("ENV", Kind::Word), may("to", Kind::Key(Value::Ref))]],
+    forms: &[&[must("ENV", Kind::Word), may("to", Kind::Key(Value::Ref)), may("dry-run", Kind::Flag)]],
     least: Role::Write,
     place: Place::Anywhere,
     forks: false,
-    help: "Deploys the last good commit and locks the environment",
+    help: "Deploys the last good commit and locks the environment; `dry-run` shows what would happen",
     run,
 };
 
@@ -58,6 +58,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let (sha, name) = (target.sha.clone(), given.text("to").to_owned());
     let mut request = turn.ask(&environment, RequestKind::Rollback, &name, RefGuard::Commit, Some(sha));
     request.note = way.tell(&environment, target, turn.policy);
+    request.dry_run = given.has("dry-run");
     CommandResult::Deploy(Box::new(request))
 }
 

@@ -163,7 +163,9 @@ pub fn run(
             CommandResult::Deploy(request) => {
                 let request_id = format!("pb-{}", reply::name(id));
                 action = Some(CommandAction::Deploy { request: request_id.clone() });
-                ran.effects.extend(reply::note(id, &line.text, &request.note));
+                if !request.dry_run {
+                    ran.effects.extend(reply::note(facts, id, &line.text, &request.note));
+                }
                 let key = DocumentKey::Request(request_id.clone());
                 facts.requests.insert(request_id, *request);
                 ran.observed.changed.insert(key);

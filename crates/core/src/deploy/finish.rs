@@ -23,7 +23,8 @@ pub(super) fn finish(
     let Some(Origin::Command(command)) = facts.requests.get(id).map(|request| request.origin.clone()) else { return };
     let ending = match how {
         RequestEnd::Succeeded | RequestEnd::Told => Ending::Done(why),
-        RequestEnd::Failed | RequestEnd::Refused | RequestEnd::Withdrawn => Ending::Refused(why),
+        RequestEnd::Failed => Ending::Failed(why),
+        RequestEnd::Refused | RequestEnd::Withdrawn => Ending::Refused(why),
     };
     let says = how == RequestEnd::Told;
     out.endings.push(CommandEnding { command, ending, says });

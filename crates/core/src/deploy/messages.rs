@@ -1,24 +1,32 @@
 //! Messages about deploys. Names from outside are quoted.
 
+mod open;
+mod outcome;
+
 use crate::{
     domain::{
         decision::{ConditionState, Decision},
-        event::{DeployState, RunOutcome},
-        fact::{
-            RepoFacts,
-            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState, RunFacts},
-        },
+        event::DeployState,
+        fact::deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         id::Sha,
         needs::Answer,
         policy::{Mode, Policy},
     },
-    text::message::{command, commit, forge_reason, moment, quoted},
+    gate::check_run,
+    text::message::{command, commit, forge_words, moment, plain, quoted, unlinked},
 };
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-fn what(request: &DeployRequest) -> String {
+pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
+pub(crate) use crate::deploy::messages::outcome::run_link;
+pub(super) use crate::deploy::messages::outcome::{
+    failed, let_go, never_began, no_end, pulls, rolled_back_to, skipped, succeeded, under_way,
+};
+
+/// Names a request: `deploy of `abc1234` to `staging``.
+pub(crate) fn what(request: &DeployRequest) -> String {
     let name = match &request.sha {
         Some(sha) => quoted(&sha.short()),
         None => quoted(&request.reference),
@@ -28,6 +36,14 @@ fn what(request: &DeployRequest) -> String {
         RequestKind::Deploy => format!("deploy of {name} to {environment}"),
         RequestKind::Promote => format!("promotion of {name} to {environment}"),
         RequestKind::Rollback => format!("rollback of {environment} to {name}"),
+    }
+}
+
+fn kind(request: &DeployRequest) -> &'static str {
+    match request.kind {
+        RequestKind::Deploy => "deploy",
+        RequestKind::Promote => "promotion",
+        RequestKind::Rollback => "rollback",
     }
 }
 
@@ -44,7 +60,7 @@ pub(crate) fn asker(request: &DeployRequest) -> String {
 /// Returns the one-line description for the forge.
 pub(super) fn description(request: &DeployRequest, carries: &str) -> String {
     let carries = if carries.is_empty() { String::new() } else { format!(": {carries}") };
-    format!("{} {}{carries}", what(request), asker(request)).replace('`', "")
+    plain(&format!("{} {}{carries}", what(request), asker(request)))
 }
 
 /// Returns a request's state, for a delivery's notes.
@@ -56,7 +72,9 @@ pub(super) fn state(request: &DeployRequest) -> String {
         RequestState::Starting(_) => "starts".to_owned(),
         RequestState::Running => "has begun".to_owned(),
         RequestState::Ended { how: RequestEnd::Succeeded, .. } => "succeeded".to_owned(),
-        RequestState::Ended { how, why } => format!("{}: {}", end(*how), why.lines().next().unwrap_or_default()),
+        RequestState::Ended { how, why } => {
+            format!("{}: {}", end(*how), unlinked(why.lines().next().unwrap_or_default()))
+        }
     };
     format!("{} {state}", what(request))
 }
@@ -67,12 +85,12 @@ fn end(how: RequestEnd) -> &'static str {
         RequestEnd::Failed => "failed",
         RequestEnd::Refused => "refused",
         RequestEnd::Withdrawn => "withdrawn",
-        RequestEnd::Told => "only told",
+        RequestEnd::Told => "dry run ended",
     }
 }
 
 pub(super) fn asked(request: &DeployRequest) -> String {
-    format!("{} is wanted {}", what(request), asker(request))
+    format!("{} requested {}", what(request), asker(request))
 }
 
 pub(super) fn passed(request: &DeployRequest, decision: &Decision) -> String {
@@ -96,7 +114,11 @@ pub(super) fn not_ours(policy: &Policy, environment: &str) -> String {
     if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
-    format!("phasebot does not deploy there. It takes {} in `.github/phasebot.yml`.", wants.join(" and "))
+    format!(
+        "phasebot does not deploy to {}. It needs {} in `.github/phasebot.yml`.",
+        quoted(environment),
+        wants.join(" and ")
+    )
 }
 
 pub(super) fn way_changed(environment: &str) -> String {
@@ -147,7 +169,7 @@ pub(super) fn status_over(state: DeployState) -> String {
         DeployState::Failure => "has failed",
         DeployState::Inactive => "is inactive",
     };
-    format!("the deployment {state} by its own word")
+    format!("the deployment's own status says that it {state}")
 }
 
 pub(super) fn no_auto(environment: &str) -> String {
@@ -159,23 +181,24 @@ pub(super) fn input_gone(name: &str) -> String {
 }
 
 pub(super) fn silent(why: &str) -> String {
-    format!("nothing is written to the forge here: {why}")
+    format!("phasebot writes nothing to GitHub here: {why}")
 }
 
 pub(super) fn no_name(reference: &str) -> String {
     format!(
-        "{} is no branch, tag or commit of this repository, or is both a branch and a tag: name another.",
+        "{} is not a branch, tag or commit of this repository, or it is both a branch and a tag. Give the full name, \
+         such as `refs/heads/NAME`.",
         quoted(reference)
     )
 }
 
 pub(super) fn name_unknown(reference: &str, answer: Option<&Answer>) -> String {
     let why = match answer {
-        Some(Answer::Unavailable { why }) => format!(" ({})", forge_reason(why)),
+        Some(Answer::Unavailable { why }) => format!(" ({})", forge_words(why)),
         _ => String::new(),
     };
     format!(
-        "The forge did not say which commit {} names{why}, so nothing was done. Repeat the command later.",
+        "GitHub did not tell which commit {} names{why}, so nothing was done. Repeat the command later.",
         quoted(reference)
     )
 }
@@ -184,7 +207,7 @@ pub(super) fn moved(reference: &str, found: Option<&Sha>) -> String {
     let name = if reference.is_empty() { "The head commit".to_owned() } else { quoted(reference) };
     match found {
         Some(found) => format!(
-            "{name} has moved to {} since you said it. Nothing was started; say it again if you mean that one.",
+            "{name} has moved to {} since your command. Nothing was started. Repeat the command to deploy that commit.",
             quoted(&found.short())
         ),
         None => format!("{name} is gone. Nothing was started."),
@@ -192,19 +215,19 @@ pub(super) fn moved(reference: &str, found: Option<&Sha>) -> String {
 }
 
 pub(super) fn foreign_job(environment: &str) -> String {
-    format!("it is a job of a pull request or a fork, and {} takes only what is merged", quoted(environment))
+    format!("it is a job of a pull request or a fork, and {} accepts only merged changes", quoted(environment))
 }
 
 pub(super) fn pull_job(environment: &str) -> String {
     format!(
-        "it is a job of a pull request at a commit that is no pull request's head: {} takes what was merged, and heads \
-         of open pull requests",
+        "it is a job of a pull request at a commit that is not the head of a pull request: {} accepts merged changes, \
+         and heads of open pull requests",
         quoted(environment)
     )
 }
 
 pub(super) fn deployment_unknown() -> String {
-    "the deployment that the job made is not known yet".to_owned()
+    "the job's deployment is not known yet".to_owned()
 }
 
 pub(super) fn job_commit_unknown() -> String {
@@ -212,30 +235,33 @@ pub(super) fn job_commit_unknown() -> String {
 }
 
 pub(super) fn left_its_branch(sha: Option<&Sha>) -> String {
-    format!("The branch that held {} holds it no more. Nothing was started.", commit(sha))
+    format!("The branch that contained {} no longer contains it. Nothing was started.", commit(sha))
 }
 
 pub(super) fn waited_too_long(why: &str) -> String {
     if why.is_empty() {
-        return "It waited for 24 hours and was given up.".to_owned();
+        return "It waited for 24 hours, so it was given up. Repeat the command if you still want it.".to_owned();
     }
-    format!("It waited for 24 hours and was given up; last it waited because: {why}")
+    format!(
+        "It waited for 24 hours, so it was given up. The last reason was: {why}. Repeat the command if you still want it."
+    )
 }
 
 pub(super) fn the_same(other: &DeployRequest, policy: &Policy) -> String {
     format!(
-        "The same was asked for already {} at {}, and is not over.",
+        "**The same {} is already waiting or running**, asked for {} at {}. Nothing to do: yours would be the same.",
+        kind(other),
         asker(other),
         moment(other.at, &policy.commands.zone)
     )
 }
 
 pub(super) fn finding_out() -> &'static str {
-    "the forge is asked how things stand"
+    "GitHub is being asked about it"
 }
 
 pub(super) fn busy(other: &DeployRequest, policy: &Policy) -> String {
-    format!("the {} is under way {}, since {}", what(other), asker(other), moment(other.since, &policy.commands.zone))
+    format!("the {} ({}) is under way since {}", what(other), asker(other), moment(other.since, &policy.commands.zone))
 }
 
 /// Returns the reasons why a gate is closed, condition by condition.
@@ -253,18 +279,35 @@ pub(super) fn would(
     policy: &Policy,
 ) -> String {
     let mut text = if decision.standing.is_open() {
-        format!("Nothing was done. The {} would start now", what(request))
+        format!("**Dry run: the {} would start now.**", what(request))
     } else {
-        format!("Nothing was done. The {} would not start now: {}", what(request), closed(decision))
+        let mut text = format!("**Dry run: the {} would not start yet.**\n", what(request));
+        for condition in check_run::blocking(decision) {
+            let _ = write!(
+                text,
+                "\n- {} {}: {}",
+                check_run::symbol(condition),
+                quoted(&condition.name),
+                condition.sentence
+            );
+        }
+        text
     };
     if let Some(other) = busy {
-        let _ = write!(text, "; {}", self::busy(other, policy));
+        let _ = write!(text, "\n\n⏳ It would wait: {}.", self::busy(other, policy));
     }
-    format!("{text}.\n\n{carries}")
+    if !request.note.is_empty() {
+        let _ = write!(text, "\n\nTarget: {}", request.note);
+    }
+    if !carries.is_empty() {
+        let _ = write!(text, "\n\n{carries}");
+    }
+    text.push_str("\n\nNothing was started.");
+    text
 }
 
 pub(super) fn rolled_back() -> &'static str {
-    "The environment was rolled back meanwhile, and is locked."
+    "The environment was rolled back in the meantime, and is locked."
 }
 
 /// Returns the comment on the incident's issue that announces an automatic rollback.
@@ -289,89 +332,38 @@ pub(super) fn not_due() -> &'static str {
 }
 
 pub(super) fn repeated() -> &'static str {
-    "It was repeated with `replace`."
+    "The command was repeated with `replace`."
 }
 
 pub(super) fn newer_came() -> &'static str {
-    "A newer one came."
+    "A newer deploy replaces it."
 }
 
 pub(super) fn forge_failed(why: &str) -> String {
-    format!("The request failed: {}.", forge_reason(why))
+    format!("GitHub did not carry it out: {}.", forge_words(why))
 }
 
 pub(super) fn not_started(why: &str) -> String {
-    format!("Nothing was started: {}.", forge_reason(why))
+    format!("Nothing was started: {}.", forge_words(why))
 }
 
 pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> String {
     format!("The run used {} instead of {}, so it was cancelled.", quoted(&found.short()), commit(wanted))
 }
 
-// ── Outcome ──
-
-pub(super) fn under_way() -> &'static str {
-    "A workflow run deploys it."
-}
-
-pub(super) fn succeeded(request: &DeployRequest) -> String {
-    let carries = if request.carries.is_empty() { String::new() } else { format!(", with {}", request.carries) };
-    format!("{} runs in {}{carries}", commit(request.sha.as_ref()), quoted(&request.environment))
-}
-
-pub(super) fn failed(request: &DeployRequest, run: Option<&RunFacts>) -> String {
-    let run = run.map(|run| {
-        let how = if run.outcome == RunOutcome::Cancelled { "was cancelled" } else { "did not succeed" };
-        format!(" The run of {} {how}.", quoted(&run.workflow))
-    });
-    format!("The {} failed.{} See `/rollback`.", what(request), run.unwrap_or_default())
-}
-
-pub(super) fn skipped() -> String {
-    "Every job of its workflow runs was skipped: nothing was deployed.".to_owned()
-}
-
-pub(super) fn never_began() -> String {
-    "No workflow run began within 5 minutes, so it was given up and the environment is free again. Is there a workflow \
-     that runs `on: deployment`, or one that takes the input `phasebot_request` and shows it in its `run-name`?"
-        .to_owned()
-}
-
-pub(super) fn let_go() -> &'static str {
-    "The environment was unlocked, so phasebot stopped tracking the deploy. The workflow keeps running."
-}
-
-pub(super) fn no_end() -> String {
-    "The forge did not report its end within 24 hours, so it was given up and the environment is free again.".to_owned()
-}
-
 // ── The status comment ──
 
-/// Returns lines about the open deploys that were requested on an item.
-pub fn open_requests(facts: &RepoFacts, item: u64, policy: &Policy) -> Vec<String> {
-    let open = facts.open_requests().map(|(_, request)| request).filter(|request| request.item() == Some(item));
-    in_order(open.collect()).into_iter().map(|request| format!("- {}", open_request(request, policy))).collect()
+/// Returns the state of a request in a word or two.
+pub(crate) fn state_word(request: &DeployRequest) -> &'static str {
+    match &request.state {
+        RequestState::Asked => "starting",
+        RequestState::Waiting(_) => "waiting",
+        RequestState::Starting(_) | RequestState::Running => "running",
+        RequestState::Ended { how, .. } => end(*how),
+    }
 }
 
-/// Returns lines about the open deploys to an environment (lower case).
-pub(crate) fn open_requests_to(facts: &RepoFacts, environment: &str, policy: &Policy) -> Vec<String> {
-    let open = facts.open_requests().map(|(_, request)| request).filter(|r| r.environment == environment && !r.dry_run);
-    in_order(open.collect()).into_iter().map(|request| open_request(request, policy)).collect()
-}
-
-fn in_order(mut open: Vec<&DeployRequest>) -> Vec<&DeployRequest> {
-    open.sort_by_key(|request| request.at);
-    open
-}
-
-fn open_request(request: &DeployRequest, policy: &Policy) -> String {
-    let since = moment(request.since, &policy.commands.zone);
-    let state = match &request.state {
-        RequestState::Asked => "is looked up".to_owned(),
-        RequestState::Waiting(why) if why.is_empty() => "waits".to_owned(),
-        RequestState::Waiting(why) => format!("waits: {why}"),
-        RequestState::Starting(_) => "starts".to_owned(),
-        RequestState::Running | RequestState::Ended { .. } => "is under way".to_owned(),
-    };
-    format!("{} by {}, since {since}: {state}", what(request), quoted(&request.by.login))
+/// Returns whether a request waits for something other than its gate: another deploy, or an answer.
+pub(crate) fn waits_for_another(why: &str) -> bool {
+    why == finding_out() || why.contains("is under way since")
 }

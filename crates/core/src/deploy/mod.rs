@@ -10,8 +10,10 @@
 //! decision is made from facts; effects carry it out on the forge, and `recheck` runs once more
 //! right before an effect is sent.
 
+mod approval_request;
 mod auto;
 mod auto_rollback;
+mod contents;
 mod finish;
 mod messages;
 mod notes;
@@ -35,7 +37,9 @@ use crate::{
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
-pub(crate) use crate::deploy::messages::{asker, closed, open_requests, open_requests_to};
+pub(crate) use crate::deploy::messages::{
+    asker, closed, open_requests_to, run_link, state_word, waits_for_another, what,
+};
 pub(crate) use crate::deploy::notes::recheck as recheck_notes;
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
@@ -173,4 +177,7 @@ fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &Decis
         }
     });
     out.notes.extend(told);
+    if facts.requests.get(id).is_some_and(|request| !matches!(request.state, RequestState::Waiting(_))) {
+        approval_request::close(facts, id, out);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{change, finish::finish, messages, set_state, start, track},
+    deploy::{approval_request, change, finish::finish, messages, set_state, start, track},
     domain::{
         decision::{ConditionState, Decision},
         event::RefName,
@@ -162,6 +162,11 @@ pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>,
             out.wake(until);
             set_state(facts, id, RequestState::Waiting(why), terms, out);
         }
+        Next::WaitForGate(decision, until) => {
+            out.wake(until);
+            set_state(facts, id, RequestState::Waiting(messages::closed(&decision)), terms, out);
+            approval_request::update(facts, id, &decision, terms, out);
+        }
         Next::End(how, why) => finish(facts, id, how, why, terms, out),
     }
 }
@@ -169,6 +174,7 @@ pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>,
 enum Next {
     Start(Decision),
     Wait(String, Option<Timestamp>),
+    WaitForGate(Decision, Option<Timestamp>),
     End(RequestEnd, String),
 }
 
@@ -268,8 +274,11 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         ConditionState::Error if asked && terms.now.duration_since(request.at) >= PATIENCE => {
             refused(messages::closed(&decision))
         }
-        ConditionState::Error => Next::Wait(messages::closed(&decision), terms.now.checked_add(AGAIN).ok()),
-        ConditionState::Fail | ConditionState::Pending => Next::Wait(messages::closed(&decision), decision.next_at),
+        ConditionState::Error => Next::WaitForGate(decision, terms.now.checked_add(AGAIN).ok()),
+        ConditionState::Fail | ConditionState::Pending => {
+            let until = decision.next_at;
+            Next::WaitForGate(decision, until)
+        }
     }
 }
 

@@ -6,19 +6,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::EvalContext,
-    deploy::{change, finish::finish, messages, start::cancel},
+    deploy::{change, contents, finish::finish, messages, start::cancel},
     domain::{
         effect::Effect,
         event::{DeployState, RunOutcome, RunTrigger},
         fact::{
             DocumentKey, RepoFacts,
-            deploy_request::{DeployRequest, RequestEnd, RunFacts},
+            deploy_request::{DeployRequest, RequestEnd, RequestKind, RunFacts},
         },
+        id::Sha,
         needs::{Answer, Need},
         policy::Policy,
         rule::{Via, name_key},
     },
     plan::{DecisionContext, PartialPlan, PlannedEffect},
+    text::message::plain,
 };
 
 /// Time within which a run has to begin.
@@ -215,13 +217,13 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         let said = |state: DeployState| made.statuses.iter().any(|status| status.state == state);
         let last = made.statuses.iter().next_back().map(|status| status.state);
         if said(DeployState::Success) {
-            let why = messages::succeeded(&request);
+            let why = succeeded(facts, &request, terms);
             return finish(facts, id, RequestEnd::Succeeded, why, terms, out);
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
             let cancelled = runs.into_values().find(|run| run.outcome == RunOutcome::Cancelled);
-            let why = messages::failed(&request, cancelled);
+            let why = messages::failed(facts, &request, cancelled, running(facts, &request, terms).as_ref());
             return finish(facts, id, RequestEnd::Failed, why, terms, out);
         }
     }
@@ -268,12 +270,15 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     let of = |outcomes: &[RunOutcome]| runs.values().find(|run| outcomes.contains(&run.outcome));
     let failed = of(&[RunOutcome::Failure]).or_else(|| of(&[RunOutcome::NoVerdict, RunOutcome::Cancelled]));
     match failed {
-        Some(run) => fail(facts, id, &request, messages::failed(&request, Some(run)), terms, out),
+        Some(run) => {
+            let why = messages::failed(facts, &request, Some(run), running(facts, &request, terms).as_ref());
+            fail(facts, id, &request, why, terms, out);
+        }
         None if runs.values().all(|run| run.outcome == RunOutcome::Skipped) => {
             fail(facts, id, &request, messages::skipped(), terms, out);
         }
         None => {
-            let why = messages::succeeded(&request);
+            let why = succeeded(facts, &request, terms);
             out.effects.extend(status(id, &request, DeployState::Success, &why));
             finish(facts, id, RequestEnd::Succeeded, why, terms, out);
         }
@@ -304,6 +309,23 @@ fn told_commit(request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
     workflow && !rule.is_some_and(|rule| rule.best_effort)
 }
 
+/// Returns the commit that runs in a request's environment.
+fn running(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<Sha> {
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    eval.history(&request.environment).current().and_then(|run| run.commit).cloned()
+}
+
+/// Returns what a request brought about; for a rollback, what it took back.
+fn succeeded(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>) -> String {
+    if request.kind != RequestKind::Rollback {
+        return messages::succeeded(request);
+    }
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let between = request.from.as_ref().zip(request.sha.as_ref());
+    let taken = between.and_then(|(from, to)| contents::pulls_between(&eval, to, from)).unwrap_or_default();
+    messages::rolled_back_to(facts, request, &taken, terms.now)
+}
+
 fn fail(
     facts: &mut RepoFacts,
     id: &str,
@@ -318,6 +340,7 @@ fn fail(
 
 fn status(id: &str, request: &DeployRequest, state: DeployState, why: &str) -> Option<PlannedEffect> {
     let deployment = request.deployment?;
-    let effect = Effect::SetDeployment { deployment, state, description: why.replace('`', ""), log: None };
+    let description = plain(why.lines().next().unwrap_or_default());
+    let effect = Effect::SetDeployment { deployment, state, description, log: None };
     Some(PlannedEffect { key: format!("deploy/{id}/end"), replaces: false, effect })
 }

@@ -9,6 +9,8 @@
 
 mod item;
 mod needs;
+mod policy_diff;
+pub mod policy_report;
 pub mod preview;
 pub mod proposal;
 pub mod recheck;

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::domain::{
-    fact::{RepoFacts, item::ItemFacts},
-    id::ItemId,
-    policy::Policy,
+pub use crate::engine::policy_diff::PolicyDiff;
+use crate::{
+    domain::{
+        fact::{RepoFacts, item::ItemFacts},
+        id::ItemId,
+        policy::Policy,
+    },
+    engine::policy_diff,
 };
 
 /// So many moves are told one by one.
@@ -31,6 +35,8 @@ pub struct Preview {
     pub out_of_time: bool,
     /// The first of them, newest first.
     pub first: Vec<Move>,
+    /// What else differs between the policies.
+    pub diff: PolicyDiff,
 }
 
 /// An item that would carry another label.
@@ -59,7 +65,8 @@ pub fn preview(
 ) -> Preview {
     let open = facts.items.values().rev().filter(|item| is_open(item, now)).map(|item| item.number);
     let newest: Vec<ItemId> = open.clone().take(LOOKED_AT).collect();
-    let mut preview = Preview { open: open.count(), ..Preview::default() };
+    let diff = policy_diff::diff(current, proposed);
+    let mut preview = Preview { open: open.count(), diff, ..Preview::default() };
     for slice in newest.chunks(SLICE) {
         if !goes_on() {
             preview.out_of_time = true;

@@ -4,14 +4,14 @@ use crate::{
     commits::branches::OnLine,
     domain::policy::Pattern,
     gate::{ConditionContext, condition_result::ConditionResult},
-    text::message::{forge_reason, quoted},
+    text::message::{forge_words, quoted},
 };
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, of: &[Pattern], any: bool) -> ConditionResult {
     if any {
-        return ConditionResult::pass("ancestry_any", "the policy takes a commit of any branch");
+        return ConditionResult::pass("ancestry_any", "the policy accepts any branch");
     }
-    let short = ctx.subject.sha.short();
+    let short = quoted(&ctx.subject.sha.short());
     match ctx.eval.on_branches(&ctx.subject.sha, of) {
         OnLine::Yes { branch, since } => {
             ConditionResult::pass("ancestry", format!("{short} is on {}", quoted(&branch))).seen(since)
@@ -23,11 +23,11 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, of: &[Pattern], any: bool)
         }
         OnLine::Unknown(Some(why)) => ConditionResult::error(
             "ancestry_unavailable",
-            format!("whether {short} is on a branch that counts can't be found out: {}", forge_reason(&why)),
+            format!("GitHub did not tell whether {short} is on a branch that counts: {}", forge_words(&why)),
         ),
         OnLine::Unknown(None) => ConditionResult::unknown(
             "ancestry_asked",
-            format!("whether {short} is on a branch that counts is being asked of the forge"),
+            format!("GitHub is being asked whether {short} is on a branch that counts"),
         ),
     }
 }

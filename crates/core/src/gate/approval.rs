@@ -69,19 +69,28 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
     {
         return finding.seen(last);
     }
-    let who = if teams.is_empty() {
-        "people with maintain".to_owned()
-    } else {
-        format!("members of {}", teams.iter().map(|team| quoted(team)).collect::<Vec<_>>().join(", "))
-    };
-    let mut so_far = if people.is_empty() { String::new() } else { format!("; so far {}", people.join(", ")) };
-    so_far.extend(lost.values().map(|login| format!("; {} approved it and may not any more", quoted(login))));
+    let who = approvers_words(count, teams);
+    let mut so_far =
+        if people.is_empty() { String::new() } else { format!(" (so far approved by {})", people.join(", ")) };
+    so_far.extend(lost.values().map(|login| format!("; {} approved it and may no longer do so", quoted(login))));
     let line = match ctx.subject.environment() {
         Some(environment) => format!("/approve deploy {environment}"),
         None => "/approve release".to_owned(),
     };
-    let words = format!("needs {count} of {who} to say {}{so_far}", quoted(&line));
+    let words = format!("{who} {} {}{so_far}", if count == 1 { "comments" } else { "comment" }, quoted(&line));
     ConditionResult::wait("approval_missing", words).seen(last).by_hand()
+}
+
+/// Returns who has to approve: `one of `sre``, `2 people with maintain access`.
+pub(crate) fn approvers_words(count: u8, teams: &[String]) -> String {
+    let number = if count == 1 { "one".to_owned() } else { count.to_string() };
+    if teams.is_empty() {
+        return match count {
+            1 => "someone with maintain access".to_owned(),
+            _ => format!("{count} people with maintain access"),
+        };
+    }
+    format!("{number} of {}", teams.iter().map(|team| quoted(team)).collect::<Vec<_>>().join(", "))
 }
 
 /// Returns who asks for a subject or initiated it; `Err`: that can't be known, or not yet.
@@ -92,7 +101,7 @@ fn askers(ctx: ConditionContext<'_, '_>, age: SignedDuration) -> Result<BTreeSet
         let need = Need::Starters { run: *run };
         match ctx.answer(&need, age) {
             Some(Answer::Starters(found)) => askers.extend(found.iter().cloned()),
-            _ => return Err(Box::new(ctx.missing(&need, "approval_starter", "who started the run that waits"))),
+            _ => return Err(Box::new(ctx.missing(&need, "approval_starter", "who started the waiting run"))),
         }
     }
     if askers.iter().any(|asker| asker.id.is_none()) {

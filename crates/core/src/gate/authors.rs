@@ -199,7 +199,7 @@ fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Resu
             }
             Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),
             _ => {
-                let what = format!("which pull request brought {}", sha.short());
+                let what = format!("which pull request brought `{}`", sha.short());
                 open.get_or_insert_with(|| ctx.missing(&need, "approval", &what));
             }
         }

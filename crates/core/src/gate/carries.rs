@@ -18,7 +18,7 @@ use crate::{
         needs::{Answer, Need},
     },
     gate::{ConditionContext, Subject, contents::Unknown},
-    text::message::forge_reason,
+    text::message::forge_words,
 };
 
 /// Limit on reverts of reverts, and on cherry-picks of cherry-picks.
@@ -151,7 +151,7 @@ impl EvalContext<'_> {
     fn not_known(&self, unknown: &Unknown) -> Carried {
         match unknown {
             Unknown::Ask(need) => match self.facts.answers.get(need).map(|known| &known.answer) {
-                Some(Answer::Unavailable { why }) => Carried::Unknown { why: forge_reason(why), asked: false },
+                Some(Answer::Unavailable { why }) => Carried::Unknown { why: forge_words(why), asked: false },
                 Some(_) => {
                     Carried::Unknown { why: "there are more commits than GitHub lists".to_owned(), asked: false }
                 }

@@ -34,7 +34,7 @@ pub(super) fn evaluate(
     let need = Need::Checks { sha: sha.clone() };
     let waited = eval.facts.answers.get(&need).map(|known| known.at.duration_since(ctx.subject.since));
     if ctx.answer(&need, waited.unwrap_or_default().max(AGAIN_AFTER)).is_none() {
-        let missing = ctx.missing(&need, "checks", "what ran on the commit");
+        let missing = ctx.missing(&need, "checks", "which checks ran on the commit");
         // Events can show that a check failed, but not that all checks reported.
         let known = eval.facts.checks.get(sha).map(|checks| eval.newest_checks(checks, &[])).unwrap_or_default();
         return failed(&known, named).unwrap_or(missing);
@@ -145,7 +145,7 @@ fn verdict(
             .link(page(RunOutcome::Failure))
     } else if !missing.is_empty() && late {
         let limit = message::duration(report_within);
-        ConditionResult::fail("checks_missing", format!("did not report within {limit}: {}", list(missing))).seen(seen)
+        ConditionResult::fail("checks_missing", format!("no report within {limit}: {}", list(missing))).seen(seen)
     } else if !cancelled.is_empty() {
         ConditionResult::fail("checks_cancelled", format!("cancelled: {}", list(cancelled)))
             .seen(seen)
@@ -162,7 +162,7 @@ fn verdict(
             ConditionResult::unknown("checks_none", words).turns(Some(deadline))
         }
     } else if !missing.is_empty() {
-        ConditionResult::unknown("checks_missing", format!("has not reported yet: {}", list(missing)))
+        ConditionResult::unknown("checks_missing", format!("no report yet: {}", list(missing)))
             .seen(seen)
             .turns(Some(deadline))
     } else if !running.is_empty() {

@@ -41,7 +41,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Ancestry { of, any } => ancestry::evaluate(ctx, of, *any),
         ConditionRule::Tag { increasing, signed } => tag::evaluate(ctx, *increasing, *signed),
         ConditionRule::Blockers { label, milestone } => blockers::evaluate(ctx, label.as_deref(), milestone.as_deref()),
-        ConditionRule::Approval { count, teams } => approval::evaluate(ctx, *count, teams),
+        ConditionRule::Approval { count, teams, .. } => approval::evaluate(ctx, *count, teams),
         ConditionRule::Hold => hold::evaluate(ctx),
         ConditionRule::Alerts { environment } => alerts::evaluate(ctx, environment.as_deref()),
         ConditionRule::Deployed { environment, soak } => deployed::evaluate(ctx, environment, *soak),
@@ -50,7 +50,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Freeze => freeze::evaluate(ctx),
         // Combining conditions are evaluated above.
         ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
-            ConditionResult::error("condition_unknown", "it can't be judged")
+            ConditionResult::error("condition_unknown", "it can't be evaluated")
         }
     }
 }
@@ -67,7 +67,7 @@ fn waive(mut finding: ConditionResult, condition: Option<ConditionName>, waivers
         return finding;
     }
     finding.condition.standing = ConditionState::Waived;
-    finding.condition.sentence = format!("{}; without that: {}", waiver.words, finding.condition.sentence);
+    finding.condition.sentence = format!("{}; without the waiver: {}", waiver.words, finding.condition.sentence);
     finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
     finding.holds = Some(true);
     finding.needs_person = false;
@@ -77,7 +77,7 @@ fn waive(mut finding: ConditionResult, condition: Option<ConditionName>, waivers
 fn all(parts: Vec<ConditionResult>) -> ConditionResult {
     let standing = parts.iter().map(|part| part.condition.standing).min().unwrap_or(ConditionState::Fail);
     let open = parts.iter().filter(|part| part.condition.standing.is_open()).count();
-    let sentence = format!("{open} of {} hold", parts.len());
+    let sentence = format!("{open} of {} conditions hold", parts.len());
     let holds = if parts.iter().any(|part| part.holds == Some(false)) {
         Some(false)
     } else {
@@ -89,7 +89,7 @@ fn all(parts: Vec<ConditionResult>) -> ConditionResult {
 fn any(parts: Vec<ConditionResult>) -> ConditionResult {
     let standing = parts.iter().map(|part| part.condition.standing).max().unwrap_or(ConditionState::Fail);
     let open = parts.iter().filter(|part| part.condition.standing.is_open()).count();
-    let sentence = format!("{open} of {} hold; one is enough", parts.len());
+    let sentence = format!("{open} of {} conditions hold; one is enough", parts.len());
     let holds = if parts.iter().any(|part| part.holds == Some(true)) {
         Some(true)
     } else {
@@ -100,10 +100,10 @@ fn any(parts: Vec<ConditionResult>) -> ConditionResult {
 
 fn not(part: ConditionResult) -> ConditionResult {
     let (standing, sentence) = match part.holds {
-        Some(true) if part.condition.next_at.is_some() => (ConditionState::Pending, "what must not hold does"),
-        Some(true) => (ConditionState::Fail, "what must not hold does"),
-        Some(false) => (ConditionState::Pass, "what must not hold doesn't"),
-        None => (part.condition.standing.min(ConditionState::Pending), "whether it holds is not known"),
+        Some(true) if part.condition.next_at.is_some() => (ConditionState::Pending, "a condition holds that must not"),
+        Some(true) => (ConditionState::Fail, "a condition holds that must not"),
+        Some(false) => (ConditionState::Pass, "the condition does not hold, as required"),
+        None => (part.condition.standing.min(ConditionState::Pending), "it is not known whether the condition holds"),
     };
     let holds = part.holds.map(|holds| !holds);
     group("not", standing, holds, sentence.to_owned(), vec![part])

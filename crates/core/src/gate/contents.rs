@@ -34,7 +34,7 @@ impl Unknown {
             Self::Ask(need) => ctx.missing(need, code, what),
             Self::Run(deployment) => ConditionResult::unknown(
                 &format!("{code}_run_unknown"),
-                format!("{what} is not known yet, nor which commit deployment {deployment} put there"),
+                format!("{what} is not known yet, nor which commit deployment {deployment} deployed there"),
             ),
         }
     }

@@ -17,9 +17,14 @@ const MOST_BACK: usize = 100;
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: SignedDuration) -> ConditionResult {
     let history = ctx.eval.history(environment);
     let place = quoted(environment);
+    let (short, deploy) = (quoted(&ctx.subject.sha.short()), message::command(&["deploy", environment]));
     // A waiting or merely requested deployment has changed nothing there yet.
     if history.attempts_since(Timestamp::MIN).next().is_none() {
-        return ConditionResult::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
+        return ConditionResult::wait(
+            "deployed_missing",
+            format!("nothing is deployed to {place} yet: deploy {short} there first ({deploy})"),
+        )
+        .by_hand();
     }
     let current = history.current();
     let recently = ctx.eval.now.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
@@ -31,7 +36,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
         Some(run) => match run.commit {
             None => run_unknown(&place, run.deployment),
             Some(commit) if *commit == ctx.subject.sha => soaked(ctx, environment, soak, run.from),
-            Some(commit) => missing(ctx, history, &format!("{place} has {}", commit.short())),
+            Some(commit) => missing(ctx, history, &format!("{place} runs {}", quoted(&commit.short()))),
         }
         .seen(Some(run.from)),
         None => gone(ctx, history, &place),
@@ -49,7 +54,7 @@ fn tried(
     if current.is_some_and(|run| run.deployment == attempt.deployment) {
         return None;
     }
-    let short = ctx.subject.sha.short();
+    let short = quoted(&ctx.subject.sha.short());
     let is_the_same = attempt.commit == Some(&ctx.subject.sha);
     let status = attempt.facts.statuses.last()?;
     let is_newer = current.is_none_or(|run| status.at >= run.succeeded);
@@ -58,17 +63,17 @@ fn tried(
             return None;
         }
         DeployState::Waiting | DeployState::InProgress if is_the_same => {
-            ConditionResult::unknown("deployed_running", format!("{short} is on its way to {place}"))
+            ConditionResult::unknown("deployed_running", format!("{short} is being deployed to {place}"))
         }
         DeployState::Waiting | DeployState::InProgress if runs(current, &ctx.subject.sha) => {
-            let other = attempt.commit.map_or_else(|| "another commit".to_owned(), |commit| commit.short().to_string());
+            let other = attempt.commit.map_or_else(|| "another commit".to_owned(), |sha| quoted(&sha.short()));
             ConditionResult::unknown(
                 "deployed_replacing",
-                format!("{place} has {short}, and {other} is on its way there"),
+                format!("{place} runs {short}, and {other} is being deployed there"),
             )
         }
         DeployState::Failure if is_newer && is_the_same => {
-            ConditionResult::fail("deployed_failed", format!("{short} failed in {place}"))
+            ConditionResult::fail("deployed_failed", format!("the deploy of {short} to {place} failed"))
         }
         DeployState::Failure if is_newer && attempt.commit.is_none() => run_unknown(place, attempt.deployment),
         DeployState::Waiting
@@ -81,7 +86,7 @@ fn tried(
 }
 
 fn run_unknown(place: &str, deployment: u64) -> ConditionResult {
-    let words = format!("it is not known yet which commit deployment {deployment} put into {place}");
+    let words = format!("it is not known yet which commit deployment {deployment} deployed to {place}");
     ConditionResult::unknown("deployed_run_unknown", words)
 }
 
@@ -91,24 +96,30 @@ fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
 
 /// Returns the result if another commit runs, or none.
 fn missing(ctx: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> ConditionResult {
-    let short = ctx.subject.sha.short();
+    let short = quoted(&ctx.subject.sha.short());
     let mut earlier = history.attempts_since(Timestamp::MIN).take(MOST_BACK);
     if earlier.any(|attempt| attempt.commit == Some(&ctx.subject.sha)) {
-        ConditionResult::fail("deployed_replaced", format!("{has}: {short} was replaced there"))
+        ConditionResult::fail("deployed_replaced", format!("{has}, which replaced {short}"))
     } else {
-        ConditionResult::wait("deployed_missing", format!("{has}, not {short}")).by_hand()
+        ConditionResult::wait("deployed_missing", format!("{has}, not {short}: deploy it there first")).by_hand()
     }
 }
 
 /// Returns the result if nothing runs there any more, or nothing ever has.
 fn gone(ctx: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> ConditionResult {
-    let short = ctx.subject.sha.short();
+    let short = quoted(&ctx.subject.sha.short());
     let last = history.backwards().next();
     let Some(last) = last.filter(|run| run.commit == Some(&ctx.subject.sha)) else {
-        return ConditionResult::wait("deployed_missing", format!("nothing runs in {place}")).by_hand();
+        return ConditionResult::wait(
+            "deployed_missing",
+            format!("nothing runs in {place}: deploy {short} there first"),
+        )
+        .by_hand();
     };
     match last.end {
-        Some(RunEnd::Failed) => ConditionResult::fail("deployed_failed", format!("{short} failed in {place}")),
+        Some(RunEnd::Failed) => {
+            ConditionResult::fail("deployed_failed", format!("the deploy of {short} to {place} failed"))
+        }
         _ => ConditionResult::fail("deployed_gone", format!("{short} no longer runs in {place}")),
     }
     .seen(last.until)
@@ -122,7 +133,7 @@ fn soaked(
 ) -> ConditionResult {
     let eval = ctx.eval;
     let place = quoted(environment);
-    let short = ctx.subject.sha.short();
+    let short = quoted(&ctx.subject.sha.short());
     if soak.is_zero() {
         return ConditionResult::pass("deployed", format!("{short} runs in {place}"));
     }
@@ -140,6 +151,6 @@ fn soaked(
         return ConditionResult::pass("deployed", format!("{short} has run in {place} for {long}"));
     }
     let ends = message::moment(ripe, &eval.policy.commands.zone);
-    ConditionResult::wait("deployed_soaking", format!("{short} soaks in {place} for {long}: ends {ends}"))
+    ConditionResult::wait("deployed_soaking", format!("{short} has to run in {place} for {long}, until {ends}"))
         .turns(Some(ripe))
 }

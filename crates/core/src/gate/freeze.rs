@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::{
     domain::{fact::command::ALL, when},
     gate::{ConditionContext, calendar, condition_result::ConditionResult},
-    text::message::{moment, quoted, reason},
+    text::message::{command, moment, quoted, reason},
 };
 
 /// A freeze that covers the time of the evaluation.
@@ -18,30 +18,32 @@ struct ActiveFreeze {
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let (eval, now) = (ctx.eval, ctx.eval.now);
+    let zone = &eval.policy.commands.zone;
     let covers = |name: &str| name == ALL || ctx.subject.environment() == Some(name);
     let mut next = None;
     let mut standing: Vec<ActiveFreeze> = Vec::new();
     for rule in eval.policy.freezes.iter().filter(|rule| covers(&rule.environment)) {
         let (frozen, turns) = calendar::freeze(rule, now);
         if frozen {
-            let until = turns.map_or_else(String::new, |at| format!(" until {}", moment(at, &rule.zone)));
-            let words = format!("frozen by the policy{until}{}", reason(rule.reason.as_deref()));
+            let until = turns.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
+            let words = format!("the policy freezes it{until}{}", reason(rule.reason.as_deref()));
             standing.push(ActiveFreeze { until: turns, since: None, words });
         } else {
             next = when::earlier(next, turns);
         }
     }
     for (name, freeze) in eval.facts.freezes(now).iter().filter(|(name, _)| covers(name)) {
-        let zone = &eval.policy.commands.zone;
         let until = freeze.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
-        let what = if *name == ALL { "everything is".to_owned() } else { format!("{} is", quoted(name)) };
-        let words = format!("{what} frozen by {}{until}{}", quoted(&freeze.by.login), reason(freeze.reason));
+        let what = if *name == ALL { "all environments are".to_owned() } else { format!("{} is", quoted(name)) };
+        let unfreeze = command(&["unfreeze", name]);
+        let by = quoted(&freeze.by.login);
+        let words = format!("{what} frozen by {by}{until}{}. {unfreeze} ends it", reason(freeze.reason));
         standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words });
     }
     // The gate opens when the last freeze ends.
     standing.sort_by_key(|freeze| (freeze.until.is_none(), freeze.until));
     match standing.pop() {
-        None => ConditionResult::pass("freeze_none", "nothing is frozen").seen(Some(now)).turns(next),
+        None => ConditionResult::pass("freeze_none", "no freeze is in force").seen(Some(now)).turns(next),
         Some(last) => {
             let finding = ConditionResult::wait("frozen", last.words).seen(last.since.or(Some(now))).turns(last.until);
             if last.until.is_none() { finding.by_hand() } else { finding }

@@ -49,14 +49,14 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     standing.sort_by_key(|hold| (hold.since, hold.item));
     let since = standing.first().map(|hold| hold.since);
     match standing.as_slice() {
-        [] => ConditionResult::pass("hold_none", "nothing that it carries is on hold"),
+        [] => ConditionResult::pass("hold_none", "nothing in it is on hold"),
         [one] => {
-            let words = format!("#{} is held by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
+            let words = format!("#{} is on hold by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
             ConditionResult::wait("held", words).seen(since).by_hand()
         }
         [first, rest @ ..] => {
             let words = format!(
-                "#{} is held by {}{}, and {} more",
+                "#{} is on hold by {}{}, and {} more",
                 first.item,
                 quoted(&first.by.login),
                 reason(first.reason),

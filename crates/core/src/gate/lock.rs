@@ -4,31 +4,38 @@
 use crate::{
     domain::fact::lock::LockOwner,
     gate::{ConditionContext, condition_result::ConditionResult},
-    text::message::{quoted, reason},
+    text::message::{command, moment, quoted, reason},
 };
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let Some(environment) = ctx.subject.environment() else {
-        return ConditionResult::pass("lock_none", "a release has no lock");
+        return ConditionResult::pass("lock_none", "locks do not apply to releases");
     };
     let Some(lock) = ctx.eval.facts.lock(environment, ctx.eval.now) else {
         return ConditionResult::pass("lock_free", format!("{} is not locked", quoted(environment)));
     };
     let (name, by, why) = (quoted(environment), quoted(&lock.by.login), reason(lock.reason));
+    let zone = &ctx.eval.policy.commands.zone;
+    let until = lock.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
+    let since = format!(" since {}{until}", moment(lock.since, zone));
+    let unlock = command(&["unlock", environment]);
     let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));
     let finding = match owner {
         Some(LockOwner::Same) => {
-            return ConditionResult::pass("lock_own", format!("the lock is held by {by}, who asks"))
-                .seen(Some(lock.since));
+            return ConditionResult::pass("lock_own", format!("{by}, who asks, holds the lock")).seen(Some(lock.since));
         }
         Some(LockOwner::OtherItem(item)) if ctx.subject.replaces => {
-            let words = format!("the lock is held by {by}, who asks, for #{item}, and is to be replaced");
+            let words = format!("{by}, who asks, holds the lock for #{item} and replaces it");
             return ConditionResult::pass("lock_replaced", words).seen(Some(lock.since));
         }
-        Some(LockOwner::OtherItem(item)) => {
-            ConditionResult::wait("lock_other_item", format!("{name} is locked by {by}, who asks, for #{item}{why}"))
-        }
-        Some(LockOwner::Other) | None => ConditionResult::wait("lock_held", format!("{name} is locked by {by}{why}")),
+        Some(LockOwner::OtherItem(item)) => ConditionResult::wait(
+            "lock_other_item",
+            format!("{name} is locked by {by} for #{item}{since}{why}. {unlock} ends it"),
+        ),
+        Some(LockOwner::Other) | None => ConditionResult::wait(
+            "lock_held",
+            format!("{name} is locked by {by} (#{}){since}{why}. {unlock} ends it", lock.item),
+        ),
     };
     let finding = finding.seen(Some(lock.since)).turns(lock.until);
     // A lock with an expiry ends without a person.

@@ -35,6 +35,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use crate::gate::approval::approvers_words;
 pub(crate) use crate::gate::calendar::freeze as freeze_state;
 pub(crate) use crate::gate::record::{advance, needs as want_all, recheck};
 use crate::{
@@ -50,7 +51,7 @@ use crate::{
         when,
     },
     gate::condition_result::ConditionResult,
-    text::message::{forge_reason, quoted},
+    text::message::{forge_words, quoted},
 };
 
 /// Subject of a gate decision.
@@ -175,9 +176,9 @@ impl<'f> ConditionContext<'_, 'f> {
         match self.eval.facts.answers.get(need).map(|known| &known.answer) {
             Some(Answer::Unavailable { why }) => ConditionResult::error(
                 &format!("{code}_unavailable"),
-                format!("{what} can't be found out: {}", forge_reason(why)),
+                format!("GitHub did not tell {what}: {}", forge_words(why)),
             ),
-            _ => ConditionResult::unknown(&format!("{code}_asked"), format!("{what} is being asked of the forge")),
+            _ => ConditionResult::unknown(&format!("{code}_asked"), format!("GitHub is being asked {what}")),
         }
     }
 
@@ -278,5 +279,5 @@ fn unlisted(gate: &GateName) -> ConditionResult {
         GateName::Release(name) => ("gate_unlisted", format!("no gate {}", quoted(name))),
         GateName::Deploy(name) => ("environment_unlisted", format!("no environment {}", quoted(name))),
     };
-    ConditionResult::fail(code, format!("the policy describes {what}, so nothing may pass")).named("listed")
+    ConditionResult::fail(code, format!("the policy has {what}, so nothing may pass")).named("listed")
 }

@@ -16,7 +16,7 @@ use crate::{
         needs::{Answer, Need},
     },
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
-    text::message::{forge_reason, quoted},
+    text::message::{forge_words, quoted},
 };
 
 /// Greatest age of an answer about a pull request: the commits of a merged one don't change, and
@@ -63,7 +63,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionRes
     }
     if !missing.is_empty() {
         let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
-        let words = format!("lacks {what} of its last commit: {}{}", list(&missing), without_right(&unentitled));
+        let words = format!("{what} of the last commit missing: {}{}", list(&missing), without_right(&unentitled));
         return ConditionResult::fail("reviews_missing", words).seen(last);
     }
     if let Some(unclear) = unclear {
@@ -114,12 +114,12 @@ fn open_pulls(ctx: ConditionContext<'_, '_>) -> BTreeSet<ItemId> {
 }
 
 fn place_unknown(sha: &Sha, why: Option<&str>) -> ConditionResult {
-    let what = format!("whether {} is on a branch that counts", sha.short());
+    let what = format!("whether {} is on a branch that counts", quoted(&sha.short()));
     match why {
         Some(why) => {
-            ConditionResult::error("reviews_unavailable", format!("{what} can't be found out: {}", forge_reason(why)))
+            ConditionResult::error("reviews_unavailable", format!("GitHub did not tell {what}: {}", forge_words(why)))
         }
-        None => ConditionResult::unknown("reviews_asked", format!("{what} is being asked of the forge")),
+        None => ConditionResult::unknown("reviews_asked", format!("GitHub is being asked {what}")),
     }
 }
 
@@ -142,7 +142,7 @@ fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemId) -> bool {
 /// never reviewed, or if that is unknown.
 fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<ItemId>, Box<ConditionResult>> {
     if commits.len() > MOST_COMMITS {
-        let words = format!("it carries {} commits, more than can be looked at", commits.len());
+        let words = format!("it contains {} commits, more than phasebot examines", commits.len());
         return Err(Box::new(ConditionResult::error("reviews_too_many", words)));
     }
     let mut pulls: BTreeSet<ItemId> = BTreeSet::new();
@@ -156,21 +156,21 @@ fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BT
         pulls.extend(by);
     }
     if strange.len() > MOST_UNKNOWN {
-        let words = format!("it carries {} commits of which no pull request is known", strange.len());
+        let words = format!("it contains {} commits of which no pull request is known", strange.len());
         return Err(Box::new(ConditionResult::error("reviews_unknown", words)));
     }
     let mut unasked: Option<ConditionResult> = None;
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
         let Some(Answer::BroughtBy(by)) = ctx.answer(&need, AGE) else {
-            let what = format!("which pull request brought {}", sha.short());
+            let what = format!("which pull request brought {}", quoted(&sha.short()));
             unasked.get_or_insert_with(|| ctx.missing(&need, "reviews", &what));
             continue;
         };
         let landed = by.iter().filter(|(_, base)| is_line(ctx, base)).map(|(number, _)| *number);
         let landed: BTreeSet<ItemId> = landed.collect();
         if landed.is_empty() {
-            let words = format!("{} came without a pull request", sha.short());
+            let words = format!("{} was pushed without a pull request", quoted(&sha.short()));
             return Err(Box::new(ConditionResult::fail("reviews_bypassed", words)));
         }
         pulls.extend(landed);
@@ -210,7 +210,7 @@ fn permission_unknown(right: &PermissionState, account: &Account) -> Option<Cond
 fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemId) -> Result<Reviewed, Box<ConditionResult>> {
     let need = Need::Reviews { pull: number };
     let Some(Answer::Reviews { head, author, reviews, .. }) = ctx.answer(&need, AGE) else {
-        return Err(Box::new(ctx.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
+        return Err(Box::new(ctx.missing(&need, "reviews", &format!("the reviews of #{number}"))));
     };
     let asked = ctx.eval.facts.answers.get(&need).map(|known| known.at);
     let pull = ctx.eval.facts.pull(number);
@@ -279,7 +279,7 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemId) -> Result<Reviewed, B
 /// Returns, for people, who approved without write access.
 fn without_right(unentitled: &[(ItemId, String)]) -> String {
     const MOST: usize = 3;
-    let words = |(pull, login): &(ItemId, String)| format!("; {} approved #{pull} and may not write", quoted(login));
+    let words = |(pull, login): &(ItemId, String)| format!("; {} approved #{pull} without write access", quoted(login));
     unentitled.iter().take(MOST).map(words).collect()
 }
 

@@ -93,13 +93,13 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
         return match order {
             Order::Older { runs } => {
                 format!(
-                    "{environment} runs {}, which contains this commit and more: use {rollback}.",
+                    "{environment} runs {}, which contains this commit and more. To go back, use {rollback}.",
                     commit(Some(runs))
                 )
             }
             Order::Lower { .. } | Order::Forward | Order::Unknown => format!(
-                "The forge did not say whether this commit is older than what {environment} runs, so nothing was started. \
-                 Repeat the command later."
+                "GitHub did not tell whether this commit is older than the one that {environment} runs, so nothing was \
+                 started. Repeat the command later."
             ),
         };
     }
@@ -115,7 +115,7 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
             (format!("{environment} runs {}, which contains {name} and more", commit(Some(runs))), rollback)
         }
         Order::Forward | Order::Unknown => {
-            (format!("The forge did not say whether {name} is older than what {environment} runs"), deploy)
+            (format!("GitHub did not tell whether {name} is older than the commit that {environment} runs"), deploy)
         }
     };
     format!("{why}, so it is not deployed automatically. To deploy it by hand: {by_hand}.")

@@ -17,7 +17,7 @@ use crate::{
         rule::EnvironmentRule,
     },
     gate::Need,
-    text::message::{forge_reason, quoted},
+    text::message::{forge_words, quoted},
 };
 use std::collections::BTreeMap;
 
@@ -90,10 +90,10 @@ pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, ba
         return Ok(());
     }
     if let OnLine::Unknown(why) = on_line {
-        let what = format!("Whether {short} is on a branch that counts");
+        let what = format!("whether {short} is on a branch that counts");
         return Err(Refusal::Pending(match why {
-            Some(why) => format!("{what} can't be found out: {}.", forge_reason(&why)),
-            None => format!("{what} is being asked of the forge."),
+            Some(why) => format!("GitHub did not tell {what}: {}.", forge_words(&why)),
+            None => format!("GitHub is being asked {what}."),
         }));
     }
     let what = match basis.watched {
@@ -129,9 +129,7 @@ fn permitted_unmerged(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basi
     }
     Err(match (refusal, own) {
         (Some(pending @ Refusal::Pending(_)), _) => pending,
-        (_, None) => {
-            Refusal::Pending(format!("Whether {short} is a commit of this repository is being asked of the forge."))
-        }
+        (_, None) => Refusal::Pending(format!("GitHub is being asked whether {short} is a commit of this repository.")),
         (Some(no), _) => no,
         (None, _) => Refusal::No(elsewhere(sha)),
     })
@@ -188,8 +186,8 @@ pub(crate) fn may(eval: &EvalContext<'_>, request: &DeployRequest, named: &Resol
             Some(true) => eval.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
             None => {
-                let what = format!("Whether {} is a commit of this repository", quoted(&sha.short()));
-                return Err(Refusal::Pending(format!("{what} is being asked of the forge.")));
+                let what = format!("whether {} is a commit of this repository", quoted(&sha.short()));
+                return Err(Refusal::Pending(format!("GitHub is being asked {what}.")));
             }
         },
         ResolvedRefKind::Landed | ResolvedRefKind::Loose => RefGuard::Commit,
@@ -252,7 +250,7 @@ pub(crate) fn unmerged_pull(
         )
     });
     let why = format!(
-        "#{pull} comes from a fork: someone with `write` has to approve the very commit {} in a review first.{unclear}",
+        "#{pull} comes from a fork: someone with write access has to approve commit {} in a review first.{unclear}",
         quoted(&sha.short())
     );
     Err(if is_unclear { Refusal::Pending(why) } else { Refusal::No(why) })
@@ -260,15 +258,16 @@ pub(crate) fn unmerged_pull(
 
 fn elsewhere(sha: &Sha) -> String {
     format!(
-        "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag, or deploy a fork's \
-         commit on its pull request.",
+        "{} is on no known branch of this repository. Name a branch or a tag, or deploy a fork's commit on its pull \
+         request.",
         quoted(&sha.short())
     )
 }
 
 fn not_merged(environment: &str, what: &str) -> String {
     format!(
-        "{what} is not merged, and {} takes only what is: merge it first, or let the policy say `unmerged: true` there.",
+        "{what} is not merged. {} accepts only merged changes. Merge it first, or set `unmerged: true` for it in \
+         `.github/phasebot.yml`.",
         quoted(environment)
     )
 }

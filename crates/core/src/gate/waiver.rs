@@ -93,7 +93,7 @@ fn waiver(ctx: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec
                 known.1 = word.until.max(known.1);
                 why = Some(word.reason);
             }
-            (_, None) => notes.push(format!("{} would waive it and may not any more", quoted(&word.by.login))),
+            (_, None) => notes.push(format!("{} would waive it and may no longer do so", quoted(&word.by.login))),
             (_, Some(unknown)) => notes.push(format!("{} would waive it: {unknown}", quoted(&word.by.login))),
         }
     }
@@ -109,7 +109,7 @@ fn waiver(ctx: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec
     let words = match until {
         Some(until) if counts => format!("waived by {by}{why} until {}", moment(until, &eval.policy.commands.zone)),
         Some(_) => {
-            notes.insert(0, format!("{by} would waive it{why}; a second person has to say the same"));
+            notes.insert(0, format!("{by} would waive it{why}; a second person has to comment the same line"));
             notes.join("; ")
         }
         None => notes.join("; "),

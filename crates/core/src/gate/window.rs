@@ -9,7 +9,7 @@ use crate::{
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, window: &Window) -> ConditionResult {
     let now = ctx.eval.now;
     let (open, turns) = calendar::window(window, now);
-    let local = turns.map(|at| message::moment(at, &window.zone));
+    let local = turns.map(|at| message::moment(at, &ctx.eval.policy.commands.zone));
     if open {
         let sentence =
             local.map_or_else(|| "the window is open".to_owned(), |at| format!("the window is open until {at}"));

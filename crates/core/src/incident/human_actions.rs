@@ -38,6 +38,16 @@ pub(super) fn word(facts: &RepoFacts, issue: ItemId, now: Timestamp) -> HumanAct
     word
 }
 
+impl HumanActions<'_> {
+    /// Returns all of it as one text, to tell whether something was said since.
+    pub(super) fn digest(&self) -> String {
+        let acked = self.acked.map_or_else(String::new, |(by, at)| format!("acked {by} {at}"));
+        let muted = self.muted_until.map_or_else(String::new, |until| format!("muted {until}"));
+        let cause = self.cause.map_or_else(String::new, |(change, by)| format!("cause {change:?} {by}"));
+        [acked, muted, cause].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// A closing of one of our issues by someone else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IssueClosing {

@@ -16,7 +16,7 @@ use crate::{
     incident::{
         render::{self, Rendered},
         route,
-        view::{IncidentView, StormLine},
+        view::{IncidentView, StormView},
     },
     plan::{PartialPlan, PlannedEffect},
 };
@@ -31,8 +31,8 @@ const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 pub(super) enum DesiredText {
     /// An incident: its view, the operator's template, and the text below the rendered template.
     Incident(Box<IncidentView>, Option<String>, String),
-    /// A storm: its rows, and the names of their connections.
-    Storm(Vec<StormLine>, String),
+    /// A storm.
+    Storm(Box<StormView>),
     /// A user's feedback, and its connection.
     Feedback(Box<Feedback>, String),
 }
@@ -46,7 +46,7 @@ impl DesiredText {
                 text.body.push_str(below);
                 text
             }
-            Self::Storm(lines, connections) => render::storm(lines, connections),
+            Self::Storm(view) => render::storm(view),
             Self::Feedback(said, connection) => render::feedback(said, connection),
         }
     }
@@ -55,7 +55,7 @@ impl DesiredText {
     fn digest(&self) -> String {
         let parts = match self {
             Self::Incident(view, template, below) => serde_json::to_string(&(view, template, below)),
-            Self::Storm(lines, connections) => serde_json::to_string(&(lines, connections)),
+            Self::Storm(view) => serde_json::to_string(view),
             Self::Feedback(said, connection) => serde_json::to_string(&(said, connection)),
         };
         hex::encode(Sha256::digest(parts.unwrap_or_default())).chars().take(16).collect()
@@ -77,6 +77,8 @@ pub(super) struct DesiredIssue {
     pub(super) phase: Option<LabelSpec>,
     /// Accounts to assign when the issue is opened.
     pub(super) assign: Vec<String>,
+    /// What people said about it: shown at once, whenever it changes.
+    pub(super) acts: String,
     /// Comment to post if the state changes now; `None` posts nothing.
     pub(super) comment: Option<String>,
     /// Whether a person closed it: it then stays closed and gets no more comments.
@@ -115,6 +117,7 @@ pub(super) fn open_plain(
         turns: 0,
         stale: false,
         text: (String::new(), now),
+        acts: String::new(),
     };
     ask(&mut issue, looks, text, now, out);
     issue
@@ -188,18 +191,29 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, 
     let text = want.text.digest();
     if text != issue.text.0 {
         let due = issue.text.1.checked_add(TEXT_EVERY).unwrap_or(Timestamp::MAX);
-        if turned || due <= now {
-            issue.text = (text, now);
-            let Rendered { title, body, .. } = want.text.render();
-            out.effects.push(wish(
-                "text",
-                true,
-                Effect::EditIssue { item: number, marker: marker.clone(), title, body },
-            ));
+        // Only alert traffic is throttled: whoever acts sees it at once.
+        if turned || due <= now || issue.acts != want.acts {
+            write_text(issue, number, want, now, out);
         } else {
             out.wake(Some(due));
         }
     }
+}
+
+/// Plans the effect that shows what people said, of an issue that is otherwise left as it is.
+pub(super) fn show_acts(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, out: &mut PartialPlan) {
+    if let Some(number) = issue.number.filter(|_| issue.acts != want.acts) {
+        write_text(issue, number, want, now, out);
+    }
+}
+
+fn write_text(issue: &mut IssueFacts, item: ItemId, want: &DesiredIssue, now: Timestamp, out: &mut PartialPlan) {
+    (issue.text, issue.acts) = ((want.text.digest(), now), want.acts.clone());
+    let Rendered { title, body, .. } = want.text.render();
+    let marker = issue.marker.clone();
+    let key = format!("text/{marker}");
+    let effect = Effect::EditIssue { item, marker, title, body };
+    out.effects.push(PlannedEffect { key, replaces: true, effect });
 }
 
 /// Returns the effect that updates the labels: adds those that show the state and those that the

@@ -11,6 +11,8 @@ pub(super) struct Loop {
     /// Time at which it closes: the change is in place and the alert has been quiet for the grace
     /// period.
     pub(super) at: Timestamp,
+    /// Time since when the change is in place.
+    pub(super) since: Timestamp,
     /// The pull request of the change, if it has one.
     pub(super) pull: Option<ItemId>,
 }
@@ -39,5 +41,5 @@ pub(super) fn closes(
         }
     }
     let (from, pull) = deployed?;
-    Some(Loop { at: from.max(over).checked_add(grace).unwrap_or(Timestamp::MAX), pull })
+    Some(Loop { at: from.max(over).checked_add(grace).unwrap_or(Timestamp::MAX), since: from, pull })
 }

@@ -2,49 +2,56 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
-    incident::{loop_closure::Loop, timeline::FiringPeriod},
-    text::message::{duration, quoted},
+    incident::{loop_closure::Loop, timeline::FiringPeriod, view::IncidentView},
+    text::message::{duration, moment, quoted},
 };
 
-/// Formats a time as issues show it.
-pub(super) fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// Returns the comment for a resolved incident.
-pub(super) fn resolved(run: Option<FiringPeriod>) -> String {
-    let Some((from, until)) = run.and_then(|run| Some((run.from, run.until?))) else {
-        return "**Resolved.**".to_owned();
+/// Returns the comment for a resolved incident: how long it lasted, its cause and its fix.
+pub(super) fn resolved(run: Option<FiringPeriod>, view: Option<&IncidentView>) -> String {
+    let lasted = run.and_then(|run| Some((run.from, run.until?)));
+    let mut text = match lasted {
+        Some((from, until)) => format!("✅ **Resolved** after {}.", lasting(until.duration_since(from))),
+        None => "✅ **Resolved.**".to_owned(),
     };
-    format!("**Resolved**: quiet since {}, after {}.", time(until), duration(until.duration_since(from)))
+    if let Some(item) = view.and_then(|view| view.cause_item) {
+        let _ = write!(text, " Cause: #{item}.");
+    }
+    if let Some(item) = view.and_then(|view| view.fix.as_ref()?.item) {
+        let _ = write!(text, " Fixed by #{item}.");
+    }
+    text.push_str(" Close this issue when nothing is left to follow up.");
+    text
 }
 
 /// Returns the comment for an incident that fires again.
-pub(super) fn again(run: Option<FiringPeriod>) -> String {
-    run.map_or_else(|| "**Firing again.**".to_owned(), |run| format!("**Firing again** since {}.", time(run.from)))
+pub(super) fn again(run: Option<FiringPeriod>, zone: &TimeZone) -> String {
+    let since = run.map_or_else(String::new, |run| format!(" since {}", moment(run.from, zone)));
+    format!("🔥 **Firing again**{since}. Take it with `/ack`.")
 }
 
-/// Returns the text below the rendered template: the service, staleness, and loop closure.
-pub(super) fn more(service: Option<&str>, stale: bool, lives_by: Option<&Loop>, now: Timestamp) -> String {
+/// Formats how long an incident lasted: in minutes from two minutes on.
+pub(super) fn lasting(span: SignedDuration) -> String {
+    duration(if span.as_secs() < 120 { span } else { SignedDuration::from_mins(span.as_mins()) })
+}
+
+/// Returns the text below the rendered template: staleness, and loop closure.
+pub(super) fn more(stale: bool, lives_by: Option<&Loop>, now: Timestamp, zone: &TimeZone) -> String {
     let mut text = String::new();
-    if let Some(service) = service {
-        let _ = write!(text, "\n\nService: {}", quoted(service));
-    }
     if stale {
         text.push_str(
-            "\n\nNothing was heard of it for a long time, and its source does not tell when it is over: \
-             `/resolve` ends it.",
+            "\n\n⏳ No message came for a long time, and the source does not report the end. If it is over, comment \
+             `/resolve`.",
         );
     }
     if let Some(lives_by) = lives_by.filter(|l| l.at <= now) {
         let change = lives_by.pull.map_or_else(|| "a linked change".to_owned(), |pull| format!("#{pull}"));
         let _ = write!(
             text,
-            "\n\n**Loop closed** {}: {change} runs where the alert fired, and it has been quiet since.",
-            time(lives_by.at)
+            "\n\n✅ **Loop closed** {}: {change} runs where the alert fired, and it has been quiet since.",
+            moment(lives_by.at, zone)
         );
     }
     text

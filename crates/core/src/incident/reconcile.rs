@@ -164,13 +164,23 @@ impl<'f> Reconciler<'f, '_> {
         let word = case.word(&self.eval);
         if word.muted_until.is_some() {
             self.out.wake(word.muted_until);
+            let want = self.want(case, &word, issue.firing);
+            let mut kept = issue.clone();
+            issue_sync::show_acts(&mut kept, &want, self.terms.now, &mut self.out);
+            self.keep(case, issue, kept);
             return false;
         }
         let want = DesiredIssue { left, reopen, ..self.want(case, &word, stands(case.standing, issue.firing)) };
         let mut kept = issue.clone();
         issue_sync::keep(&mut kept, &want, self.terms.now, &mut self.out);
+        self.keep(case, issue, kept);
+        false
+    }
+
+    /// Records an incident's issue, if it changed.
+    fn keep(&mut self, case: &Incident<'f>, issue: &IssueFacts, kept: IssueFacts) {
         if kept == *issue {
-            return false;
+            return;
         }
         self.turned |= kept.firing != issue.firing;
         if kept.firing != issue.firing {
@@ -181,7 +191,6 @@ impl<'f> Reconciler<'f, '_> {
             cycle.place = ShownIn::Own(kept);
         }
         self.changed.incidents.insert(case.id.to_owned(), incident);
-        false
     }
 
     /// Returns the desired state of an incident's issue.
@@ -198,8 +207,9 @@ impl<'f> Reconciler<'f, '_> {
             self.out.wake(Some(closes.at));
         }
         let template = self.terms.alerts.template(&case.facts.connection);
-        let below = messages::more(case.traits.service.as_deref(), stale, closes.as_ref(), self.terms.now);
+        let below = messages::more(stale, closes.as_ref(), self.terms.now, &self.terms.policy.commands.zone);
         let view = Box::new(case.view(&self.eval, word));
+        let comment = case.comment(firing, &view);
         DesiredIssue {
             firing,
             stale,
@@ -207,7 +217,8 @@ impl<'f> Reconciler<'f, '_> {
             looks: case.traits.looks(),
             phase: first_phase(self.terms.policy),
             assign: case.traits.assign.clone(),
-            comment: case.comment(firing),
+            acts: word.digest(),
+            comment,
             left: false,
             reopen: false,
             auto_close: self.terms.policy.alerts.auto_close,

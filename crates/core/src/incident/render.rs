@@ -15,9 +15,13 @@ use crate::{
     domain::alert::Feedback,
     incident::{
         rendered_text::stranger,
-        view::{IncidentView, StormLine},
+        view::{IncidentView, StormLine, StormView, Suspect},
     },
-    text::sanitize,
+    text::{
+        message::{count, moment},
+        sanitize,
+        times::Times,
+    },
 };
 
 /// The built-in template. Its first line is the title.
@@ -87,29 +91,89 @@ pub fn feedback(feedback: &Feedback, connection: &str) -> Rendered {
     Rendered { title, body: body.trim_start().to_owned(), problem: None }
 }
 
-/// Renders the issue of a storm: a table of incidents, the newest first.
-pub fn storm(lines: &[StormLine], connection: &str) -> Rendered {
-    let firing = lines.iter().filter(|line| line.state != "resolved").count();
-    let title = format!("{} alerts at once, {firing} not resolved", lines.len());
-    let mut body = format!(
-        "More alerts came over {} than become issues of their own.\n\n| Alert | State | Severity | Began | |\n| --- | --- \
-         | --- | --- | --- |\n",
-        sanitize::code(connection, 60)
-    );
+/// Renders the issue of a storm: what all its incidents share, then the incidents.
+pub fn storm(view: &StormView) -> Rendered {
+    let (firing, resolved): (Vec<&StormLine>, Vec<&StormLine>) =
+        view.lines.iter().partition(|line| line.state != "resolved");
+    let place =
+        view.environment.as_deref().map_or_else(String::new, |name| format!(" in {}", sanitize::title(name, 60)));
+    let names: Vec<String> = firing.iter().take(2).map(|line| sanitize::title(short_title(line), 40)).collect();
+    let more = if firing.len() > names.len() { ", …" } else { "" };
+    let names = if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) };
+    let title = format!("Alert storm{place}: {} firing{names}", firing.len());
+    let since = view.lines.iter().map(|line| line.started_at).min().unwrap_or(Timestamp::UNIX_EPOCH);
+    let times = Times::new(&view.zone, since);
+    let mut body = if firing.is_empty() {
+        format!("✅ **All {} are resolved**", count(view.lines.len(), "alert"))
+    } else {
+        format!("🔥 **{} firing** since {}", count(firing.len(), "alert"), moment(since, &view.zone))
+    };
+    match (&view.acked_by, view.muted_until) {
+        (_, Some(until)) => drop(write!(body, " · ⏸️ muted until {}", times.at(until))),
+        (Some(by), None) => drop(write!(body, " · 👤 acknowledged by **{}**", sanitize::inline(by, 60))),
+        (None, None) if !firing.is_empty() => body.push_str(" · ✋ nobody has acknowledged it: `/ack`"),
+        (None, None) => {}
+    }
+    for shared in [&view.severity, &view.environment].into_iter().flatten() {
+        let _ = write!(body, " · {}", sanitize::inline(shared, 60));
+    }
+    let _ = write!(body, " · {}\n", sanitize::code(&view.connections, 60));
+    body.push_str("\nSo many alerts came at once that they share this issue.");
+    if !view.own.is_empty() {
+        let own: Vec<String> = view.own.iter().map(|item| format!("#{item}")).collect();
+        let _ = write!(body, " The first have their own: {}.", own.join(", "));
+    }
+    body.push('\n');
+    if let Some(suspect) = view.suspects.first() {
+        body.push_str(&last_deploy(suspect, &times));
+    }
+    if let Some(rollback) = &view.rollback {
+        let _ = write!(body, "\nTo undo it, comment:\n{}", sanitize::fence(rollback, 200).trim_start_matches('\n'));
+    }
+    fold(&mut body, "🔥", "firing", &firing, true, &times);
+    fold(&mut body, "✅", "resolved", &resolved, false, &times);
+    let _ = write!(body, "\n`/ack` · `/mute 2h` · `/resolve` apply to all of them · times in {}\n", times.note());
+    Rendered { title, body, problem: None }
+}
+
+fn last_deploy(suspect: &Suspect, times: &Times) -> String {
+    let commit = match &suspect.page {
+        Some(page) => format!("[{}]({page})", sanitize::code(&suspect.commit, 12)),
+        None => sanitize::code(&suspect.commit, 12),
+    };
+    let by = suspect.actor.as_deref().map_or_else(String::new, |by| format!(" by **{}**", sanitize::inline(by, 60)));
+    let at = suspect.finished_at.map_or_else(|| ", under way".to_owned(), |at| format!(" at {}", times.at(at)));
+    let items: Vec<String> = suspect.items.iter().take(5).map(|item| format!("#{item}")).collect();
+    let items = if items.is_empty() { String::new() } else { format!(": {}", items.join(", ")) };
+    format!("\n**Last deploy**: {commit} to {}{by}{at}{items}\n", sanitize::code(&suspect.environment, 60))
+}
+
+fn fold(body: &mut String, symbol: &str, state: &str, lines: &[&StormLine], open: bool, times: &Times) {
+    if lines.is_empty() {
+        return;
+    }
+    let open = if open { " open" } else { "" };
+    let _ = write!(body, "\n<details{open}><summary>{symbol} {} {state}</summary>\n\n", lines.len());
     for line in lines.iter().take(MOST_LINES) {
-        let item = line.item.map(|n| format!("#{n}")).unwrap_or_default();
-        let severity = line.severity.as_deref().map(|s| sanitize::inline(s, 30)).unwrap_or_default();
-        let (title, state) = (sanitize::inline(&line.title, 40), sanitize::inline(&line.state, 20));
-        let row = format!("| {title} | {state} | {severity} | {} | {item} |\n", time(line.started_at));
-        if body.len() + row.len() > LONGEST_BODY - 200 {
+        let item = line.item.map(|n| format!(" · #{n}")).unwrap_or_default();
+        let row = format!("- {} · {}{item}\n", sanitize::inline(short_title(line), 60), times.at(line.started_at));
+        if body.len() + row.len() > LONGEST_BODY - 500 {
             break;
         }
         body.push_str(&row);
     }
     if lines.len() > MOST_LINES {
-        let _ = write!(body, "\nand {} more.\n", lines.len() - MOST_LINES);
+        let _ = writeln!(body, "- … {} more", lines.len() - MOST_LINES);
     }
-    Rendered { title, body, problem: None }
+    body.push_str("\n</details>\n");
+}
+
+/// Returns a title without the repetition of `Down: Down`, as some sources write it.
+fn short_title(line: &StormLine) -> &str {
+    match line.title.split_once(": ") {
+        Some((name, rest)) if name == rest => name,
+        _ => &line.title,
+    }
 }
 
 fn or_untitled(title: String) -> String {
@@ -124,12 +188,13 @@ fn parts(template: &str) -> (&str, &str) {
 fn print(source: &str, view: &IncidentView) -> Result<(String, String), String> {
     let (title, body) = parts(source);
     let context = Value::from(Serde(view));
-    let title = write(&engine(Place::Title), title, &context).map_err(|e| why(&e))?;
-    let body = write(&engine(Place::Body), body, &context).map_err(|e| why(&e))?;
+    let times = Times::new(&view.zone, view.started_at);
+    let title = write(&engine(Place::Title, &times), title, &context).map_err(|e| why(&e))?;
+    let body = write(&engine(Place::Body, &times), body, &context).map_err(|e| why(&e))?;
     if body.chars().count() > LONGEST_BODY {
         return Err(format!("it makes more than {LONGEST_BODY} characters"));
     }
-    if let Some(stranger) = stranger(&body, source, &view.items()) {
+    if let Some(stranger) = stranger(&body, source, &view.items(), &view.pages()) {
         return Err(format!("it would leave words of the alert live: {stranger:?}"));
     }
     // Whitespace and the like may come from the template itself.
@@ -170,7 +235,7 @@ enum Place {
     Body,
 }
 
-fn engine(place: Place) -> Environment<'static> {
+fn engine(place: Place, times: &Times) -> Environment<'static> {
     let mut engine = Environment::empty();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
@@ -201,7 +266,12 @@ fn engine(place: Place) -> Environment<'static> {
     engine.add_filter("quote", |text: &str, most: Option<usize>| safe(sanitize::block(text, most.unwrap_or(2000))));
     engine.add_filter("fence", |text: &str, most: Option<usize>| safe(sanitize::fence(text, most.unwrap_or(2000))));
     engine.add_filter("item", |number: u64| safe(format!("#{number}")));
-    engine.add_filter("time", |at: &str| at.parse().map_or_else(|_| at.to_owned(), time));
+    let read = |at: &str, format: &dyn Fn(Timestamp) -> String| at.parse().map_or_else(|_| at.to_owned(), format);
+    let (short, full, zone) = (times.clone(), times.clone(), times.clone());
+    engine.add_filter("time", move |at: &str| read(at, &|at| short.at(at)));
+    engine.add_filter("moment", move |at: &str| read(at, &|at| full.moment(at)));
+    engine.add_filter("zone", move |_: &str| zone.note());
+    engine.add_filter("commit", |commit: &str, page: &str| safe(format!("[{}]({page})", sanitize::code(commit, 12))));
     engine.add_filter("link", link);
     engine
 }
@@ -219,10 +289,6 @@ fn link(address: &Value, words: Option<&str>) -> Value {
 
 fn safe(text: String) -> Value {
     Value::from_safe_string(text)
-}
-
-fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn write(engine: &Environment<'_>, source: &str, context: &Value) -> Result<String, Error> {

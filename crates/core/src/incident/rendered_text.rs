@@ -125,13 +125,15 @@ fn read_word(word: &str, found: &mut BTreeSet<Live>) {
 
 /// Returns the first active text in `markdown` that neither the template (in the operator's own
 /// wording) nor phasebot put there.
-pub fn stranger(markdown: &str, template: &str, items: &BTreeSet<ItemId>) -> Option<Live> {
+pub fn stranger(markdown: &str, template: &str, items: &BTreeSet<ItemId>, pages: &BTreeSet<&str>) -> Option<Live> {
     live(markdown).into_iter().find(|thing| match thing {
         Live::Item(item) => {
             let ours = item.strip_prefix('#').and_then(|n| n.parse().ok()).is_some_and(|n| items.contains(&n));
             !ours && !template.contains(item.as_str())
         }
-        Live::Link(target) => !(is_listed(target) || template.contains(target.as_str())),
+        Live::Link(target) => {
+            !(is_listed(target) || pages.contains(target.as_str()) || template.contains(target.as_str()))
+        }
         Live::Mention(text) | Live::Commit(text) | Live::Command(text) | Live::Address(text) | Live::Html(text) => {
             !template.contains(text.as_str())
         }

@@ -18,7 +18,7 @@ use crate::{
         route::Traits,
         suspect::suspects,
         timeline::{FiringPeriod, IncidentState, Timeline},
-        view::{IncidentView, StormLine},
+        view::{Fix, IncidentView, StormLine},
     },
 };
 
@@ -120,6 +120,10 @@ impl<'f> Incident<'f> {
         let undo = environment.filter(|name| acts && self.standing.is_on() && !named.is_empty() && is_plain(name));
         let silence = silence_of(self.facts);
         let group = self.facts.portrait.as_ref().map_or(&silence, |portrait| &portrait.value);
+        let ended = run.and_then(|run| run.until).filter(|_| self.standing == IncidentState::Over);
+        let acked = word.acked.filter(|(_, at)| *at >= began);
+        let named_cause = word.cause.and_then(|(change, _)| change);
+        let cause_item = named_cause.and_then(|change| change.strip_prefix('#')?.parse().ok());
         IncidentView {
             id: self.id.to_owned(),
             connection: self.facts.connection.clone(),
@@ -131,17 +135,36 @@ impl<'f> Incident<'f> {
             severity: self.traits.severity.clone(),
             environment: environment.map(str::to_owned),
             started_at: began,
-            ended_at: run.and_then(|run| run.until).filter(|_| self.standing == IncidentState::Over),
+            ended_at: ended,
             alerts: self.alerts(group),
             left_out: group.left_out,
             flaps: u64::from(run.map_or(0, |run| run.flaps)),
-            acked_by: word.acked.filter(|(_, at)| *at >= began).map(|(by, _)| by.to_owned()),
+            lasted: ended.map(|until| messages::lasting(until.duration_since(began))),
+            service: self.traits.service.clone(),
+            acked_by: acked.map(|(by, _)| by.to_owned()),
+            acked_at: acked.map(|(_, at)| at),
             muted_until: word.muted_until,
             previous: self.previous(eval),
             rollback: undo.map(|name| format!("/rollback {name}")),
             suspects: named,
-            cause: word.cause.map(|(change, by)| format!("{} (said {by})", change.unwrap_or("no change"))),
+            cause: word
+                .cause
+                .filter(|_| cause_item.is_none())
+                .map(|(change, _)| change.unwrap_or("no change").trim_matches('`').to_owned()),
+            cause_item,
+            cause_title: cause_item
+                .and_then(|item| eval.facts.items.get(&item)?.title.as_ref())
+                .map(|title| title.value.clone()),
+            cause_by: word.cause.map(|(_, by)| by.to_owned()),
+            fix: self.fix(eval),
+            zone: eval.policy.commands.zone.clone(),
         }
+    }
+
+    /// Returns the linked change that runs where it fired since then.
+    fn fix(&self, eval: &EvalContext<'f>) -> Option<Fix> {
+        let closes = self.closes(eval)?;
+        Some(Fix { item: closes.pull, since: closes.since })
     }
 
     /// Returns its row in a storm's issue.
@@ -192,12 +215,12 @@ impl<'f> Incident<'f> {
 
     /// Returns the comment to post if its state changes now. Nothing is posted if a person resolved
     /// it.
-    pub(super) fn comment(&self, firing: bool) -> Option<String> {
+    pub(super) fn comment(&self, firing: bool, view: &IncidentView) -> Option<String> {
         let run: Option<FiringPeriod> = self.course.last();
         if firing {
-            return Some(messages::again(run));
+            return Some(messages::again(run, &view.zone));
         }
-        (!run.is_some_and(|run| run.by_hand)).then(|| messages::resolved(run))
+        (!run.is_some_and(|run| run.by_hand)).then(|| messages::resolved(run, Some(view)))
     }
 }
 
@@ -210,13 +233,13 @@ pub(super) fn issue_of<'f>(eval: &EvalContext<'f>, cycle: &'f CycleFacts) -> Opt
 }
 
 /// Returns whether a name can appear in a command without quotes.
-fn is_plain(name: &str) -> bool {
+pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
 }
 
 /// Returns the group that describes a connection's missed heartbeat.
 fn silence_of(facts: &IncidentFacts) -> Group {
-    let text = "This connection has to be heard of regularly, and was not. Alerts may be lost on their way.";
+    let text = "This connection must send a heartbeat regularly, and none came. Alerts may be lost on their way.";
     Group {
         key: facts.key.clone(),
         title: None,

@@ -1,18 +1,28 @@
 //! Storms: of many incidents at once, the first few get their own issue, and the rest share one.
 
+use jiff::Timestamp;
+
 use crate::{
-    domain::fact::incident::{ShownIn, StormFacts},
+    domain::{
+        fact::incident::{ShownIn, StormFacts},
+        id::ItemId,
+        policy::Mode,
+    },
     incident::{
-        human_actions::{self, IssueClosing},
+        human_actions::{self, HumanActions, IssueClosing},
         issue_sync::{self, DesiredIssue, DesiredText},
         messages,
         reconcile::{Reconciler, first_phase, later},
-        route,
-        state::Incident,
+        route::Traits,
+        state::{Incident, is_plain},
+        suspect::suspects,
         timeline::IncidentState,
-        view::StormLine,
+        view::{StormLine, StormView},
     },
 };
+
+/// Limit on the single issues that a storm's issue names.
+const MOST_OWN: usize = 10;
 
 impl<'f> Reconciler<'f, '_> {
     /// Opens issues for the incidents at these indexes; those beyond the policy's limit join a
@@ -49,7 +59,7 @@ impl<'f> Reconciler<'f, '_> {
             return id.clone();
         }
         let id = format!("storm-{}", self.eval.facts.storms.len() + 1);
-        let want = self.storm_want(Vec::new(), String::new(), true);
+        let want = self.storm_want(&[], &HumanActions::default(), true);
         let marker = format!("incident:{id}");
         // The issue is opened once its rows are known, so this plan is dropped.
         let mut aside = crate::plan::PartialPlan::default();
@@ -102,20 +112,14 @@ impl<'f> Reconciler<'f, '_> {
             None => {}
         }
         let word = storm.issue.number.map(|number| human_actions::word(self.eval.facts, number, self.terms.now));
-        if let Some(until) = word.and_then(|word| word.muted_until) {
-            self.out.wake(Some(until));
-            return None;
-        }
-        let mut lines: Vec<StormLine> = members.iter().map(|case| case.line(&self.eval)).collect();
-        lines.sort_by(|a, b| {
-            let order = |line: &StormLine| (line.state == "resolved", std::cmp::Reverse(line.started_at));
-            order(a).cmp(&order(b)).then_with(|| a.title.cmp(&b.title))
-        });
-        let mut connections: Vec<&str> = members.iter().map(|case| case.facts.connection.as_str()).collect();
-        connections.sort_unstable();
-        connections.dedup();
-        let want = DesiredIssue { left, reopen, ..self.storm_want(lines, connections.join(", "), on) };
+        let word = word.unwrap_or_default();
+        let want = DesiredIssue { left, reopen, ..self.storm_want(members, &word, on) };
         let mut kept = storm.clone();
+        if let Some(until) = word.muted_until {
+            self.out.wake(Some(until));
+            issue_sync::show_acts(&mut kept.issue, &want, self.terms.now, &mut self.out);
+            return Some(kept);
+        }
         if fresh {
             kept.issue = issue_sync::open(storm.issue.marker.clone(), &want, self.terms.now, &mut self.out);
         } else {
@@ -124,15 +128,68 @@ impl<'f> Reconciler<'f, '_> {
         Some(kept)
     }
 
-    fn storm_want(&self, lines: Vec<StormLine>, connections: String, firing: bool) -> DesiredIssue {
+    /// Returns what a storm's issue shows.
+    fn storm_view(&self, members: &[&Incident<'f>], word: &HumanActions<'_>, firing: bool) -> StormView {
+        let mut lines: Vec<StormLine> = members.iter().map(|case| case.line(&self.eval)).collect();
+        lines.sort_by(|a, b| {
+            let order = |line: &StormLine| (line.state == "resolved", std::cmp::Reverse(line.started_at));
+            order(a).cmp(&order(b)).then_with(|| a.title.cmp(&b.title))
+        });
+        let mut connections: Vec<&str> = members.iter().map(|case| case.facts.connection.as_str()).collect();
+        connections.sort_unstable();
+        connections.dedup();
+        let shared = |of: fn(&Traits) -> Option<&String>| {
+            let first = of(&members.first()?.traits)?;
+            members.iter().all(|case| of(&case.traits) == Some(first)).then(|| first.clone())
+        };
+        let environment = shared(|traits| traits.environment.as_ref());
+        let began = members.iter().filter_map(|case| Some(case.course.last()?.from)).min();
+        let suspects = environment.as_deref().zip(began).map(|(name, began)| suspects(&self.eval, name, began));
+        let suspects = suspects.unwrap_or_default();
+        let acts = self.terms.policy.mode == Mode::Act && firing && !suspects.is_empty();
+        let undo = environment.as_deref().filter(|name| acts && is_plain(name));
+        StormView {
+            rollback: undo.map(|name| format!("/rollback {name}")),
+            lines,
+            connections: connections.join(", "),
+            severity: shared(|traits| traits.severity.as_ref()),
+            environment,
+            own: self.own_before(began.unwrap_or(self.terms.now)),
+            suspects,
+            acked_by: word.acked.filter(|(_, at)| Some(*at) >= began).map(|(by, _)| by.to_owned()),
+            muted_until: word.muted_until,
+            zone: self.terms.policy.commands.zone.clone(),
+        }
+    }
+
+    /// Returns the issues that single incidents got within the storm window around a time.
+    fn own_before(&self, began: Timestamp) -> Vec<ItemId> {
+        let within = self.terms.policy.alerts.storm.within;
+        let cycles = self.eval.facts.incidents.values().flat_map(|incident| &incident.cycles);
+        let own = cycles.filter_map(|cycle| match &cycle.place {
+            ShownIn::Own(issue) if cycle.began.duration_since(began).abs() < within => issue.number,
+            ShownIn::Own(_) | ShownIn::Storm(_) => None,
+        });
+        let mut own: Vec<ItemId> = own.collect();
+        own.sort_unstable();
+        own.truncate(MOST_OWN);
+        own
+    }
+
+    fn storm_want(&self, members: &[&Incident<'f>], word: &HumanActions<'_>, firing: bool) -> DesiredIssue {
+        let view = self.storm_view(members, word, firing);
+        let mut shared = Traits::default();
+        (shared.severity, shared.environment) = (view.severity.clone(), view.environment.clone());
+        let zone = &self.terms.policy.commands.zone;
         DesiredIssue {
             firing,
             stale: false,
-            text: DesiredText::Storm(lines, connections),
-            looks: vec![route::feedback()],
+            text: DesiredText::Storm(Box::new(view)),
+            looks: shared.looks(),
             phase: first_phase(self.terms.policy),
             assign: Vec::new(),
-            comment: Some(if firing { messages::again(None) } else { messages::resolved(None) }),
+            acts: word.digest(),
+            comment: Some(if firing { messages::again(None, zone) } else { messages::resolved(None, None) }),
             left: false,
             reopen: false,
             auto_close: self.terms.policy.alerts.auto_close,

@@ -15,7 +15,7 @@ use crate::{
     environment::history::{Attempt, History},
     evidence::shipped::first,
     incident::view::Suspect,
-    text::message,
+    text::{links::Links, message},
 };
 
 /// Maximum suspects of an incident; the likeliest are kept.
@@ -40,6 +40,7 @@ pub(super) fn suspects(eval: &EvalContext<'_>, environment: &str, began: Timesta
         environment: attempt.facts.environment.clone(),
         reference: attempt.facts.reference.clone(),
         commit: attempt.commit.map_or_else(|| "unknown".to_owned(), |commit| commit.short().to_owned()),
+        page: attempt.commit.and_then(|commit| Links::of(eval.facts).commit_page(commit)),
         actor: attempt.facts.creator.as_ref().map(|creator| creator.login.clone()),
         finished_at: (!under_way).then_some(at),
         age: (!under_way).then(|| message::duration(began.duration_since(at))),

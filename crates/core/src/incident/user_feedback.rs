@@ -18,6 +18,7 @@ impl Reconciler<'_, '_> {
                 looks: vec![route::feedback()],
                 phase: first_phase(self.terms.policy),
                 assign: Vec::new(),
+                acts: String::new(),
                 comment: None,
                 left: false,
                 reopen: false,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use crate::domain::{alert::Alert, id::ItemId};
@@ -40,18 +40,44 @@ pub struct IncidentView {
     pub left_out: u64,
     /// Number of times that it fired again before it was over.
     pub flaps: u64,
+    /// Time from start to end, if it is over, formatted for people.
+    pub lasted: Option<String>,
+    /// The service, if a route or a label names one.
+    pub service: Option<String>,
     /// The account that acknowledged it.
     pub acked_by: Option<String>,
+    /// Time of the acknowledgement.
+    pub acked_at: Option<Timestamp>,
     /// End of its mute.
     pub muted_until: Option<Timestamp>,
     /// The issue of the previous incident with the same key.
     pub previous: Option<ItemId>,
     /// Deployments that may have caused it, the likeliest first.
     pub suspects: Vec<Suspect>,
-    /// The cause that a person named.
+    /// The cause that a person named, unless it is an item; `no change`.
     pub cause: Option<String>,
+    /// The item that a person named as the cause.
+    pub cause_item: Option<ItemId>,
+    /// Title of that item.
+    pub cause_title: Option<String>,
+    /// The account that named the cause.
+    pub cause_by: Option<String>,
+    /// The linked change that ended it.
+    pub fix: Option<Fix>,
     /// Command that undoes the likeliest suspect.
     pub rollback: Option<String>,
+    /// Time zone of all times.
+    #[serde(skip)]
+    pub zone: TimeZone,
+}
+
+/// A linked change that runs where the incident fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// Its pull request, if it has one.
+    pub item: Option<ItemId>,
+    /// Time since when it runs there.
+    pub since: Timestamp,
 }
 
 /// A deployment that may have caused an incident.
@@ -63,6 +89,8 @@ pub struct Suspect {
     pub reference: String,
     /// The commit, shortened.
     pub commit: String,
+    /// Address of the commit's page.
+    pub page: Option<String>,
     /// The account that deployed it.
     pub actor: Option<String>,
     /// End of the deployment; `None` if it was in progress.
@@ -71,6 +99,32 @@ pub struct Suspect {
     pub age: Option<String>,
     /// The pull requests and issues that it brought.
     pub items: Vec<ItemId>,
+}
+
+/// A storm as its issue shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StormView {
+    /// Its incidents: those that are not resolved first, the latest first.
+    pub lines: Vec<StormLine>,
+    /// The connections that report them.
+    pub connections: String,
+    /// The environment of all of them.
+    pub environment: Option<String>,
+    /// The severity of all of them.
+    pub severity: Option<String>,
+    /// The issues that were opened shortly before, for the first incidents.
+    pub own: Vec<ItemId>,
+    /// Deployments that may have caused it, the likeliest first.
+    pub suspects: Vec<Suspect>,
+    /// Command that undoes the likeliest suspect.
+    pub rollback: Option<String>,
+    /// The account that acknowledged it.
+    pub acked_by: Option<String>,
+    /// End of its mute.
+    pub muted_until: Option<Timestamp>,
+    /// Time zone of all times.
+    #[serde(skip)]
+    pub zone: TimeZone,
 }
 
 /// An incident as a row of a storm's issue.
@@ -91,6 +145,13 @@ pub struct StormLine {
 impl IncidentView {
     /// Returns the items that its text may name.
     pub(super) fn items(&self) -> BTreeSet<ItemId> {
-        self.suspects.iter().flat_map(|suspect| suspect.items.iter().copied()).chain(self.previous).collect()
+        let suspects = self.suspects.iter().flat_map(|suspect| suspect.items.iter().copied());
+        let fix = self.fix.as_ref().and_then(|fix| fix.item);
+        suspects.chain(self.previous).chain(self.cause_item).chain(fix).collect()
+    }
+
+    /// Returns the addresses of ours that its text may link.
+    pub(super) fn pages(&self) -> BTreeSet<&str> {
+        self.suspects.iter().filter_map(|suspect| suspect.page.as_deref()).collect()
     }
 }

@@ -220,6 +220,7 @@ mod tests {
             turns: 0,
             stale: false,
             text: (String::new(), at(1)),
+            acts: String::new(),
         };
         for (id, day, number) in [("old", 1, Some(7)), ("young", 3, Some(8)), ("waits", 1, None)] {
             let text = Feedback {

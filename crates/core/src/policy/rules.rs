@@ -147,6 +147,7 @@ fn condition(file: &Condition) -> Result<ConditionRule, String> {
         Condition::Approval(approval) => ConditionRule::Approval {
             count: approval.count.unwrap_or(1),
             teams: approval.teams.iter().flatten().map(Team::as_str).map(str::to_owned).collect(),
+            mention: approval.mention.unwrap_or(false),
         },
         Condition::Ancestry(ancestry) => ConditionRule::Ancestry {
             of: patterns(Some(ancestry.of()))?,

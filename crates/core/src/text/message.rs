@@ -1,5 +1,6 @@
 //! Messages for people. Everything from outside is quoted, so that it has no effect.
 
+pub use crate::text::times::moment;
 use crate::{
     domain::{
         id::Sha,
@@ -7,16 +8,39 @@ use crate::{
     },
     text::{lookalike, sanitize},
 };
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::SignedDuration;
 
 /// Returns a name from outside as inline code, so that it can't contain a mention, link or command.
 pub fn quoted(name: &str) -> String {
     sanitize::code(&lookalike::escaped(name), 80)
 }
 
-/// Returns the forge's reason in full, with the adapter's advice.
-pub fn forge_reason(why: &str) -> String {
-    sanitize::code(why, 600)
+/// Returns a forge's reason as a quotation: its own words whole, without the call that failed,
+/// which stands in the log. An adapter writes `words (422, POST /repos/…)` or `POST /repos/…: words`.
+pub fn forge_words(why: &str) -> String {
+    let why = why.trim();
+    let why = ["not done: ", "in doubt: "].iter().fold(why, |why, prefix| why.strip_prefix(prefix).unwrap_or(why));
+    let call = |text: &str| {
+        let path = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "].iter().find_map(|verb| text.strip_prefix(verb));
+        path.is_some_and(|path| path.starts_with('/'))
+    };
+    let is_status = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
+    let mut words = why;
+    if let Some((before, after)) = why.rsplit_once(" (")
+        && after.split_once(", ").is_some_and(|(status, route)| is_status(status) && call(route))
+    {
+        words = before;
+    }
+    if let Some((route, after)) = words.split_once(": ")
+        && call(route)
+    {
+        words = after;
+    }
+    spoken_in_full(words.trim_end_matches('.'))
+}
+
+fn spoken_in_full(words: &str) -> String {
+    format!("\u{201c}{}\u{201d}", sanitize::inline(&lookalike::escaped(words), 600))
 }
 
 /// Formats a duration as people write it: `30m`, `1h 30m`, `2d`.
@@ -27,16 +51,50 @@ pub fn duration(span: SignedDuration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text.join(" ") }
 }
 
-/// Formats a time in a time zone: to the minute if it is a whole one, otherwise to the second.
-pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    let local = at.to_zoned(zone.clone());
-    let form = if local.second() == 0 { "%Y-%m-%d %H:%M %Z" } else { "%Y-%m-%d %H:%M:%S %Z" };
-    local.strftime(form).to_string()
-}
-
 /// Returns a reason to append to a sentence.
 pub(crate) fn reason(why: Option<&str>) -> String {
-    why.filter(|why| !why.trim().is_empty()).map_or_else(String::new, |why| format!(" because {}", quoted(why)))
+    why.filter(|why| !why.trim().is_empty()).map_or_else(String::new, |why| format!(": {}", spoken(why)))
+}
+
+/// Returns people's words in quotation marks, without effect.
+pub(crate) fn spoken(words: &str) -> String {
+    format!("\u{201c}{}\u{201d}", sanitize::inline(&lookalike::escaped(words), 200))
+}
+
+/// Returns an account's login in bold, without effect.
+pub(crate) fn person(login: &str) -> String {
+    format!("**{}**", sanitize::inline(login, 60))
+}
+
+/// Returns text without links and marks, for titles and descriptions.
+pub(crate) fn plain(markdown: &str) -> String {
+    unlinked(markdown).chars().filter(|c| *c != '`' && *c != '*').collect()
+}
+
+/// Returns text without the addresses of its links, for logs.
+pub(crate) fn unlinked(markdown: &str) -> String {
+    let mut out = String::with_capacity(markdown.len());
+    let mut rest = markdown;
+    // Our links are `[words](address)`; names from outside stand in code or are escaped.
+    while let Some(at) = rest.find("](https://") {
+        let (words, tail) = rest.split_at(at);
+        let Some(end) = tail.find(')') else { break };
+        match words.rfind('[') {
+            Some(open) => {
+                out.push_str(&words[..open]);
+                out.push_str(&words[open + 1..]);
+            }
+            None => out.push_str(words),
+        }
+        rest = &tail[end + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Returns `1 hold`, `2 holds`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Returns a command as people write it, quoted: words that contain spaces are in quotation marks.
@@ -92,14 +150,6 @@ pub(crate) fn commit(sha: Option<&Sha>) -> String {
     sha.map_or_else(|| "a commit".to_owned(), |sha| quoted(&sha.short()))
 }
 
-/// Returns a name as code between HTML tags, where Markdown has no effect.
-pub(crate) fn html_code(name: &str) -> String {
-    format!(
-        "<code>{}</code>",
-        quoted(name).trim_matches('`').replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +158,24 @@ mod tests {
     fn quoting_takes_the_teeth_out() {
         assert_eq!(quoted("v1`@everyone`\n"), "`v1@everyone`");
         assert_eq!(quoted("``"), "`?`");
+    }
+
+    #[test]
+    fn a_forges_words_come_without_its_routes() {
+        for (why, words) in [
+            ("Validation Failed; x (422, POST /repos/{owner}/{repo}/issues)", "Validation Failed; x"),
+            ("in doubt: POST /repos/{owner}/{repo}/dispatches: timed out", "timed out"),
+            ("not done: GET /user: no answer", "no answer"),
+            ("a (b) c.", "a (b) c"),
+        ] {
+            assert_eq!(forge_words(why), format!("\u{201c}{words}\u{201d}"));
+        }
+        assert!(!forge_words("@everyone").contains("@everyone"));
+    }
+
+    #[test]
+    fn titles_are_plain() {
+        assert_eq!(plain("**a** [`abc1234`](https://x.test/c) and `b`"), "a abc1234 and b");
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Forge {
             title: after(w, "titled").unwrap_or_default().to_owned(),
             workflow: after(w, "file").unwrap_or("deploy.yml").to_owned(),
             created_at: Some(created_at),
-            url: String::new(),
+            url: format!("https://github.com/acme/shop/actions/runs/{id}"),
             started_by: self.starters(id, w),
         })
     }

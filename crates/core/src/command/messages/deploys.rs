@@ -7,20 +7,20 @@ use crate::{
         needs::Answer,
         policy::{Mode, Policy},
     },
-    text::message::{forge_reason, quoted},
+    text::message::{forge_words, quoted},
 };
 
 pub(crate) fn withheld(why: &str) -> String {
-    format!("It was about to be done, and things changed: {why}.")
+    format!("The situation changed before it was carried out: {why}. Repeat the command if you still want it.")
 }
 
 pub(crate) fn tag_would_move(found: Option<&Sha>) -> String {
     match found {
         Some(found) => format!(
-            "It names {} now, which is not what the gate was asked about. Nothing was published.",
+            "The tag names {} now, which is not the commit that the gate evaluated. Nothing was published.",
             quoted(&found.short())
         ),
-        None => "The tag that it was published with is gone.".to_owned(),
+        None => "The tag that the release was published with is gone.".to_owned(),
     }
 }
 
@@ -33,22 +33,24 @@ pub(crate) fn no_deploys(policy: &Policy, environment: &str) -> String {
     if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
-    format!(
-        "Nothing was done: phasebot does not deploy there. It takes {} in `.github/phasebot.yml`.",
-        wants.join(" and ")
-    )
+    let line = if policy.mode == Mode::Act { String::new() } else { "\n\n```yaml\nmode: act\n```".to_owned() };
+    let needs = wants.join(" and ");
+    format!("**phasebot does not deploy to {}.** Add {needs} to `.github/phasebot.yml`.{line}", quoted(environment))
 }
 
 pub(crate) fn no_input(name: &str, known: &[&str]) -> String {
     if known.is_empty() {
-        return format!("The policy declares no inputs here, so {} can't be given.", quoted(name));
+        return format!(
+            "The policy declares no inputs here. Remove {}, or declare it under `deploy: inputs:`.",
+            quoted(name)
+        );
     }
-    format!("The policy declares no input {} here; it declares {}.", quoted(name), list(known.iter().copied()))
+    format!("The policy declares no input {} here. Declared inputs: {}.", quoted(name), list(known.iter().copied()))
 }
 
 pub(crate) fn no_value(name: &str, value: &str, values: &[String]) -> String {
     format!(
-        "{} can't be {}; the policy allows {}.",
+        "The policy does not allow the value {1} for {0}. Allowed values: {2}.",
         quoted(name),
         quoted(value),
         list(values.iter().map(String::as_str))
@@ -75,7 +77,7 @@ pub(crate) fn closed_unmerged() -> String {
 }
 
 pub(crate) fn nothing_runs(environment: &str) -> String {
-    format!("Nothing that phasebot knows of runs in {}, so that there is nothing to go back from.", quoted(environment))
+    format!("No deployment to {} is known, so there is nothing to go back from.", quoted(environment))
 }
 
 pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha>, back: &[Sha]) -> String {
@@ -84,18 +86,18 @@ pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha
         _ if back.is_empty() => match runs {
             Some(runs) => {
                 format!(
-                    "{} ran nothing before {} that it could go back to.",
+                    "{} has no earlier deployment than {} to go back to.",
                     quoted(environment),
                     quoted(&runs.short())
                 )
             }
-            None => format!("{} ran nothing well that it could go back to.", quoted(environment)),
+            None => format!("{} has no successful deployment to go back to.", quoted(environment)),
         },
         Some(name) => {
-            format!("{} is not among what {} may go back to by the policy: {known}.", quoted(name), quoted(environment))
+            format!("{} is not a commit that {} can go back to. Possible: {known}.", quoted(name), quoted(environment))
         }
         None => format!(
-            "Every commit that {} may go back to saw an incident while it ran: {known}. Name one with `to=`.",
+            "Every commit that {} can go back to had an incident while it ran: {known}. Choose one with `to=`.",
             quoted(environment)
         ),
     }
@@ -104,7 +106,7 @@ pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha
 /// Returns the reply to `/diff` if a name has no commit.
 pub(crate) fn ref_unknown(name: &str, answer: &Answer) -> String {
     if let Answer::Unavailable { why } = answer {
-        return format!("GitHub did not say which commit {} names: {}.", quoted(name), forge_reason(why));
+        return format!("GitHub did not say which commit {} names: {}.", quoted(name), forge_words(why));
     }
     format!("{} is no branch, tag or commit of this repository, or is several of these.", quoted(name))
 }
@@ -122,11 +124,13 @@ pub(crate) fn not_here(name: &str) -> String {
 
 pub(crate) fn no_draft(tag: &str, known: &[&str]) -> String {
     if known.is_empty() {
-        return "There is no draft release before a gate here.".to_owned();
+        return "No draft release waits for a gate here.".to_owned();
     }
-    format!("There is no draft release of {}; there are drafts of {}.", quoted(tag), list(known.iter().copied()))
+    format!("There is no draft release of {}. Draft releases: {}.", quoted(tag), list(known.iter().copied()))
 }
 
 pub(crate) fn gate_closed(why: &str) -> String {
-    format!("The gate is closed: {why}. Say it again when that is put right, or let the policy say `publish: true`.")
+    format!(
+        "**The gate blocks the release:**\n\n{why}\n\nRepeat the command when this is fixed, or set `publish: true` on the gate."
+    )
 }

@@ -87,6 +87,8 @@ pub enum Ending {
     Done(String),
     /// Pending: the forge has to do something first.
     Pending,
+    /// Started, and failed, with the reason.
+    Failed(String),
     /// Refused, with the reason.
     Refused(String),
     /// Not understood, with the reason.

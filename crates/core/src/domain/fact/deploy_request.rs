@@ -75,9 +75,23 @@ pub struct DeployRequest {
     /// Text to report at once: for a rollback, the target and the reason for choosing it.
     #[serde(default)]
     pub note: String,
+    /// The comment that asked people to approve it, if there was one.
+    #[serde(default)]
+    pub approval: Option<ApprovalRequest>,
     /// The workflow run that carries it out: the run that was dispatched, or the first one that its
     /// deployment started.
     pub run: Option<u64>,
+}
+
+/// A comment that asks people to approve a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRequest {
+    /// The item that it stands on.
+    pub item: ItemId,
+    /// Time at which it was decided to post it.
+    pub at: Timestamp,
+    /// True once the wait for an approval is over.
+    pub closed: bool,
 }
 
 /// The kind of a request.
@@ -161,6 +175,7 @@ impl DeployRequest {
             made_at: None,
             deployment: None,
             note: String::new(),
+            approval: None,
             run: None,
             attempts: 0,
             pinned: false,

@@ -133,6 +133,8 @@ pub enum ConditionRule {
         count: u8,
         /// Teams whose members may approve; if empty, people who maintain the repository.
         teams: Vec<String>,
+        /// True if a comment that asks for the approval mentions the teams.
+        mention: bool,
     },
     /// Nobody else holds the environment's lock.
     Lock,

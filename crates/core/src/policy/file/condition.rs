@@ -163,6 +163,9 @@ pub struct ApprovalCondition {
     pub count: Option<u8>,
     /// Teams whose members may approve. Default: people who maintain the repository.
     pub teams: Option<Vec<Team>>,
+    /// If `true`, the comment that asks for the approval mentions the teams, which notifies their
+    /// members. Default: `false`.
+    pub mention: Option<bool>,
 }
 
 /// `ancestry: any`, or settings of `ancestry`.

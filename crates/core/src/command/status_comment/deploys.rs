@@ -1,0 +1,225 @@
+//! Deploys of the item's change: what waits, what runs, what failed or was taken back, and what
+//! each environment has now.
+
+use std::fmt::Write as _;
+
+use crate::{
+    command::status_comment::{MOST_LISTED, StatusComment, cell, list},
+    deploy,
+    domain::{
+        decision::Condition,
+        fact::deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        id::Sha,
+    },
+    environment::{foreign::is_foreign, history::Run},
+    gate::check_run,
+    text::message::{person, quoted},
+};
+
+/// Limit on the foreign deployments in one comment.
+const MOST_FOREIGN: usize = 5;
+
+/// State of the item's deploys.
+#[derive(Default)]
+pub(super) struct Deploys {
+    /// Words for the heading; `None`: nothing of a deploy stands out.
+    pub(super) headline: Option<String>,
+    /// A paragraph each.
+    pub(super) lines: Vec<String>,
+}
+
+impl StatusComment<'_, '_> {
+    /// Returns what stands out: open requests first, then what failed or was taken back.
+    pub(super) fn deploys(&self) -> Deploys {
+        let mut deploys = Deploys::default();
+        let open = self.eval.facts.open_requests().filter(|(_, r)| r.item() == Some(self.derived.item) && !r.dry_run);
+        let mut open: Vec<_> = open.collect();
+        open.sort_by_key(|(id, request)| (request.at, (*id).clone()));
+        for (_, request) in open.iter().take(MOST_LISTED) {
+            self.open(request, &mut deploys);
+        }
+        for environment in self.names() {
+            let is_open = open.iter().any(|(_, request)| request.environment == environment);
+            if !is_open {
+                self.last(&environment, &mut deploys);
+            }
+        }
+        deploys
+    }
+
+    fn open(&self, request: &DeployRequest, deploys: &mut Deploys) {
+        let (environment, what) = (quoted(&request.environment), deploy::what(request));
+        let run = self.run_of(request).map(|run| format!(" · {run}")).unwrap_or_default();
+        let (headline, line) = match &request.state {
+            RequestState::Running | RequestState::Starting(_) | RequestState::Ended { .. } => {
+                let words = match request.kind {
+                    RequestKind::Deploy | RequestKind::Promote => "deploying to",
+                    RequestKind::Rollback => "rolling back",
+                };
+                let line = format!("⏳ **The {what}** is under way {}{run}", self.since(request.since));
+                (format!("{words} {environment}"), line)
+            }
+            RequestState::Asked => {
+                (format!("deploy to {environment} asked for"), format!("⏳ **The {what}** starts soon"))
+            }
+            RequestState::Waiting(why) => self.waiting(request, &what, why),
+        };
+        deploys.headline.get_or_insert(headline);
+        deploys.lines.push(line);
+    }
+
+    /// Returns the heading and the line of a request that waits: whose turn it is comes first.
+    fn waiting(&self, request: &DeployRequest, what: &str, why: &str) -> (String, String) {
+        let environment = quoted(&request.environment);
+        let Some(sha) = &request.sha else { return (format!("deploy to {environment} waits"), String::new()) };
+        let gate = crate::domain::decision::GateName::Deploy(request.environment.clone());
+        let gates = &self.eval.facts.gates;
+        let decision = gates.get(&(gate, sha.clone())).filter(|known| known.live).map(|known| &known.decision);
+        let blocking =
+            decision.map(check_run::blocking).filter(|_| !deploy::waits_for_another(why)).unwrap_or_default();
+        let details = self.links.checks(sha, "details");
+        let by = format!("asked for by {} at {}", person(&request.by.login), self.times.at(request.at));
+        let headline = match blocking.first().map(|condition| condition.name.as_str()) {
+            Some("approval") => format!("{environment} needs approval"),
+            Some("hold") => "deploys are on hold".to_owned(),
+            Some("lock") => format!("{environment} is locked"),
+            Some("freeze") => format!("{environment} is frozen"),
+            _ => format!("deploy to {environment} waits"),
+        };
+        // Locks, freezes and holds are listed below, each with the command that ends it.
+        let is_guard = |condition: &&Condition| ["lock", "freeze", "hold"].contains(&condition.name.as_str());
+        let others: Vec<&Condition> = blocking.iter().copied().filter(|condition| !is_guard(condition)).collect();
+        let symbol = blocking.first().map_or("⏳", |condition| check_run::symbol(condition));
+        let mut line = match (blocking.as_slice(), others.as_slice()) {
+            ([], _) if why.is_empty() => format!("⏳ **The {what}** starts soon ({by})"),
+            ([], _) => format!("⏳ **The {what}** waits: {why} ({by})"),
+            ([_], [one]) => format!("{symbol} **The {what}** waits: {} ({by}) · {details}", one.sentence),
+            _ => format!("{symbol} **The {what}** starts when this is settled ({by}) · {details}"),
+        };
+        if blocking.len() > 1 && !others.is_empty() {
+            line.push_str("\n\n");
+            for condition in others.iter().take(MOST_LISTED) {
+                let _ = writeln!(line, "- {} {}", check_run::symbol(condition), condition.sentence);
+            }
+            line.truncate(line.trim_end().len());
+        }
+        (headline, line)
+    }
+
+    /// Adds that the last deploy of this change to an environment failed, or was rolled back.
+    fn last(&self, environment: &str, deploys: &mut Deploys) {
+        let facts = self.eval.facts;
+        let ended = facts.requests_for(environment).map(|(_, request)| request);
+        let ended = ended.filter(|request| {
+            !request.dry_run
+                && request.started_at.is_some()
+                && matches!(request.end(), Some(RequestEnd::Succeeded | RequestEnd::Failed))
+        });
+        let Some(request) = ended.max_by_key(|request| request.since) else { return };
+        let runs_here = |sha: &Sha| self.carries(sha) == Some(true);
+        let current = self.eval.history(environment).current();
+        if current.and_then(|run| run.commit).is_some_and(runs_here) {
+            return;
+        }
+        let name = quoted(environment);
+        let (by, at) = (self.asker(request), self.times.at(request.since));
+        let run = self.run_of(request).map(|run| format!(" · {run}")).unwrap_or_default();
+        let to = request.sha.as_ref();
+        match (request.kind, request.end()) {
+            (RequestKind::Rollback, Some(RequestEnd::Succeeded)) => {
+                let took_back = request.from.as_ref().is_some_and(runs_here) && to.is_some_and(|to| !runs_here(to));
+                if !took_back {
+                    return;
+                }
+                let to = to.map_or_else(String::new, |to| format!(" to {}", self.links.commit(to)));
+                deploys.headline.get_or_insert(format!("rolled back from {name}"));
+                deploys
+                    .lines
+                    .push(format!("↩️ {by} rolled {name} back{to} at {at}{run}. This change no longer runs there."));
+            }
+            (RequestKind::Deploy | RequestKind::Promote, Some(RequestEnd::Failed)) => {
+                let Some(to) = to.filter(|to| runs_here(to) || request.item() == Some(self.derived.item)) else {
+                    return;
+                };
+                deploys.headline.get_or_insert(format!("deploy to {name} failed"));
+                deploys.lines.push(format!(
+                    "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}. Retry: {} · go back: {}",
+                    self.links.commit(to),
+                    crate::text::message::command(&["deploy", environment]),
+                    crate::text::message::command(&["rollback", environment]),
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    fn asker(&self, request: &DeployRequest) -> String {
+        let by = person(&request.by.login);
+        match &request.origin {
+            Origin::Command(id) => self.links.command(*id, &by),
+            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => by,
+        }
+    }
+
+    /// Returns a link to the workflow run of a request.
+    fn run_of(&self, request: &DeployRequest) -> Option<String> {
+        deploy::run_link(self.eval.facts, request)
+    }
+
+    /// Returns the environments that the policy or the record names, production last.
+    fn names(&self) -> Vec<String> {
+        let policy = &self.eval.policy.environments;
+        let known = self.eval.facts.deployments.index().environments.keys();
+        let mut names: Vec<String> = policy.keys().chain(known).cloned().collect();
+        names.sort_by_key(|name| (self.eval.policy.production(name) == Some(true), name.clone()));
+        names.dedup();
+        names.truncate(MOST_LISTED);
+        names
+    }
+
+    /// Adds what runs in each environment, if the item's change runs in one, or no longer does.
+    pub(super) fn environments(&self, text: &mut String) {
+        let runs: Vec<(String, Run<'_>)> = self
+            .names()
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), self.eval.history(&name).current()?)))
+            .collect();
+        let carries: Vec<Option<bool>> = runs.iter().map(|(_, run)| self.carries(run.commit?)).collect();
+        if !runs.is_empty()
+            && (carries.contains(&Some(true)) || !self.landings.is_empty() && self.deploys().headline.is_some())
+        {
+            let _ = writeln!(text, "\n| Environment | Runs | Since |\n| --- | --- | --- |");
+            for ((name, run), carries) in runs.iter().zip(carries) {
+                let commit =
+                    run.commit.map_or_else(|| "a commit that is not known".to_owned(), |sha| self.links.commit(sha));
+                let what = match carries {
+                    Some(true) => format!("this change, {commit}"),
+                    Some(false) => format!("{commit}, without this change"),
+                    None => commit,
+                };
+                let request = self.eval.facts.request_of(run.deployment).map(|(_, request)| request);
+                let page = request.and_then(|request| self.run_of(request)).map(|run| format!(" · {run}"));
+                let (name, since) = (cell(&quoted(name)), self.times.at(run.from));
+                let _ = writeln!(text, "| {name} | {what} | {since}{} |", page.unwrap_or_default());
+            }
+        }
+        let foreign = self.foreign();
+        if !foreign.is_empty() {
+            let _ = writeln!(text, "\nJobs of this pull request created deployments that put nothing there:");
+            list(text, &foreign);
+        }
+    }
+
+    /// Returns the deployments that jobs of this pull request created.
+    fn foreign(&self) -> Vec<String> {
+        let facts = self.eval.facts;
+        let heads = facts.pull(self.derived.item).into_iter().flat_map(|pull| pull.heads.keys());
+        let made = heads.flat_map(|sha| facts.deployments.index().by_commit.of(sha).map(move |id| (sha, id)));
+        let made = made.filter_map(|(sha, id)| Some((sha, id, facts.deployments.get(id)?)));
+        let foreign = made.filter(|(_, id, deployment)| is_foreign(facts, **id, deployment));
+        let row = |(sha, id, deployment): (&Sha, &u64, &crate::domain::fact::deployment::DeploymentFacts)| {
+            format!("- deployment {id} of {} to {}", self.links.commit(sha), quoted(&deployment.environment))
+        };
+        foreign.take(MOST_FOREIGN).map(row).collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! Request for an approval: a comment of its own, because edits notify nobody. It is posted once for
+//! each deploy that waits for an approval, and minimized when the wait is over.
+
+use std::fmt::Write as _;
+
+use crate::{
+    context::EvalContext,
+    deploy::{change, contents, messages},
+    domain::{
+        decision::{Condition, Decision},
+        effect::Effect,
+        fact::{
+            RepoFacts,
+            deploy_request::{ApprovalRequest, DeployRequest},
+        },
+        id::ItemId,
+        rule::ConditionRule,
+    },
+    gate::{approvers_words, check_run},
+    plan::{DecisionContext, PartialPlan, PlannedEffect},
+    text::{
+        links::Links,
+        message::{command, person, quoted},
+    },
+};
+
+fn marker(id: &str) -> String {
+    format!("request:{id}")
+}
+
+/// Posts the comment if the decision waits for an approval and nobody was asked yet; minimizes it if
+/// the decision no longer waits for one.
+pub(super) fn update(
+    facts: &mut RepoFacts,
+    id: &str,
+    decision: &Decision,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
+) {
+    let waits = decision.conditions.iter().any(is_missing);
+    let Some(request) = facts.requests.get(id) else { return };
+    match &request.approval {
+        Some(_) if !waits => close(facts, id, out),
+        None if waits => {
+            let Some(item) = item(facts, request) else { return };
+            let body = body(facts, request, decision, terms);
+            let effect = Effect::UpsertComment { item, marker: marker(id), body, sticky: false };
+            out.effects.push(PlannedEffect { key: format!("request/{id}"), replaces: false, effect });
+            let asked = ApprovalRequest { item, at: terms.now, closed: false };
+            change(facts, id, out, |request| request.approval = Some(asked));
+        }
+        _ => {}
+    }
+}
+
+/// Minimizes the comment.
+pub(super) fn close(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan) {
+    let asked = facts.requests.get(id).and_then(|request| request.approval.as_ref());
+    let Some(asked) = asked.filter(|asked| !asked.closed).cloned() else { return };
+    let effect = Effect::FoldComment { item: asked.item, marker: marker(id), since: asked.at };
+    out.effects.push(PlannedEffect { key: format!("request/{id}/fold"), replaces: false, effect });
+    change(facts, id, out, |request| request.approval = Some(ApprovalRequest { closed: true, ..asked }));
+}
+
+fn is_missing(condition: &Condition) -> bool {
+    let is_open = condition.standing.is_open();
+    !is_open && (condition.code == "approval_missing" || condition.parts.iter().any(is_missing))
+}
+
+/// Returns the item on which to ask: that of the command, or the pull request that was merged.
+fn item(facts: &RepoFacts, request: &DeployRequest) -> Option<ItemId> {
+    let merged = || facts.index.merged_as.get(request.sha.as_ref()?)?.iter().next_back().copied();
+    request.item().or_else(merged)
+}
+
+fn body(facts: &RepoFacts, request: &DeployRequest, decision: &Decision, terms: &DecisionContext<'_>) -> String {
+    let links = Links::of(facts);
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let environment = request.environment.as_str();
+    let (count, teams, mention) = approval(terms, environment).unwrap_or_default();
+    let owner = facts.about.owner.as_ref().map_or("", |owner| owner.value.login.as_str());
+    let who = if mention && !teams.is_empty() {
+        let mentions: Vec<String> = teams.iter().map(|team| at_mention(team, owner)).collect();
+        let number = if count == 1 { String::new() } else { format!(" ({count} of you)") };
+        format!("{}{number}", mentions.join(" "))
+    } else {
+        let who = approvers_words(count, &teams);
+        let mut letters = who.chars();
+        letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+    };
+    let by = person(&request.by.login);
+    let mut text = format!(
+        "✋ {who}: **the {} needs your approval** (asked for by {by}). To approve, comment\n\n```text\n{}\n```\n",
+        messages::what(request),
+        command(&["approve", "deploy", environment]).trim_matches('`')
+    );
+    let others: Vec<String> = check_run::blocking(decision)
+        .into_iter()
+        .filter(|condition| !is_missing(condition))
+        .map(|condition| format!("- {} {}", check_run::symbol(condition), condition.sentence))
+        .collect();
+    if others.is_empty() {
+        text.push_str("\nEverything else passes.");
+    } else {
+        let _ = write!(text, "\nIt also waits for:\n\n{}\n", others.join("\n"));
+    }
+    let running = eval.history(environment).current().and_then(|run| run.commit);
+    if let (Some(from), Some(to)) = (running, &request.sha) {
+        let pulls = contents::pulls_between(&eval, from, to).filter(|pulls| !pulls.is_empty());
+        if let Some(pulls) = pulls {
+            let _ = write!(text, "\n\nIt brings {}.", messages::pulls(facts, &pulls));
+        }
+        let compare = links.compare(from, to, "compare with what runs now");
+        let _ = write!(text, "\n\n{compare} · ");
+    } else {
+        text.push_str("\n\n");
+    }
+    if let Some(to) = &request.sha {
+        text.push_str(&links.checks(to, "gate"));
+    }
+    links.dress(text.trim_end())
+}
+
+/// Returns the number of approvals that an environment needs, the teams that may give them, and
+/// whether the policy lets phasebot mention these.
+fn approval(terms: &DecisionContext<'_>, environment: &str) -> Option<(u8, Vec<String>, bool)> {
+    fn find(rules: &[ConditionRule]) -> Option<(u8, Vec<String>, bool)> {
+        rules.iter().find_map(|rule| match rule {
+            ConditionRule::Approval { count, teams, mention } => Some((*count, teams.clone(), *mention)),
+            ConditionRule::All(inner) | ConditionRule::Any(inner) => find(inner),
+            _ => None,
+        })
+    }
+    find(&terms.policy.environments.get(environment)?.require)
+}
+
+/// Returns a mention of a team that the policy names, with or without its organisation.
+fn at_mention(team: &str, owner: &str) -> String {
+    let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_/".contains(c));
+    let full = if team.contains('/') { team.to_owned() } else { format!("{owner}/{team}") };
+    if is_plain(&full) && !full.starts_with('/') { format!("@{full}") } else { quoted(team) }
+}

@@ -1,0 +1,220 @@
+//! Messages about policy files, in Markdown: what a change weakens, what moves, what is invalid.
+//! Parts of the files are quoted as code, where nothing in them is active.
+
+use std::fmt::Write as _;
+
+use crate::{
+    domain::{effect::Annotation, fact::RepoFacts, id::ItemId, policy::FILE},
+    engine::preview::{Move, Preview},
+    policy::{Problem, Report},
+    text::{
+        links::Links,
+        message::{count, forge_words, quoted},
+        sanitize::inline,
+    },
+};
+
+/// Longest text that goes into a code block; forges take 65 535 characters in all.
+const LONGEST_REPORT: usize = 30_000;
+
+/// Returns title and text of the issue about an invalid file.
+pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
+    let (links, files) = (Links::of(facts), &facts.policy_files);
+    let own = files.in_force.as_ref().and_then(|texts| texts.own.as_ref());
+    let cautious = files.in_force.as_ref().is_none_or(|texts| texts.cautious);
+    let holds = match own {
+        Some(_) => "Until it is fixed, phasebot follows the last valid version.",
+        None if cautious => {
+            "No version was valid yet. phasebot follows the policy above it, and does no more than labels."
+        }
+        None => "Until it is fixed, phasebot follows the policy above it.",
+    };
+    // The report begins with the first problem: `FILE:LINE:COLUMN: message`.
+    let first = report.lines().next().and_then(|line| {
+        let mut parts = line.strip_prefix(FILE)?.strip_prefix(':')?.splitn(3, ':');
+        let (line, message) = (parts.next()?.parse::<u32>().ok()?, parts.nth(1)?);
+        Some((line, format!("Line {line}: {}", inline(message.trim(), 300))))
+    });
+    let (line, first) = match first {
+        Some((line, first)) => (format!(" · {}", links.policy(Some(line), "open the line")), first),
+        None => (String::new(), format!("`{FILE}` cannot take effect")),
+    };
+    let body = format!(
+        "❌ **{first}**{line} · {}\n\n{}\n\n{holds} To check it on your machine: `phasebot check`. This issue closes itself.",
+        links.edit_policy("fix it"),
+        block(report)
+    );
+    (format!("{FILE} is invalid; the previous version stays in force"), body)
+}
+
+/// Returns title and text of the same issue once the file is valid again, or gone.
+pub fn mended() -> (String, String) {
+    let title = format!("{FILE} is invalid; the previous version stays in force");
+    (title, format!("✅ `{FILE}` on the default branch is valid again, or gone. It is in force."))
+}
+
+/// Message about a proposal: a title, a summary in Markdown, and annotations on lines of the file.
+pub struct Verdict {
+    /// Title, one line.
+    pub title: String,
+    /// Summary, Markdown.
+    pub summary: String,
+    /// Annotations on lines of the file.
+    pub annotations: Vec<Annotation>,
+}
+
+/// Returns the message about a proposal that changes the file.
+pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
+    let title = match preview {
+        Some(preview) if report.valid => format!("Valid. {}", effect(preview)),
+        _ if report.valid => "Valid".to_owned(),
+        _ => format!("Invalid: {}", count(report.problems.len(), "problem")),
+    };
+    let mut parts: Vec<String> = preview.map(sections).into_iter().collect();
+    let text = report.to_string();
+    // A valid file without remarks has nothing more to say.
+    if !report.valid || !report.warnings.is_empty() || !report.notes.is_empty() {
+        parts.insert(0, block(&text));
+    } else if preview.is_none() {
+        parts.push(format!("`{FILE}` is valid."));
+    }
+    let warnings: Vec<Problem> = report.warnings.iter().map(Problem::as_warning).collect();
+    let findings = report.problems.iter().chain(&warnings);
+    let annotations = findings.filter(|problem| problem.file == FILE).map(|problem| {
+        let meant = problem.suggestion.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default();
+        Annotation { path: FILE.to_owned(), line: problem.line, message: format!("{}{meant}", problem.message) }
+    });
+    Verdict { title, summary: parts.join("\n\n"), annotations: annotations.collect() }
+}
+
+/// Returns the message about a proposal that removes the file.
+pub fn removed(preview: Option<&Preview>) -> Verdict {
+    let title = match preview {
+        Some(preview) => format!("Removes the policy file. {}", effect(preview)),
+        None => "Removes the policy file".to_owned(),
+    };
+    let mut summary = preview.map(|preview| format!("{}\n\n", sections(preview))).unwrap_or_default();
+    let _ = write!(summary, "Without `{FILE}`, the policy above it is in force.");
+    Verdict { title, summary, annotations: Vec::new() }
+}
+
+/// Returns the message about a proposal that does not change the file.
+pub fn untouched() -> Verdict {
+    let summary = format!("`{FILE}` is unchanged.");
+    Verdict { title: "Policy unchanged".to_owned(), summary, annotations: Vec::new() }
+}
+
+/// Returns the message about a proposal whose file can't be read from the forge.
+pub fn not_shown(why: &str) -> Verdict {
+    let summary = format!(
+        "GitHub did not return `{FILE}` of this commit: {}. It cannot be checked, and once merged it would not take \
+         effect. Make it a plain text file of at most 256 KiB, and let phasebot read the repository's contents \
+         (`phasebot doctor` tells how).",
+        forge_words(why)
+    );
+    Verdict { title: "The policy file cannot be read".to_owned(), summary, annotations: Vec::new() }
+}
+
+/// Returns the message about a merge group with this file.
+pub fn grouped(report: &Report) -> Verdict {
+    changed(report, None)
+}
+
+/// Returns the effect of a proposal in a line: what it weakens first.
+fn effect(preview: &Preview) -> String {
+    let weaker = match preview.diff.weaker.len() {
+        _ if preview.diff.turns_gates_off => "Turns gates off; ".to_owned(),
+        0 => String::new(),
+        several => format!("Weakens protection in {}; ", count(several, "way")),
+    };
+    let moves = if preview.out_of_time { "preview not finished: too many items".to_owned() } else { moves(preview) };
+    format!("{weaker}{moves}")
+}
+
+fn moves(preview: &Preview) -> String {
+    match preview.changed {
+        0 => "no open item changes its label".to_owned(),
+        1 => "1 open item changes its label".to_owned(),
+        changed => format!("{changed} open items change their label"),
+    }
+}
+
+/// Returns what a proposal changes: protection that it weakens, everything else, then the labels.
+fn sections(preview: &Preview) -> String {
+    let mut text = String::new();
+    let list = |rows: &[String]| rows.iter().map(|row| format!("- {row}\n")).collect::<String>();
+    if !preview.diff.weaker.is_empty() {
+        let _ = writeln!(text, "⚠️ **Merging this weakens protection**\n\n{}", list(&preview.diff.weaker));
+    }
+    if !preview.diff.other.is_empty() {
+        let _ = writeln!(text, "**It also changes**\n\n{}", list(&preview.diff.other));
+    }
+    let _ = write!(text, "**{}** ({} open)", sentence(&moves(preview)), preview.open);
+    if preview.out_of_time {
+        let _ = write!(text, "\n\nThe preview is not finished: time was up after the newest {}.", preview.looked_at);
+    } else if preview.looked_at < preview.open {
+        let _ = write!(text, "\n\nOnly the newest {} were examined.", preview.looked_at);
+    }
+    let mut groups: Vec<((&Option<String>, &Option<String>), Vec<ItemId>)> = Vec::new();
+    for Move { item, now, then, .. } in &preview.first {
+        match groups.iter_mut().find(|(labels, _)| *labels == (now, then)) {
+            Some((_, items)) => items.push(*item),
+            None => groups.push(((now, then), vec![*item])),
+        }
+    }
+    if !groups.is_empty() {
+        text.push('\n');
+    }
+    for ((now, then), items) in groups {
+        let label = |label: &Option<String>| label.as_ref().map_or_else(|| "no label".to_owned(), |l| quoted(l));
+        // Inside code, a number creates no cross-reference in the item's own timeline.
+        let items: Vec<String> = items.iter().map(|item| format!("`#{item}`")).collect();
+        let _ = write!(text, "\n- {} → {}: {}", label(now), label(then), items.join(" "));
+    }
+    if preview.first.len() < preview.changed {
+        let _ = write!(text, "\n- and {} more", preview.changed - preview.first.len());
+    }
+    text.push_str("\n\nClosed items, and facts that phasebot was never told, are not counted.");
+    text
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+}
+
+/// Wraps text in a code block that nothing in the text can end.
+fn block(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST_REPORT).collect();
+    if shown.len() < text.len() {
+        shown.push_str("\n…");
+    }
+    let mut longest = 0;
+    let mut run = 0;
+    for c in shown.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(3.max(longest + 1));
+    format!("{fence}text\n{}\n{fence}", shown.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_cannot_leave_its_code_block() {
+        let text = block("a\n````\n@everyone");
+        assert!(text.starts_with("`````text\n") && text.ends_with("\n`````"), "{text}");
+    }
+
+    #[test]
+    fn labels_are_grouped_and_cannot_leave_their_line() {
+        let row = |item, then: &str| Move { item, now: None, then: Some(then.into()), why: String::new() };
+        let first = vec![row(3, "a|b\n"), row(4, "a|b\n"), row(5, "c")];
+        let text = sections(&Preview { open: 30, looked_at: 30, changed: 21, first, ..Preview::default() });
+        assert!(text.starts_with("**21 open items change their label** (30 open)"), "{text}");
+        assert!(text.contains("\n- no label → `a∣b`: `#3` `#4`\n- no label → `c`: `#5`\n- and 18 more"), "{text}");
+    }
+}

@@ -204,7 +204,7 @@ async fn failed_jobs_run_again_at_the_head_that_was_meant() {
     assert_eq!(world.say("carol", pull, "/retest").await, DONE);
     assert_eq!(world.sim.run_state(REPO, run), Some((2, "queued".to_owned())));
     let answers = world.answers(pull);
-    assert!(answers[0].contains("`ci/jenkins` is for the system that reports it to run again"), "{answers:?}");
+    assert!(answers[0].contains("`ci/jenkins` has to be re-run in the system that reports it"), "{answers:?}");
 
     // A push whose event has not arrived yet.
     world.alice.complete_run(run, "failure").unwrap();

@@ -333,6 +333,8 @@ fn serving_needs_credentials() {
       help: set alerts.prod.secrets or PHASEBOT_ALERTS__PROD__SECRETS; use the token or key that the sender has
     github.private_key_file is not set
       help: name the PEM file that GitHub gave you, or set PHASEBOT_GITHUB__PRIVATE_KEY to what is in it
+
+    New here? `phasebot setup` registers a GitHub App and writes all three settings.
     ");
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
+use pulldown_cmark::{Event, Parser};
 
 use crate::{
     cli::{
@@ -179,7 +180,7 @@ impl<'a> Play<'a> {
         let suspect =
             body.lines().skip_while(|line| *line != "### Suspected change").find(|line| line.starts_with("- "));
         if let Some(suspect) = suspect {
-            page.entry("suspect", suspect.trim_start_matches("- "))?;
+            page.entry("suspect", &plain(suspect))?;
         }
         if let Some(back) = body.lines().find(|line| line.starts_with("/rollback ")) {
             page.entry("way back", back)?;
@@ -301,4 +302,14 @@ fn name(delivery: &Delivery) -> String {
 fn short(delivery: &Delivery) -> String {
     let digits: Vec<char> = delivery.guid.chars().collect();
     format!("…{}", digits[digits.len().saturating_sub(6)..].iter().collect::<String>())
+}
+
+/// Returns the text of a line of Markdown.
+fn plain(markdown: &str) -> String {
+    let text = |event| match event {
+        Event::Text(text) => Some(text.into_string()),
+        Event::Code(code) => Some(format!("`{code}`")),
+        _ => None,
+    };
+    Parser::new(markdown).filter_map(text).collect()
 }

@@ -37,8 +37,7 @@ environments: { Production: { production: true, deploy: { via: deployment }, aut
     stage.work().await;
     assert_eq!(stage.ours(), [two], "2.0.0 goes on running");
     let (title, conclusion, summary) = check(&stage, "production", &backport);
-    let says =
-        "Not deployed — v1.9.8 is lower than v2.0.0, which production runs, so it is not deployed automatically.";
+    let says = "Not deployed — v1.9.8 is lower than v2.0.0, which production runs, so it is not deployed automatically";
     assert!(title.starts_with(says), "{title}");
     assert_eq!(conclusion, "failure");
     assert!(summary.contains("To deploy it by hand: `/deploy production ref=v1.9.8`."), "{summary}");

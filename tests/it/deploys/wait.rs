@@ -101,7 +101,7 @@ async fn while_one_runs_the_next_waits_or_is_refused() {
     stage.say("bob", "/deploy staging").await;
     stage.push("More").await;
     assert_eq!(stage.say("carol", "/deploy staging").await, ["-1", "eyes"]);
-    assert!(stage.answer().contains("is under way by `bob`"), "{}", stage.answer());
+    assert!(stage.answer().contains("(by `bob` (#1)) is under way since"), "{}", stage.answer());
     assert_eq!(stage.ours().len(), 1);
     stage.world.check().await;
 }
@@ -110,7 +110,7 @@ async fn while_one_runs_the_next_waits_or_is_refused() {
 async fn without_mode_act_the_command_says_what_to_set() {
     let stage = Stage::new(LABEL, &[], &[worker()]).await;
     assert_eq!(stage.say("bob", "/deploy staging").await, ["-1", "eyes"]);
-    assert!(stage.answer().contains("It takes `mode: act`"), "{}", stage.answer());
+    assert!(stage.answer().contains("Add `mode: act`"), "{}", stage.answer());
     assert!(stage.ours().is_empty());
     stage.world.check().await;
 }
@@ -119,7 +119,7 @@ async fn without_mode_act_the_command_says_what_to_set() {
 async fn a_dry_run_tells_and_does_nothing() {
     let stage = Stage::new(CHECKS, &[], &[worker()]).await;
     assert_eq!(stage.say("bob", "/deploy staging dry-run").await, DONE);
-    assert!(stage.answer().contains("would not start now"), "{}", stage.answer());
+    assert!(stage.answer().contains("would not start yet"), "{}", stage.answer());
     stage.world.pass_checks(&stage.merged);
     stage.pass(3).await;
     assert!(stage.ours().is_empty());

@@ -102,7 +102,7 @@ async fn after_ten_minutes_without_an_answer_a_command_is_refused_with_the_reaso
     world.run(SignedDuration::from_secs(90)).await;
     assert_eq!(reactions(&world, comment), ["-1", "eyes"]);
     let words = world.comments_of_ours(issue).pop().unwrap();
-    assert!(words.contains("502") && words.contains("phasebot tried for 10 minutes."), "{words}");
+    assert!(words.contains("Server Error") && words.contains("phasebot tried for 10 minutes."), "{words}");
     world.forge.clear_faults();
     world.run(SignedDuration::from_mins(10)).await;
     world.in_phase(issue, "plan");
@@ -135,6 +135,6 @@ async fn a_push_meanwhile_is_not_what_was_meant() {
     world.minute().await;
     assert_eq!(reactions(&world, comment), ["-1", "eyes"]);
     let words = world.comments_of_ours(pull).join("\n");
-    assert!(words.contains("The head commit was"), "{words}");
+    assert!(words.contains("**The head moved** from"), "{words}");
     world.check().await;
 }

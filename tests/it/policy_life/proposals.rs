@@ -51,7 +51,7 @@ async fn a_pull_request_gets_a_verdict_with_a_preview() {
     world.minute().await;
     let check = world.check();
     assert_eq!((check["head_sha"].as_str(), check["conclusion"].as_str()), (Some(head.as_str()), Some("failure")));
-    assert_eq!(check["output"]["title"], "The policy is not valid: 2 problems");
+    assert_eq!(check["output"]["title"], "Invalid: 2 problems");
     let asked = world.check_request();
     let annotations = asked["output"]["annotations"].as_array().unwrap();
     let lines: Vec<_> =
@@ -71,7 +71,7 @@ async fn a_pull_request_may_remove_the_file() {
     world.minute().await;
     let check = world.check();
     assert_eq!(check["conclusion"], "success");
-    assert_eq!(check["output"]["title"], "Removes the policy file. 1 open item changes its label");
+    assert_eq!(check["output"]["title"], "Removes the policy file. Turns gates off; 1 open item changes its label");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,7 +145,7 @@ async fn a_required_check_is_on_every_pull_request_and_group() {
     let check = world.check();
     assert_eq!(
         (check["conclusion"].as_str(), check["output"]["title"].as_str()),
-        (Some("success"), Some("The policy is not changed"))
+        (Some("success"), Some("Policy unchanged"))
     );
     assert!(world.sim.comments(REPO, pull).is_empty());
 
@@ -237,7 +237,7 @@ async fn a_pull_request_that_is_turned_to_another_branch_is_looked_at_again() {
     let new = NewPull { head: "topic".into(), base: "decoy".into(), title: "Innocent".into(), ..NewPull::default() };
     let pull = world.ada.open_pull(&new).unwrap().made;
     world.minute().await;
-    assert_eq!(world.check()["output"]["title"], "The policy is not changed");
+    assert_eq!(world.check()["output"]["title"], "Policy unchanged");
     world.ada.retarget(pull, "main").unwrap();
     world.minute().await;
     let check = world.check();
@@ -287,7 +287,7 @@ async fn a_file_that_cannot_be_read_fails_its_check() {
     let check = world.check();
     assert_eq!(
         (check["conclusion"].as_str(), check["output"]["title"].as_str()),
-        (Some("failure"), Some("The policy file can't be read"))
+        (Some("failure"), Some("The policy file cannot be read"))
     );
     assert_eq!(world.dead().await, 0);
 }

@@ -61,7 +61,7 @@ async fn a_file_that_never_was_right_leaves_what_is_above_it() {
     world.minute().await;
     assert_eq!(world.labels(issue), ["phase/plan"]);
     let body = world.asked("POST", ISSUES).remove(0).request.unwrap()["body"].as_str().unwrap().to_owned();
-    assert!(body.contains("No version of it was right so far"), "{body}");
+    assert!(body.contains("No version was valid yet"), "{body}");
     // Removing the file solves the problem, too.
     world.push("main", None);
     world.minute().await;

@@ -128,7 +128,18 @@ fn approval(terms: &DecisionContext<'_>, environment: &str) -> Option<(u8, Vec<S
         rules.iter().find_map(|rule| match rule {
             ConditionRule::Approval { count, teams, mention } => Some((*count, teams.clone(), *mention)),
             ConditionRule::All(inner) | ConditionRule::Any(inner) => find(inner),
-            _ => None,
+            ConditionRule::Not(_)
+            | ConditionRule::Checks { .. }
+            | ConditionRule::Reviews { .. }
+            | ConditionRule::Ancestry { .. }
+            | ConditionRule::Tag { .. }
+            | ConditionRule::Blockers { .. }
+            | ConditionRule::Alerts { .. }
+            | ConditionRule::Deployed { .. }
+            | ConditionRule::Window(_)
+            | ConditionRule::Lock
+            | ConditionRule::Freeze
+            | ConditionRule::Hold => None,
         })
     }
     find(&terms.policy.environments.get(environment)?.require)

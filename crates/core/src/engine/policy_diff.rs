@@ -223,8 +223,8 @@ fn changed(old: &ConditionRule, new: &ConditionRule) -> (bool, String) {
             ConditionRule::Approval { count: before, teams: old_teams, .. },
             ConditionRule::Approval { count: after, teams: new_teams, .. },
         ) => {
-            let wider = old_teams != new_teams
-                && !(new_teams.iter().all(|team| old_teams.contains(team)) && !new_teams.is_empty());
+            let narrower = !new_teams.is_empty() && new_teams.iter().all(|team| old_teams.contains(team));
+            let wider = old_teams != new_teams && !narrower;
             let teams = if old_teams == new_teams { "" } else { ", other teams" };
             (after < before || wider, format!("takes {after} (was {before}){teams}"))
         }
@@ -262,11 +262,11 @@ fn who(grant: &Grant) -> String {
 }
 
 fn name(rule: &ConditionRule) -> &'static str {
-    match rule {
-        ConditionRule::All(_) => "all",
-        ConditionRule::Any(_) => "any",
-        ConditionRule::Not(_) => "not",
-        other => other.condition().map_or("", |condition| condition.name()),
+    match rule.condition() {
+        Some(condition) => condition.name(),
+        None if matches!(rule, ConditionRule::All(_)) => "all",
+        None if matches!(rule, ConditionRule::Any(_)) => "any",
+        None => "not",
     }
 }
 

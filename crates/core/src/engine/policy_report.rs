@@ -142,7 +142,7 @@ fn moves(preview: &Preview) -> String {
 /// Returns what a proposal changes: protection that it weakens, everything else, then the labels.
 fn sections(preview: &Preview) -> String {
     let mut text = String::new();
-    let list = |rows: &[String]| rows.iter().map(|row| format!("- {row}\n")).collect::<String>();
+    let list = |rows: &[String]| format!("- {}\n", rows.join("\n- "));
     if !preview.diff.weaker.is_empty() {
         let _ = writeln!(text, "⚠️ **Merging this weakens protection**\n\n{}", list(&preview.diff.weaker));
     }
@@ -155,17 +155,18 @@ fn sections(preview: &Preview) -> String {
     } else if preview.looked_at < preview.open {
         let _ = write!(text, "\n\nOnly the newest {} were examined.", preview.looked_at);
     }
-    let mut groups: Vec<((&Option<String>, &Option<String>), Vec<ItemId>)> = Vec::new();
+    // The labels now and then, and the items with these.
+    let mut groups: Vec<([&Option<String>; 2], Vec<ItemId>)> = Vec::new();
     for Move { item, now, then, .. } in &preview.first {
-        match groups.iter_mut().find(|(labels, _)| *labels == (now, then)) {
+        match groups.iter_mut().find(|(labels, _)| *labels == [now, then]) {
             Some((_, items)) => items.push(*item),
-            None => groups.push(((now, then), vec![*item])),
+            None => groups.push(([now, then], vec![*item])),
         }
     }
     if !groups.is_empty() {
         text.push('\n');
     }
-    for ((now, then), items) in groups {
+    for ([now, then], items) in groups {
         let label = |label: &Option<String>| label.as_ref().map_or_else(|| "no label".to_owned(), |l| quoted(l));
         // Inside code, a number creates no cross-reference in the item's own timeline.
         let items: Vec<String> = items.iter().map(|item| format!("`#{item}`")).collect();

@@ -190,7 +190,9 @@ fn conditions_but(decision: &Decision, said: Option<&Condition>, zone: &TimeZone
         blocking(decision).into_iter().chain(waived).filter(|one| Some(*one) != said).collect();
     if !shown.is_empty() {
         out.push_str("| State | Condition | Reason |\n| --- | --- | --- |\n");
-        shown.iter().for_each(|condition| row(condition, 0, zone, &mut left, &mut out));
+        for condition in &shown {
+            row(condition, 0, zone, &mut left, &mut out);
+        }
         if left == 0 {
             out.push_str("| … | | more than fits here |\n");
         }
@@ -205,7 +207,9 @@ fn conditions_but(decision: &Decision, said: Option<&Condition>, zone: &TimeZone
             if shown.is_empty() { "" } else { "\n" },
             names.join(" · ")
         );
-        passed.iter().for_each(|condition| row(condition, 0, zone, &mut left, &mut out));
+        for condition in &passed {
+            row(condition, 0, zone, &mut left, &mut out);
+        }
         out.push_str("\n</details>\n");
     }
     out

@@ -188,7 +188,7 @@ impl<'f> Reconciler<'f, '_> {
         }
         let mut incident = case.facts.clone();
         if let Some(cycle) = incident.cycles.last_mut() {
-            cycle.place = ShownIn::Own(kept);
+            cycle.place = ShownIn::Own(Box::new(kept));
         }
         self.changed.incidents.insert(case.id.to_owned(), incident);
     }
@@ -247,7 +247,7 @@ impl<'f> Reconciler<'f, '_> {
         let want = self.want(case, &HumanActions::default(), true);
         let marker = format!("incident:{}-{}", case.id, case.facts.cycles.len() + 1);
         let issue = issue_sync::open(marker, &want, self.terms.now, &mut self.out);
-        self.begin(case, ShownIn::Own(issue));
+        self.begin(case, ShownIn::Own(Box::new(issue)));
         self.tell(case, "fires: an issue is opened");
     }
 
@@ -326,7 +326,7 @@ fn find<'a>(facts: &'a mut RepoFacts, marker: &str) -> Option<(DocumentKey, &'a 
     let (id, _) = id.rsplit_once('-')?;
     let cycles = facts.incidents.get_mut(id)?.cycles.iter_mut();
     let issue = cycles.filter_map(|cycle| match &mut cycle.place {
-        ShownIn::Own(issue) => Some(issue),
+        ShownIn::Own(issue) => Some(&mut **issue),
         ShownIn::Storm(_) => None,
     });
     let issue = issue.into_iter().find(|issue| issue.marker == marker)?;

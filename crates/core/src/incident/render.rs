@@ -117,7 +117,7 @@ pub fn storm(view: &StormView) -> Rendered {
     for shared in [&view.severity, &view.environment].into_iter().flatten() {
         let _ = write!(body, " · {}", sanitize::inline(shared, 60));
     }
-    let _ = write!(body, " · {}\n", sanitize::code(&view.connections, 60));
+    let _ = writeln!(body, " · {}", sanitize::code(&view.connections, 60));
     body.push_str("\nSo many alerts came at once that they share this issue.");
     if !view.own.is_empty() {
         let own: Vec<String> = view.own.iter().map(|item| format!("#{item}")).collect();

@@ -69,7 +69,7 @@ fn given_up(unanswered: &Unanswered) -> String {
 
 /// Returns a person's permissions as the forge reported them.
 pub(crate) fn right(evidence: &Evidence) -> String {
-    let role = evidence.role.map_or_else(|| "GitHub did not tell the role".to_owned(), |role| access(role));
+    let role = evidence.role.map_or_else(|| "GitHub did not tell the role".to_owned(), access);
     let teams = evidence.teams.iter().map(|(team, member)| {
         let member = match member {
             Some(true) => "member of",

@@ -86,8 +86,12 @@ impl StatusComment<'_, '_> {
             Some("freeze") => format!("{environment} is frozen"),
             _ => format!("deploy to {environment} waits"),
         };
-        // Locks, freezes and holds are listed below, each with the command that ends it.
-        let is_guard = |condition: &&Condition| ["lock", "freeze", "hold"].contains(&condition.name.as_str());
+        // Locks, freezes and the item's own holds are listed below, each with the command that ends it.
+        let is_held = request.item().is_some_and(|item| !self.eval.facts.holds(item).is_empty());
+        let is_guard = |condition: &&Condition| match condition.name.as_str() {
+            "lock" | "freeze" => true,
+            name => name == "hold" && is_held,
+        };
         let others: Vec<&Condition> = blocking.iter().copied().filter(|condition| !is_guard(condition)).collect();
         let symbol = blocking.first().map_or("⏳", |condition| check_run::symbol(condition));
         let mut line = match (blocking.as_slice(), others.as_slice()) {

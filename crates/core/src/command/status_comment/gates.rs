@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use crate::{
     command::status_comment::{StatusComment, list},
-    domain::{decision::GateName, fact::gate::GateFacts},
+    domain::{
+        decision::GateName,
+        fact::{deploy_request::DeployRequest, gate::GateFacts},
+    },
     gate::check_run,
     text::message::quoted,
 };
@@ -73,7 +76,8 @@ impl StatusComment<'_, '_> {
         let mut requests = self.eval.facts.requests.index().by_commit.of(sha);
         (!is_pull && self.landings.is_empty())
             || self.landings.iter().any(|landing| landing.sha == *sha)
-            || requests.any(|id| self.eval.facts.requests.get(id).and_then(|r| r.item()) == Some(self.derived.item))
+            || requests
+                .any(|id| self.eval.facts.requests.get(id).and_then(DeployRequest::item) == Some(self.derived.item))
             || (matches!(known.decision.gate, GateName::Release(_)) && self.carries(sha) == Some(true))
             || self.eval.facts.pull(self.derived.item).is_some_and(|pull| pull.heads.contains_key(sha))
     }

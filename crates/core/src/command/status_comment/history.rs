@@ -68,7 +68,8 @@ impl StatusComment<'_, '_> {
 fn first_sentence(words: &str) -> &str {
     let words = words.lines().next().unwrap_or_default();
     let balanced = |text: &str| {
-        text.matches('`').count() % 2 == 0 && text.matches("**").count() % 2 == 0 && !text.ends_with(['\\', '\u{201c}'])
+        let closed = |mark: &str| text.matches(mark).count().is_multiple_of(2);
+        closed("`") && closed("**") && !text.ends_with(['\\', '\u{201c}'])
     };
     let ends = words.match_indices(". ").map(|(at, _)| &words[..at]);
     ends.into_iter().find(|text| balanced(text)).unwrap_or(words)

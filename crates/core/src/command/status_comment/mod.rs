@@ -92,7 +92,7 @@ impl<'a, 'f> StatusComment<'a, 'f> {
         };
         let landings: Vec<Landing> = works.iter().flat_map(|work| eval.landings(work).to_vec()).collect();
         let requests = facts.open_requests().filter(|(_, request)| request.item() == Some(number));
-        let runs = eval.environments().iter().filter_map(|place| eval.history(&place.name).current());
+        let runs = eval.environments().iter().filter_map(|place| eval.history(place.name).current());
         let newest = commands.iter().map(|(_, command)| command.at);
         let newest = newest.chain(derived.since).chain(requests.map(|(_, request)| request.since));
         let newest = newest.chain(runs.map(|run| run.from)).max().unwrap_or(eval.now);

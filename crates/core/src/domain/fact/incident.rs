@@ -125,7 +125,7 @@ pub struct CycleFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ShownIn {
     /// An issue of its own.
-    Own(IssueFacts),
+    Own(Box<IssueFacts>),
     /// The issue of this storm.
     Storm(String),
 }

@@ -54,6 +54,12 @@ impl EvalContext<'_> {
         landings
     }
 
+    /// Returns the landings of a piece of work itself, without what reverts took away or brought
+    /// back.
+    pub(crate) fn own_landings(&self, work: &Work) -> Vec<Landing> {
+        self.raw_landings(work, &mut vec![work.clone()])
+    }
+
     fn landings_within(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
         if path.len() >= DEEPEST || path.contains(work) {
             return Vec::new();

@@ -287,7 +287,7 @@ fn taken_back_by(eval: &EvalContext<'_>, work: &Work, works: &BTreeSet<Work>, de
     if depth >= DEEPEST {
         return None;
     }
-    let mut reverters = eval.reverters(work, &eval.landings(work)).into_iter();
+    let mut reverters = eval.reverters(work, &eval.own_landings(work)).into_iter();
     reverters.find(|by| works.contains(by) && taken_back_by(eval, by, works, depth + 1).is_none())
 }
 

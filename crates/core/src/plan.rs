@@ -43,8 +43,19 @@ pub struct CommandEnding {
     pub command: CommandId,
     /// Its ending.
     pub ending: Ending,
-    /// The command is answered with a comment even if it succeeded.
-    pub says: bool,
+    /// The reply if it succeeded.
+    pub reply: SuccessReply,
+}
+
+/// How a command that succeeded is answered, beside its reaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuccessReply {
+    /// Not at all.
+    None,
+    /// With a comment about what would be done.
+    DryRun,
+    /// With a comment that is the answer to a question.
+    Answer,
 }
 
 impl PartialPlan {

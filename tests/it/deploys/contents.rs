@@ -18,7 +18,7 @@ async fn what_is_listed_is_what_the_deploy_then_carries() {
     let stage = Stage::new(POLICY, &[], &[Worker::new(FILE, "deployment")]).await;
     stage.say("bob", "/diff production").await;
     let first = stage.answer();
-    assert!(first.contains(&format!("Nothing came before `{}`", &stage.merged[..7])), "{first}");
+    assert!(first.contains(&format!("Nothing came before [`{}`]", &stage.merged[..7])), "{first}");
     stage.say("bob", "/deploy production").await;
     stage.say("dan", "/approve deploy production").await;
     stage.work().await;
@@ -44,7 +44,7 @@ async fn what_is_listed_is_what_the_deploy_then_carries() {
     assert!(summaries.any(|text| text.contains("What it carries")), "{checks:#?}");
     stage.say("bob", "/where production").await;
     let waits = stage.answer();
-    assert!(waits.contains(&format!("runs `{}`", &stage.merged[..7])) && waits.contains("waits: "), "{waits}");
+    assert!(waits.contains(&format!("runs [`{}`]", &stage.merged[..7])) && waits.contains("waits: "), "{waits}");
     stage.say("dan", "/approve deploy production").await;
     stage.work().await;
     let last = stage.ours().pop().unwrap();
@@ -56,6 +56,6 @@ async fn what_is_listed_is_what_the_deploy_then_carries() {
 
     stage.say("bob", "/lock production for=1h a look").await;
     stage.say("bob", "/locks").await;
-    assert!(stage.answer().contains("`production` by `bob`"), "{}", stage.answer());
+    assert!(stage.answer().contains("`production` is locked"), "{}", stage.answer());
     stage.world.check().await;
 }

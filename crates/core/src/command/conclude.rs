@@ -15,7 +15,7 @@ use crate::{
             command::{CommandAction, CommandId, Ending},
         },
     },
-    plan::{EffectOutcome, PlannedEffect},
+    plan::{EffectOutcome, PlannedEffect, SuccessReply},
 };
 
 /// Result of concluding a command.
@@ -49,11 +49,14 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
     }
 }
 
-/// Ends a command that waited for something other than its own effect; with `says`, success is
-/// answered in words, too.
-pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
-    let asks =
-        facts.commands.get(&id).is_some_and(|command| matches!(command.action, Some(CommandAction::Diff { .. })));
+/// Ends a command that waited for something other than its own effect.
+pub(crate) fn settle(
+    facts: &mut RepoFacts,
+    id: CommandId,
+    ending: &Ending,
+    reply: SuccessReply,
+    now: Timestamp,
+) -> Conclusion {
     let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
     let unasked = facts.commands.get(&id).is_some_and(|command| !command.evidence.gives_rights());
     let mut effects: Vec<PlannedEffect> = Reaction::of(ending)
@@ -64,11 +67,12 @@ pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says
     if let (Ending::Done(words), Some(note)) = (ending, announced(facts, id)) {
         effects.push(reply::note_over(facts, id, &format!("↩️ {words}\n\nAnnounced as: {note}.")));
     }
-    let saying = match ending {
-        Ending::Done(text) if asks => Some(AnswerText::told(id, &line, text, unasked)),
-        Ending::Done(words) if says => Some(AnswerText::dry_run(id, &line, words)),
-        other @ (Ending::Done(_) | Ending::Pending | Ending::Failed(_) | Ending::Refused(_) | Ending::Misread(_)) => {
-            AnswerText::of(id, &line, other, unasked)
+    let saying = match (ending, reply) {
+        (Ending::Done(text), SuccessReply::Answer) => Some(AnswerText::told(id, &line, text, unasked)),
+        (Ending::Done(words), SuccessReply::DryRun) => Some(AnswerText::dry_run(id, &line, words)),
+        (Ending::Done(_), SuccessReply::None)
+        | (Ending::Pending | Ending::Failed(_) | Ending::Refused(_) | Ending::Misread(_), _) => {
+            AnswerText::of(id, &line, ending, unasked)
         }
     };
     if let Some(saying) = saying {

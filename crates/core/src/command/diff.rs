@@ -22,7 +22,7 @@ use crate::{
         permission::Role,
     },
     gate::{Subject, carries::Carried, target},
-    plan::{CommandEnding, DecisionContext, PartialPlan},
+    plan::{CommandEnding, DecisionContext, PartialPlan, SuccessReply},
 };
 
 /// Longest wait for what GitHub is asked.
@@ -183,6 +183,6 @@ pub(crate) fn answer_all(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out
         if facts.answers.remove(&need).is_some() {
             out.changed.insert(DocumentKey::Answer(need));
         }
-        out.endings.push(CommandEnding { command: id, ending, says: true });
+        out.endings.push(CommandEnding { command: id, ending, reply: SuccessReply::Answer });
     }
 }

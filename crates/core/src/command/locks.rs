@@ -1,5 +1,7 @@
 //! `/locks`: lists every lock, freeze and hold of the repository.
 
+use jiff::Timestamp;
+
 use crate::{
     command::{
         Place, Row,
@@ -7,8 +9,17 @@ use crate::{
         messages,
         run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Guard, permission::Role, policy::Mode},
-    text::{links::Links, times::Times},
+    domain::{
+        fact::command::{ALL, Guard},
+        permission::Role,
+        policy::{Mode, Policy},
+    },
+    gate::freeze_state,
+    text::{
+        links::Links,
+        message::{moment, quoted, reason},
+        times::Times,
+    },
 };
 
 /// Limit on each list.
@@ -32,7 +43,7 @@ fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
     };
     let mut rows = all(facts.locks(turn.now).into_values().collect(), messages::lock_line);
     rows.extend(all(facts.freezes(turn.now).into_values().collect(), messages::freeze_line));
-    rows.extend(bounded(messages::calendar_freezes(policy, None, turn.now)));
+    rows.extend(bounded(calendar_freezes(policy, None, turn.now)));
     rows.extend(all(facts.held_items().into_iter().flat_map(|item| facts.holds(item)).collect(), messages::hold_line));
     if rows.is_empty() {
         return CommandResult::Told("Nothing is locked, frozen or on hold.".to_owned());
@@ -50,4 +61,20 @@ fn bounded(mut rows: Vec<String>) -> Vec<String> {
     rows.truncate(MOST_LISTED);
     rows.extend((more > 0).then(|| format!("and {more} more")));
     rows
+}
+
+/// Returns a sentence for each freeze of the policy's calendar in force; with `environment`, only
+/// those that cover it.
+pub(super) fn calendar_freezes(policy: &Policy, environment: Option<&str>, now: Timestamp) -> Vec<String> {
+    let covers = |name: &str| environment.is_none_or(|environment| name == ALL || name == environment);
+    let rules = policy.freezes.iter().filter(|rule| covers(&rule.environment));
+    let frozen = rules.filter_map(|rule| {
+        let (frozen, until) = freeze_state(rule, now);
+        let until =
+            until.filter(|_| frozen).map_or_else(String::new, |at| format!(" until {}", moment(at, &rule.zone)));
+        frozen.then(|| {
+            format!("{} is frozen by the policy{until}{}", quoted(&rule.environment), reason(rule.reason.as_deref()))
+        })
+    });
+    frozen.collect()
 }

@@ -16,7 +16,6 @@ use crate::{
         id::Sha,
         policy::{Mode, Policy},
     },
-    gate::freeze_state,
     text::{
         links::Links,
         message::{command, duration, forge_words, moment, person, quoted, reason},
@@ -168,22 +167,6 @@ pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
     let until = guard.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
     let (by, since) = (person(&guard.by.login), time(guard.since, policy));
     format!("by {by} on #{} since {since}{until}{}", guard.item, reason(guard.reason))
-}
-
-/// Returns a sentence for each freeze of the policy's calendar in force; with `environment`, only
-/// those that cover it.
-pub(super) fn calendar_freezes(policy: &Policy, environment: Option<&str>, now: Timestamp) -> Vec<String> {
-    let covers = |name: &str| environment.is_none_or(|environment| name == ALL || name == environment);
-    let rules = policy.freezes.iter().filter(|rule| covers(&rule.environment));
-    let frozen = rules.filter_map(|rule| {
-        let (frozen, until) = freeze_state(rule, now);
-        let until =
-            until.filter(|_| frozen).map_or_else(String::new, |at| format!(" until {}", moment(at, &rule.zone)));
-        frozen.then(|| {
-            format!("{} is frozen by the policy{until}{}", quoted(&rule.environment), reason(rule.reason.as_deref()))
-        })
-    });
-    frozen.collect()
 }
 
 pub(super) fn locked(lock: &Guard<'_>, policy: &Policy) -> String {

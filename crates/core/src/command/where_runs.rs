@@ -6,7 +6,7 @@ use crate::{
     command::{
         Place, Row,
         grammar::{Given, Kind, may},
-        messages,
+        locks, messages,
         run::{CommandResult, Invocation},
     },
     context::EvalContext,
@@ -79,7 +79,7 @@ fn entry(eval: &EvalContext<'_>, environment: &str, text: &mut String) {
     let freezes = facts.freezes(eval.now);
     let freezes = freezes.iter().filter(|(name, _)| **name == ALL || **name == environment);
     details.extend(freezes.map(|(_, freeze)| format!("frozen: {}", messages::guard(freeze, policy))));
-    details.extend(messages::calendar_freezes(policy, Some(environment), eval.now));
+    details.extend(locks::calendar_freezes(policy, Some(environment), eval.now));
     let open = deploy::open_requests_to(facts, environment, policy);
     let more = open.len().saturating_sub(MOST_NAMED);
     details.extend(open.into_iter().take(MOST_NAMED));

@@ -7,7 +7,7 @@ use crate::{
         command::Ending,
         deploy_request::{Origin, RequestEnd, RequestState},
     },
-    plan::{CommandEnding, DecisionContext, PartialPlan},
+    plan::{CommandEnding, DecisionContext, PartialPlan, SuccessReply},
 };
 
 /// Ends a request, and the command that asked for it.
@@ -26,6 +26,6 @@ pub(super) fn finish(
         RequestEnd::Failed => Ending::Failed(why),
         RequestEnd::Refused | RequestEnd::Withdrawn => Ending::Refused(why),
     };
-    let says = how == RequestEnd::Told;
-    out.endings.push(CommandEnding { command, ending, says });
+    let reply = if how == RequestEnd::Told { SuccessReply::DryRun } else { SuccessReply::None };
+    out.endings.push(CommandEnding { command, ending, reply });
 }

@@ -44,8 +44,8 @@ pub fn ended(
 
 /// Notes the end of commands that waited for a deploy, and answers them.
 fn answer_commands(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    for CommandEnding { command, ending, says } in std::mem::take(&mut out.endings) {
-        let settled = conclude::settle(facts, command, &ending, says, terms.now);
+    for CommandEnding { command, ending, reply } in std::mem::take(&mut out.endings) {
+        let settled = conclude::settle(facts, command, &ending, reply, terms.now);
         if settled.changed.is_empty() {
             continue;
         }

@@ -43,7 +43,7 @@ pub struct Settings {
     pub public_url: String,
     /// Database.
     pub database_url: DatabaseUrl,
-    /// Whether an SQLite file is backed up before its schema is migrated.
+    /// True to back up an SQLite file before its schema is migrated.
     pub backup_before_migration: bool,
     /// Evaluates and records, but never writes to a forge.
     pub dry_run: bool,

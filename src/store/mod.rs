@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// How to treat a database whose schema is older than this program's. A new database always gets
+/// Treatment of a database whose schema is older than this program's. A new database always gets
 /// the newest schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Migration {

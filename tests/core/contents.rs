@@ -1,4 +1,4 @@
-//! What a deployment carries, compared with the commit graph itself and with what the deployment
+//! Contents of a deployment, compared with the commit graph itself and with what the deployment
 //! then moves.
 
 use std::{

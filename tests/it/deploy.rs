@@ -57,7 +57,7 @@ fn the_container_runs_as_nobody_and_keeps_its_data() {
     assert!(ignored.lines().any(|line| line == "*"), "only what is named is sent to the builder");
 }
 
-/// What the builder gets is enough for Cargo to find every file that a manifest names.
+/// The builder gets every file that a manifest names.
 #[test]
 fn the_builder_gets_every_crate() {
     let folder = tempfile::tempdir().unwrap();

@@ -47,7 +47,7 @@ pub struct CommandEnding {
     pub reply: SuccessReply,
 }
 
-/// How a command that succeeded is answered, beside its reaction.
+/// Reply to a command that succeeded, beside its reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SuccessReply {
     /// Not at all.

@@ -23,7 +23,7 @@ use crate::scenario::{self, folder};
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What it is: `Status comment`.
+    /// Kind of message: `Status comment`.
     pub kind: String,
     /// Where it stands: `#2`, a commit.
     pub place: String,

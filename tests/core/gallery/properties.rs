@@ -1,4 +1,4 @@
-//! What holds for every message of the gallery, and of all other scenarios.
+//! Properties of every message of the gallery, and of all other scenarios.
 
 use std::sync::OnceLock;
 

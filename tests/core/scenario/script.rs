@@ -21,7 +21,7 @@ use super::forge::{
 pub struct Script {
     pub policy: Option<String>,
     pub steps: Vec<Step>,
-    /// What follows the last step.
+    /// Lines after the last step.
     tail: String,
 }
 

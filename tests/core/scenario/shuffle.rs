@@ -1,4 +1,4 @@
-//! What must come out the same in any order of the deliveries, however often they arrive.
+//! Results that are the same in any order of the deliveries, however often they arrive.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use super::{
 /// Decisions on items.
 pub type Items = BTreeMap<ItemId, Derived>;
 
-/// What was done, and how requests and gates end.
+/// Effects, and the ends of requests and gates.
 #[derive(Debug, PartialEq, Eq)]
 struct Ending {
     /// Effects of deployments that were sent.

@@ -1,4 +1,4 @@
-//! What phasebot did, as lines.
+//! Effects and notes as lines of text.
 
 use jiff::Timestamp;
 use phasebot_core::domain::effect::Effect;
@@ -28,7 +28,7 @@ impl Transcript {
         }
     }
 
-    /// What follows happens at this time, without an event; `None`: with the next step.
+    /// The following lines happen at this time, without an event; `None`: with the next step.
     pub fn by_itself(&mut self, at: Option<Timestamp>) {
         (self.by_itself, self.deep) = (at, at.is_some());
     }

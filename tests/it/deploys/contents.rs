@@ -1,4 +1,4 @@
-//! What a deploy carries, over HTTP: `/diff`, the check run, the dry run, `/where` and `/locks`.
+//! Contents of a deploy, over HTTP: `/diff`, the check run, the dry run, `/where` and `/locks`.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{MergeMethod, Worker};

@@ -58,22 +58,9 @@ pub(super) fn rules<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p Conditio
 pub(super) fn approvals<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p [String]> {
     let rules = rules(policy, gate).into_iter();
     rules
-        .filter_map(|rule| match rule {
-            ConditionRule::Approval { teams, .. } => Some(teams.as_slice()),
-            ConditionRule::Checks { .. }
-            | ConditionRule::Reviews { .. }
-            | ConditionRule::Ancestry { .. }
-            | ConditionRule::Tag { .. }
-            | ConditionRule::Blockers { .. }
-            | ConditionRule::Alerts { .. }
-            | ConditionRule::Deployed { .. }
-            | ConditionRule::Window(_)
-            | ConditionRule::Lock
-            | ConditionRule::Freeze
-            | ConditionRule::Hold
-            | ConditionRule::All(_)
-            | ConditionRule::Any(_)
-            | ConditionRule::Not(_) => None,
+        .filter_map(|rule| {
+            let ConditionRule::Approval { teams, .. } = rule else { return None };
+            Some(teams.as_slice())
         })
         .collect()
 }

@@ -125,21 +125,12 @@ fn body(facts: &RepoFacts, request: &DeployRequest, decision: &Decision, terms: 
 /// whether the policy lets phasebot mention these.
 fn approval(terms: &DecisionContext<'_>, environment: &str) -> Option<(u8, Vec<String>, bool)> {
     fn find(rules: &[ConditionRule]) -> Option<(u8, Vec<String>, bool)> {
-        rules.iter().find_map(|rule| match rule {
-            ConditionRule::Approval { count, teams, mention } => Some((*count, teams.clone(), *mention)),
-            ConditionRule::All(inner) | ConditionRule::Any(inner) => find(inner),
-            ConditionRule::Not(_)
-            | ConditionRule::Checks { .. }
-            | ConditionRule::Reviews { .. }
-            | ConditionRule::Ancestry { .. }
-            | ConditionRule::Tag { .. }
-            | ConditionRule::Blockers { .. }
-            | ConditionRule::Alerts { .. }
-            | ConditionRule::Deployed { .. }
-            | ConditionRule::Window(_)
-            | ConditionRule::Lock
-            | ConditionRule::Freeze
-            | ConditionRule::Hold => None,
+        rules.iter().find_map(|rule| {
+            if let ConditionRule::Approval { count, teams, mention } = rule {
+                return Some((*count, teams.clone(), *mention));
+            }
+            let (ConditionRule::All(inner) | ConditionRule::Any(inner)) = rule else { return None };
+            find(inner)
         })
     }
     find(&terms.policy.environments.get(environment)?.require)

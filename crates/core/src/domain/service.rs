@@ -7,7 +7,7 @@ use crate::domain::{
     rule::AutoRule,
 };
 
-/// What belongs to a service.
+/// Paths, tags and environments of a service.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServiceRule {
     /// Paths of its files.
@@ -25,7 +25,7 @@ pub enum Scope<'p> {
     Everything,
     /// One service.
     Service(&'p str),
-    /// What no service claims.
+    /// Everything that no service claims.
     Unclaimed,
 }
 

@@ -17,9 +17,9 @@ const MOST: usize = 30;
 /// Differences between two policies, each a phrase in Markdown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicyDiff {
-    /// What protects less.
+    /// Changes that protect less.
     pub weaker: Vec<String>,
-    /// What protects more, or differs otherwise.
+    /// Changes that protect more, or differ otherwise.
     pub other: Vec<String>,
     /// True if gates and deploys are switched off.
     pub turns_gates_off: bool,

@@ -35,7 +35,7 @@ pub struct Preview {
     pub out_of_time: bool,
     /// The first of them, newest first.
     pub first: Vec<Move>,
-    /// What else differs between the policies.
+    /// Other differences between the policies.
     pub diff: PolicyDiff,
 }
 

@@ -1,4 +1,4 @@
-//! What a deployment or release carries, for people: the pull requests, and the commits that came
+//! Contents of a deployment or release, for people: the pull requests, and the commits that came
 //! without one, between what runs and the subject's commit.
 //!
 //! The commits are those that `hold` and `reviews` examine ([`super::contents`]). A change that was

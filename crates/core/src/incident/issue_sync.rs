@@ -77,7 +77,7 @@ pub(super) struct DesiredIssue {
     pub(super) phase: Option<LabelSpec>,
     /// Accounts to assign when the issue is opened.
     pub(super) assign: Vec<String>,
-    /// What people said about it: shown at once, whenever it changes.
+    /// Human actions on it: shown at once, whenever they change.
     pub(super) acts: String,
     /// Comment to post if the state changes now; `None` posts nothing.
     pub(super) comment: Option<String>,

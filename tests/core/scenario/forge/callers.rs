@@ -1,4 +1,4 @@
-//! What the forge says of the people who write commands.
+//! The forge's answers about the people who write commands.
 
 use jiff::Timestamp;
 use phasebot_core::{

@@ -1,4 +1,4 @@
-//! What becomes of our effects on the forge.
+//! Results of our effects on the forge.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub struct Issue {
     pub comments: Vec<String>,
 }
 
-/// What the forge says of an effect that it carried out.
+/// The forge's result for an effect that it carried out.
 #[derive(Debug, Default)]
 pub struct Applied {
     pub told: Option<ForgeResult>,
@@ -35,7 +35,7 @@ pub struct Applied {
     pub labels: Option<(ItemId, BTreeSet<String>)>,
 }
 
-/// What became of an effect.
+/// Outcome of an effect.
 pub enum Outcome {
     Done(Applied),
     Failed(String),

@@ -15,7 +15,7 @@ use crate::{
     text::message::{person, quoted},
 };
 
-/// What people do with commands, in the order of `/help`.
+/// Commands by their purpose, in the order of `/help`.
 pub(super) const GROUPS: [(&str, &[&str]); 7] = [
     ("Look", &["help", "status", "why", "audit", "diff", "where", "locks"]),
     ("Plan", &["phase", "assign", "milestone"]),

@@ -18,7 +18,7 @@ use crate::{
 /// Phases beyond this number are not drawn.
 const MOST_PHASES: usize = 12;
 
-/// What an item waits for: words for the heading, and the symbol of whose turn it is.
+/// The next step of an item: words for the heading, and the symbol of whose turn it is.
 pub(super) struct Turn {
     pub(super) words: String,
     pub(super) symbol: &'static str,

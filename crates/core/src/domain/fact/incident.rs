@@ -170,7 +170,7 @@ pub struct IssueFacts {
     pub stale: bool,
     /// Short hash of title and text, and the time when they were last written.
     pub text: (String, Timestamp),
-    /// What people had said about the incident when the text was last written.
+    /// Human actions on the incident when the text was last written.
     #[serde(default)]
     pub acts: String,
 }

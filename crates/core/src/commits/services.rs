@@ -45,10 +45,16 @@ impl<'f> EvalContext<'f> {
         }
     }
 
-    /// Returns whether a change belongs to a scope, or may.
-    pub(crate) fn is_within(&self, work: &Work, scope: Scope<'_>) -> bool {
-        let scopes = self.scopes_of(work);
-        scope == Scope::Everything || scopes.contains(&Scope::Everything) || scopes.contains(&scope)
+    /// Returns whether a change belongs to a scope that `takes` accepts, or may.
+    pub(crate) fn is_within(&self, work: &Work, takes: impl Fn(Scope<'_>) -> bool) -> bool {
+        // What has not landed has nothing that depends on a service.
+        if self.policy.services.is_empty() || self.landings(work).is_empty() {
+            return true;
+        }
+        match self.touched(work) {
+            Touched::Known(services) => self.policy.any_scope(&services, takes),
+            Touched::Unknown => true,
+        }
     }
 
     /// Returns the push that brought a commit to a branch that counts, and the commits of the same
@@ -61,6 +67,8 @@ impl<'f> EvalContext<'f> {
         let end = push.commits.iter().position(|commit| commit == sha)?;
         let start = match work {
             Work::Commit(_) => end,
+            // Commits of the pull request may be among those that the push does not list.
+            Work::Pull(_) if push.truncated => return None,
             Work::Pull(_) => {
                 let before = push.commits[..end].iter().rposition(|commit| index.merged_as.contains_key(commit));
                 before.map_or(0, |before| before + 1)

@@ -16,7 +16,6 @@ use crate::{
         id::{Account, Sha},
         policy::{Mode, Policy},
         rule::Trigger,
-        service::Scope,
         version,
     },
     plan::{DecisionContext, PartialPlan},
@@ -38,12 +37,8 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut 
                     let takes = |tag: &str| terms.policy.auto_takes_tag(environment, &rule.auto, tag);
                     newest_tag(facts, &takes, since)
                 }
-                Trigger::Merge => match terms.policy.scope_of_environment(environment) {
-                    Scope::Everything => newest_merge(facts),
-                    scope @ (Scope::Service(_) | Scope::Unclaimed) => {
-                        newest_merge_of(facts, terms.policy, scope, since)
-                    }
-                },
+                Trigger::Merge if terms.policy.services.is_empty() => newest_merge(facts),
+                Trigger::Merge => newest_merge_for(facts, terms.policy, environment, since),
             };
             if let Some(news) = found.filter(|news| news.at >= since) {
                 record(facts, environment, news, terms, out);
@@ -99,9 +94,9 @@ fn newest_merge(facts: &RepoFacts) -> Option<News> {
     Some(News { at, sha: sha?, origin, watched })
 }
 
-/// Returns the newest push to the default branch that concerns a service, or may: a push whose files
-/// are not all known counts for every service.
-fn newest_merge_of(facts: &RepoFacts, policy: &Policy, scope: Scope<'_>, since: Timestamp) -> Option<News> {
+/// Returns the newest push to the default branch that concerns a service of an environment, or may: a
+/// push whose files are not all known counts for every service.
+fn newest_merge_for(facts: &RepoFacts, policy: &Policy, environment: &str, since: Timestamp) -> Option<News> {
     let branch = facts.default_branch().to_owned();
     let name = RefName::Branch(branch.clone());
     let moves = facts.refs.get(&name)?.moves();
@@ -110,22 +105,21 @@ fn newest_merge_of(facts: &RepoFacts, policy: &Policy, scope: Scope<'_>, since: 
     let (at, sha) = recent.find(|(_, sha)| {
         let pushes = facts.index.ended_at.get(sha).into_iter().flatten().filter(|id| id.0 == name);
         let mut pushes = pushes.filter_map(|id| facts.pushes.get(id));
-        pushes.any(|push| concerns(policy, push, scope))
+        pushes.any(|push| concerns(policy, push, environment))
     })?;
     // Later pushes of other services take nothing back, so the branch may have moved on.
     let (origin, watched) = (Origin::Merge(branch), RefGuard::Commit);
     Some(News { at: *at, sha: sha.clone(), origin, watched })
 }
 
-/// Returns whether a push touches files of a service, or may; for what no service claims: whether
-/// one of its commits touches files of no service.
-fn concerns(policy: &Policy, push: &PushFacts, scope: Scope<'_>) -> bool {
+/// Returns whether a commit of a push belongs to a scope for which an environment counts, or may.
+fn concerns(policy: &Policy, push: &PushFacts, environment: &str) -> bool {
     push.truncated
         || push.commits.iter().any(|commit| match push.paths.get(commit) {
             Some(paths) => {
                 let paths = paths.unpack();
                 let touched = policy.touched(paths.iter().map(String::as_str));
-                scope.service_name().map_or(touched.is_empty(), |service| touched.contains(service))
+                policy.any_scope(&touched, |scope| policy.scope_takes_environment(scope, environment))
             }
             None => true,
         })

@@ -65,12 +65,29 @@ impl Policy {
     }
 
     /// Returns whether a tag starts an automatic deployment to an environment (lower case): one of
-    /// those that its rule names, or else of the service that claims the environment.
+    /// those that its rule names, or else of a scope for which the environment counts.
     pub fn auto_takes_tag(&self, environment: &str, auto: &AutoRule, tag: &str) -> bool {
         match auto.tags {
             Some(_) => auto.takes_tag(tag),
-            None => self.scope_takes_tag(self.scope_of_environment(environment), tag),
+            None => self
+                .scopes()
+                .any(|scope| self.scope_takes_environment(scope, environment) && self.scope_takes_tag(scope, tag)),
         }
+    }
+
+    /// Returns every scope.
+    fn scopes(&self) -> impl Iterator<Item = Scope<'_>> {
+        let rest = if self.services.is_empty() { Scope::Everything } else { Scope::Unclaimed };
+        self.services.keys().map(|name| Scope::Service(name)).chain([rest])
+    }
+
+    /// Returns whether a change that touches these services (none: files of no service) belongs to
+    /// a scope that `takes` accepts.
+    pub fn any_scope(&self, touched: &BTreeSet<&str>, takes: impl Fn(Scope<'_>) -> bool) -> bool {
+        if touched.is_empty() {
+            return takes(Scope::Unclaimed);
+        }
+        touched.iter().any(|service| takes(Scope::Service(service)))
     }
 
     fn takes(&self, scope: Scope<'_>, name: &str, list: fn(&ServiceRule) -> &Vec<Pattern>) -> bool {

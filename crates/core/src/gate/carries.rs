@@ -119,13 +119,10 @@ impl EvalContext<'_> {
         let mut brings = changes(ctx, &brought, &bases);
         let mut removes = changes(ctx, &removed, std::slice::from_ref(&to));
         let all = brings.len() + removes.len();
-        let scope = ctx.scope();
-        let is_within = |change: &Change| {
-            let work = change.pull.map_or_else(|| Work::Commit(change.sha.clone()), Work::Pull);
-            self.is_within(&work, scope)
-        };
-        brings.retain(is_within);
-        removes.retain(is_within);
+        let ships =
+            |change: &Change| ctx.ships(&change.pull.map_or_else(|| Work::Commit(change.sha.clone()), Work::Pull));
+        brings.retain(ships);
+        removes.retain(ships);
         let others = all - brings.len() - removes.len();
         Carried::Changes(Contents { from, to, unrelated, brings, removes, others })
     }
@@ -168,6 +165,18 @@ impl EvalContext<'_> {
     fn is_promotion(&self, number: ItemId) -> bool {
         let shape = self.facts.pull(number).and_then(|pull| pull.shape.as_ref()).map(|shape| &shape.value);
         shape.is_some_and(|shape| !shape.from_fork && self.listed(&shape.head_ref) && self.listed(&shape.base_ref))
+    }
+
+    /// Returns the pull requests with which a commit came, and those of the commit that it was
+    /// cherry-picked from; `None` if none is known. `subject` ships the commit.
+    pub(crate) fn pulls_with(&self, subject: &Subject, sha: &Sha) -> Option<BTreeSet<ItemId>> {
+        let ctx = ConditionContext { eval: self, subject };
+        let (mut pulls, promotes) = pulls_of(ctx, sha);
+        let origin = self.original(sha);
+        if origin != sha {
+            pulls.extend(pulls_of(ctx, origin).0);
+        }
+        (promotes || !pulls.is_empty()).then_some(pulls)
     }
 
     /// Returns the commit that this one was cherry-picked from, or the commit itself.

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    commits::landing::Work,
     domain::{
         decision::GateName,
         event::RefName,
         id::{ItemId, Sha},
         needs::Need,
-        service::Scope,
     },
     environment::history::{History, Run},
     gate::{ConditionContext, condition_result::ConditionResult},
@@ -53,13 +53,15 @@ impl<'f> ConditionContext<'_, 'f> {
         }
     }
 
-    /// Returns the service to which the subject belongs: its environment's, or its tag's.
-    pub(super) fn scope(self) -> Scope<'f> {
-        match (&self.subject.gate, self.subject.tags.first()) {
-            (GateName::Deploy(environment), _) => self.eval.policy.scope_of_environment(environment),
-            (GateName::Release(_), Some(tag)) => self.eval.policy.scope_of_tag(tag),
-            (GateName::Release(_), None) => Scope::Everything,
-        }
+    /// Returns whether the subject ships a change, or may: the subject's environment or tag counts
+    /// for a service of the change.
+    pub(super) fn ships(self, work: &Work) -> bool {
+        let policy = self.eval.policy;
+        self.eval.is_within(work, |scope| match (&self.subject.gate, self.subject.tags.first()) {
+            (GateName::Deploy(environment), _) => policy.scope_takes_environment(scope, environment),
+            (GateName::Release(_), Some(tag)) => policy.scope_takes_tag(scope, tag),
+            (GateName::Release(_), None) => true,
+        })
     }
 
     /// Returns the same; if nothing runs any more, what ran last, so that everything since then is

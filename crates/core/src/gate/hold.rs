@@ -99,8 +99,7 @@ fn carries(ctx: ConditionContext<'_, '_>, item: ItemId) -> Result<bool, Unclear>
     works.extend(closing.map(|sha| Work::Commit(sha.clone())));
     let mut commits: BTreeSet<Sha> = BTreeSet::new();
     // What belongs to other services alone holds nothing back here.
-    let scope = ctx.scope();
-    works.retain(|work| ctx.eval.is_within(work, scope));
+    works.retain(|work| ctx.ships(work));
     for work in works {
         if let Work::Pull(number) = &work
             && facts

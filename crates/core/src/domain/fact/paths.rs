@@ -14,10 +14,13 @@ const MOST_BYTES: usize = 64 * 1024;
 pub struct Paths(String);
 
 impl Paths {
-    /// Packs paths; `None` if they are too long together. A path with a line break is one that no
-    /// glob of a policy matches, so it is left out.
+    /// Packs paths; `None` if they are too long together, or one contains a line break: then it
+    /// counts as unknown what the commit touches.
     pub fn pack(paths: &[String]) -> Option<Self> {
-        let mut sorted: Vec<&str> = paths.iter().map(String::as_str).filter(|path| !path.contains('\n')).collect();
+        if paths.iter().any(|path| path.contains(['\n', '\r'])) {
+            return None;
+        }
+        let mut sorted: Vec<&str> = paths.iter().map(String::as_str).collect();
         sorted.sort_unstable();
         sorted.dedup();
         let mut packed = String::new();
@@ -59,6 +62,13 @@ mod tests {
         let packed = Paths::pack(&paths.map(str::to_owned)).unwrap();
         assert_eq!(packed.unpack(), ["Cargo.lock", "apps/api/main.rs", "apps/web/ä.rs", "apps/web/å b.rs"]);
         assert!(packed.0.len() < paths.concat().len());
+    }
+
+    #[test]
+    fn a_path_that_ends_a_line_makes_the_list_unknown() {
+        for path in ["web/a\nb", "web/b\r"] {
+            assert_eq!(Paths::pack(&["web/c".to_owned(), path.to_owned()]), None, "{path:?}");
+        }
     }
 
     #[test]

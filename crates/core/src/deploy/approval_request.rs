@@ -11,7 +11,7 @@ use crate::{
         effect::Effect,
         fact::{
             RepoFacts,
-            deploy_request::{ApprovalRequest, DeployRequest},
+            deploy_request::{ApprovalRequest, DeployRequest, Origin},
         },
         id::ItemId,
         rule::ConditionRule,
@@ -40,9 +40,9 @@ pub(super) fn update(
     let waits = decision.conditions.iter().any(is_missing);
     let Some(request) = facts.requests.get(id) else { return };
     match &request.approval {
-        Some(_) if !waits => close(facts, id, out),
+        Some(_) if !decision.conditions.iter().any(is_closed) => close(facts, id, out),
         None if waits => {
-            let Some(item) = item(facts, request) else { return };
+            let Some(item) = item(facts, request, terms) else { return };
             let body = body(facts, request, decision, terms);
             let effect = Effect::UpsertComment { item, marker: marker(id), body, sticky: false };
             out.effects.push(PlannedEffect { key: format!("request/{id}"), replaces: false, effect });
@@ -62,15 +62,31 @@ pub(super) fn close(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan) {
     change(facts, id, out, |request| request.approval = Some(ApprovalRequest { closed: true, ..asked }));
 }
 
+/// Returns whether an approval is missing, or is not known: who was asked may still have to answer.
+fn is_closed(condition: &Condition) -> bool {
+    let is_open = condition.standing.is_open();
+    !is_open && (condition.code.starts_with("approval_") || condition.parts.iter().any(is_closed))
+}
+
 fn is_missing(condition: &Condition) -> bool {
     let is_open = condition.standing.is_open();
     !is_open && (condition.code == "approval_missing" || condition.parts.iter().any(is_missing))
 }
 
-/// Returns the item on which to ask: that of the command, or the pull request that was merged.
-fn item(facts: &RepoFacts, request: &DeployRequest) -> Option<ItemId> {
-    let merged = || facts.index.merged_as.get(request.sha.as_ref()?)?.iter().next_back().copied();
-    request.item().or_else(merged)
+/// Returns the item on which to ask: that of the command, the issue of the incident, or the pull
+/// request that was merged.
+fn item(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<ItemId> {
+    match &request.origin {
+        Origin::Command(id) => Some(id.item),
+        Origin::Incident(id) => {
+            let eval = EvalContext::new(facts, terms.policy, terms.now);
+            let troubles = eval.troubles_in(&request.environment);
+            troubles.into_iter().find(|trouble| trouble.id == *id).map(|trouble| trouble.issue)
+        }
+        Origin::Tag(_) | Origin::Merge(_) => {
+            facts.index.merged_as.get(request.sha.as_ref()?)?.iter().next_back().copied()
+        }
+    }
 }
 
 fn body(facts: &RepoFacts, request: &DeployRequest, decision: &Decision, terms: &DecisionContext<'_>) -> String {

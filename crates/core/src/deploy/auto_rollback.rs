@@ -15,14 +15,13 @@
 //! The rollback then goes through the environment's gate like one by a person, and locks the
 //! environment. Otherwise the incident's issue proposes `/rollback`.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use crate::{
     context::EvalContext,
     deploy::{finish::finish, messages, rollback::way_back},
     domain::{
+        decision::GateName,
         effect::Effect,
         event::DeployState,
         fact::{
@@ -33,8 +32,8 @@ use crate::{
         policy::{Mode, Policy},
         rule::{EnvironmentRule, RollbackOnIncident},
     },
-    environment::history::Run,
     evidence::shipped::first,
+    gate::Subject,
     plan::{DecisionContext, PartialPlan, PlannedEffect},
 };
 
@@ -66,9 +65,9 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut 
             continue;
         }
         let due = due(facts, terms.policy, environment, rule, bounds, terms.now);
-        let id = due.as_ref().map(|due| id(environment, due.deployment));
-        withdraw_others(facts, environment, id.as_deref(), terms, out);
-        let (Some(due), Some(id)) = (due, id) else { continue };
+        withdraw_others(facts, environment, due.as_ref(), terms, out);
+        let Some(due) = due else { continue };
+        let id = id(environment, due.deployment);
         if facts.requests.contains_key(&id) {
             continue;
         }
@@ -102,7 +101,7 @@ fn id(environment: &str, deployment: u64) -> String {
 fn withdraw_others(
     facts: &mut RepoFacts,
     environment: &str,
-    due: Option<&str>,
+    due: Option<&Due>,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
@@ -110,7 +109,9 @@ fn withdraw_others(
         request.environment == environment
             && matches!(request.origin, Origin::Incident(_))
             && !request.is_under_way()
-            && due != Some(id.as_str())
+            && !due.is_some_and(|due| {
+                **id == self::id(environment, due.deployment) && request.sha.as_ref() == Some(&due.target)
+            })
     });
     let waiting: Vec<String> = waiting.map(|(id, _)| id.clone()).collect();
     for id in waiting {
@@ -147,12 +148,16 @@ fn due(
             && (begun..=latest).contains(&incident.since)
             && incident.suspects == [run.deployment]
     })?;
-    if !is_fresh || !alone || migrates(&eval, &run) != Some(false) {
+    if !is_fresh || !alone {
         return None;
     }
     let way = way_back(facts, policy, environment, rule, now);
     let target = way.targets.iter().find(|target| target.quiet)?;
-    target.permitted.then(|| Due {
+    let subject = Subject::new(GateName::Deploy(environment.to_owned()), run.commit?.clone(), now);
+    if !target.permitted || migrates(&eval, &subject, &target.sha) != Some(false) {
+        return None;
+    }
+    Some(Due {
         deployment: run.deployment,
         incident: incident.id.clone(),
         issue: incident.issue,
@@ -162,14 +167,21 @@ fn due(
     })
 }
 
-/// Returns whether something that a run brought has the label of a migration; `None` if it is not
-/// known what it brought.
-fn migrates(eval: &EvalContext<'_>, run: &Run<'_>) -> Option<bool> {
-    let facts = eval.facts;
-    let before = eval.history(&run.facts.environment.to_ascii_lowercase()).before(run.from)?.commit?;
-    let commits = eval.known_between(before, run.commit?)?;
-    let pulls: BTreeSet<ItemId> =
-        commits.iter().filter_map(|sha| facts.index.merged_as.get(*sha)).flatten().copied().collect();
-    let mut labels = pulls.iter().filter_map(|pull| facts.item_labels(*pull)).flatten();
-    Some(labels.any(|label| label.eq_ignore_ascii_case(MIGRATION)))
+/// Returns whether something that `runs` and a rollback to `target` takes back has the label of a
+/// migration; `None` if it is not known what it takes back, or which labels that has.
+fn migrates(eval: &EvalContext<'_>, runs: &Subject, target: &Sha) -> Option<bool> {
+    let mut found = false;
+    for sha in eval.known_between(target, &runs.sha)? {
+        for pull in eval.pulls_with(runs, sha)? {
+            let labels = eval.facts.item_labels(pull)?;
+            found |= labels.iter().any(|label| label.eq_ignore_ascii_case(MIGRATION));
+        }
+    }
+    Some(found)
+}
+
+/// Rechecks an automatic rollback before it is sent: its incident still fires, and nobody has muted
+/// it or named its cause.
+pub(super) fn is_wanted(eval: &EvalContext<'_>, environment: &str, incident: &str) -> bool {
+    eval.troubles_in(environment).iter().any(|trouble| trouble.id == incident)
 }

@@ -319,8 +319,9 @@ pub(super) fn rolls_back_automatically(
     policy: &Policy,
 ) -> String {
     format!(
-        "The incident began at {}, and deployment {deployment} to {} is its only suspect, so phasebot rolls it back. \
-         {words}\n\nThe rollback locks the environment: {} ends that. Name the cause with `/cause REF`.",
+        "The incident began at {}, and deployment {deployment} to {} is its only suspect, so phasebot asks \
+         for a rollback, which passes the environment's gate like one by a person. {words}\n\nOnce it starts, the \
+         environment is locked: {} ends that. Name the cause with `/cause REF`.",
         moment(since, &policy.commands.zone),
         quoted(environment),
         command(&["unlock", environment]),

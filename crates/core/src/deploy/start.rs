@@ -2,14 +2,14 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{change, finish::finish, messages, queue, set_state},
+    deploy::{auto_rollback, change, finish::finish, messages, queue, set_state},
     domain::{
         decision::Decision,
         effect::{Effect, ForgeResult, RefGuard},
         event::DeployState,
         fact::{
             RepoFacts,
-            deploy_request::{DeployRequest, RequestEnd, RequestKind, RequestState},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
         rule::{EnvironmentRule, Via},
@@ -130,6 +130,11 @@ pub(crate) fn recheck(
     let rule = queue::still_permitted(&eval, id, request).map_err(Refusal::why)?;
     if !is_way(rule, effect) {
         return Err(messages::way_changed(&request.environment));
+    }
+    if let Origin::Incident(incident) = &request.origin
+        && !auto_rollback::is_wanted(&eval, &request.environment, incident)
+    {
+        return Err(messages::not_due().to_owned());
     }
     if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
         return Err("another deploy holds the environment".to_owned());

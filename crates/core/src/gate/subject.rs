@@ -170,7 +170,8 @@ pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: 
     if let RefGuard::Tag(tag) = &request.watched {
         subject.tags.push(tag.clone());
     }
-    if request.kind == RequestKind::Rollback && facts.rollback_lock(&request.environment).is_some() {
+    let by_person = matches!(request.origin, Origin::Command(_));
+    if by_person && request.kind == RequestKind::Rollback && facts.rollback_lock(&request.environment).is_some() {
         subject.waived.push((ConditionName::Lock, "the rollback before it took the lock".to_owned()));
     }
     if request.kind == RequestKind::Rollback

@@ -52,16 +52,16 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
         let text = carried.notes(&eval, &draft.subject.sha);
         drop(eval);
         // The push of a merge may arrive before the pull request's own event, so each text counts.
-        let hash: String = hex::encode(Sha256::digest(&text)).chars().take(16).collect();
-        let name = format!("notes {} {hash}", draft.id);
-        if facts.publications.contains_key(&name) {
+        let digest: String = hex::encode(Sha256::digest(&text)).chars().take(16).collect();
+        let name = format!("notes {}", draft.id);
+        if facts.publications.get(&name).is_some_and(|written| written.digest == digest) {
             continue;
         }
         let sha = Some(draft.subject.sha.clone());
         let (release, tag, gate) = (draft.id, draft.tag.clone(), gate.to_owned());
         let effect = Effect::SetReleaseNotes { release, tag, gate, text };
         out.effects.push(PlannedEffect { key: format!("notes/{release}"), replaces: true, effect });
-        facts.publications.insert(name.clone(), Publication { sha, attempts: 1, settled: true });
+        facts.publications.insert(name.clone(), Publication { sha, attempts: 1, settled: true, digest });
         out.changed.insert(DocumentKey::Publication(name));
     }
 }

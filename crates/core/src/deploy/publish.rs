@@ -156,7 +156,9 @@ fn publish(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partial
         let effect = effect(&draft, None);
         out.notes.push(format!("the draft release of {} is published", quoted(&draft.tag)));
         out.effects.push(PlannedEffect { key: format!("publish/{}/{attempts}", draft.id), replaces: false, effect });
-        facts.publications.insert(name.clone(), Publication { sha: Some(sha), attempts, settled: true });
+        facts
+            .publications
+            .insert(name.clone(), Publication { sha: Some(sha), attempts, settled: true, ..Publication::default() });
         out.changed.insert(DocumentKey::Publication(name));
     }
 }
@@ -266,10 +268,16 @@ fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
                 out.notes.push(format!("the tag {} broke its gate", quoted(tag)));
                 let key = format!("violation/{gate}/{tag}/{}", subject.sha);
                 out.effects.push(PlannedEffect { key, replaces: false, effect });
-                settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
+                settled.push((
+                    name,
+                    Publication { sha: Some(subject.sha), attempts, settled: true, ..Publication::default() },
+                ));
             }
             ConditionState::Waived | ConditionState::Pass => {
-                settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
+                settled.push((
+                    name,
+                    Publication { sha: Some(subject.sha), attempts, settled: true, ..Publication::default() },
+                ));
             }
             ConditionState::Error | ConditionState::Pending => {}
         }

@@ -240,7 +240,11 @@ fn changed(old: &ConditionRule, new: &ConditionRule) -> (bool, String) {
         (
             ConditionRule::Checks { named: before, report_within: old },
             ConditionRule::Checks { named: after, report_within: new },
-        ) => (new > old || before.iter().any(|check| !after.contains(check)), "changed".to_owned()),
+        ) => {
+            // No name: every check that reports counts.
+            let fewer = before.is_empty() && !after.is_empty() || before.iter().any(|check| !after.contains(check));
+            (new > old || fewer, "changed".to_owned())
+        }
         _ => (true, "changed".to_owned()),
     }
 }

@@ -85,7 +85,9 @@ pub(super) fn came_to_nothing(page: Page<'_>, decision: &Decision, why: &str) ->
 /// Returns the check run of a deploy that started and failed.
 pub(super) fn deploy_failed(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
     let summary = format!("❌ {why}\n\n{}", conditions(decision, &page.policy.commands.zone));
-    run(page, decision, CheckVerdict::Failure, "Gate passed, deploy failed".to_owned(), summary)
+    // The gate may have shut since the deploy started.
+    let title = if decision.standing.is_open() { "Gate passed, deploy failed" } else { "Deploy failed" };
+    run(page, decision, CheckVerdict::Failure, title.to_owned(), summary)
 }
 
 /// Returns the check run of a gate that the policy no longer has. It fails.
@@ -242,7 +244,7 @@ fn capital(text: &str) -> String {
 /// Returns a reason as plain text, cut to length: titles are not Markdown.
 fn short(reason: &str) -> String {
     let reason = plain(reason);
-    let first = reason.split(". ").next().unwrap_or_default();
+    let first = reason.lines().next().and_then(|line| line.split(". ").next()).unwrap_or_default();
     match first.char_indices().nth(TITLE) {
         Some((end, _)) => format!("{}…", &first[..end]),
         None => first.to_owned(),

@@ -196,12 +196,8 @@ fn check(
 /// Returns the check run that shows a gate; `None`: the existing one stays as it is.
 fn rendered(page: Page<'_>, gate: &GateFacts, nothing: Option<Nothing<'_>>, carries: Option<&str>) -> Option<Effect> {
     match nothing.filter(|_| !gate.live) {
-        Some(Nothing::Failed(why)) if gate.decision.standing.is_open() => {
-            Some(check_run::deploy_failed(page, &gate.decision, why))
-        }
-        Some(Nothing::Failed(why) | Nothing::Refused(why)) => {
-            Some(check_run::came_to_nothing(page, &gate.decision, why))
-        }
+        Some(Nothing::Failed(why)) => Some(check_run::deploy_failed(page, &gate.decision, why)),
+        Some(Nothing::Refused(why)) => Some(check_run::came_to_nothing(page, &gate.decision, why)),
         // The gate passed, so its check run stays correct.
         None if !gate.live && gate.decision.standing.is_open() => None,
         None => Some(check_run::check(page, &gate.decision, gate.live, carries)),

@@ -9,8 +9,9 @@ use crate::{
     text::message::{duration, moment, quoted},
 };
 
-/// Returns the comment for a resolved incident: how long it lasted, its cause and its fix.
-pub(super) fn resolved(run: Option<FiringPeriod>, view: Option<&IncidentView>) -> String {
+/// Returns the comment for a resolved incident: how long it lasted, its cause and its fix; with
+/// `closes`, phasebot closes the issue.
+pub(super) fn resolved(run: Option<FiringPeriod>, view: Option<&IncidentView>, closes: bool) -> String {
     let lasted = run.and_then(|run| Some((run.from, run.until?)));
     let mut text = match lasted {
         Some((from, until)) => format!("✅ **Resolved** after {}.", lasting(until.duration_since(from))),
@@ -22,7 +23,9 @@ pub(super) fn resolved(run: Option<FiringPeriod>, view: Option<&IncidentView>) -
     if let Some(item) = view.and_then(|view| view.fix.as_ref()?.item) {
         let _ = write!(text, " Fixed by #{item}.");
     }
-    text.push_str(" Close this issue when nothing is left to follow up.");
+    if !closes {
+        text.push_str(" Close this issue when nothing is left to follow up.");
+    }
     text
 }
 

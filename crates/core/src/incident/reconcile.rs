@@ -209,7 +209,7 @@ impl<'f> Reconciler<'f, '_> {
         let template = self.terms.alerts.template(&case.facts.connection);
         let below = messages::more(stale, closes.as_ref(), self.terms.now, &self.terms.policy.commands.zone);
         let view = Box::new(case.view(&self.eval, word));
-        let comment = case.comment(firing, &view);
+        let comment = case.comment(firing, &view, self.terms.policy.alerts.auto_close);
         DesiredIssue {
             firing,
             stale,

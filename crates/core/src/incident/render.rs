@@ -101,7 +101,8 @@ pub fn storm(view: &StormView) -> Rendered {
     let more = if firing.len() > names.len() { ", …" } else { "" };
     let names = if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) };
     let title = format!("Alert storm{place}: {} firing{names}", firing.len());
-    let since = view.lines.iter().map(|line| line.started_at).min().unwrap_or(Timestamp::UNIX_EPOCH);
+    let began = |lines: &[&StormLine]| lines.iter().map(|line| line.started_at).min();
+    let since = began(&firing).or_else(|| began(&resolved)).unwrap_or(Timestamp::UNIX_EPOCH);
     let times = Times::new(&view.zone, since);
     let mut body = if firing.is_empty() {
         format!("✅ **All {} are resolved**", count(view.lines.len(), "alert"))

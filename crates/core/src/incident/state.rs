@@ -215,12 +215,12 @@ impl<'f> Incident<'f> {
 
     /// Returns the comment to post if its state changes now. Nothing is posted if a person resolved
     /// it.
-    pub(super) fn comment(&self, firing: bool, view: &IncidentView) -> Option<String> {
+    pub(super) fn comment(&self, firing: bool, view: &IncidentView, closes: bool) -> Option<String> {
         let run: Option<FiringPeriod> = self.course.last();
         if firing {
             return Some(messages::again(run, &view.zone));
         }
-        (!run.is_some_and(|run| run.by_hand)).then(|| messages::resolved(run, Some(view)))
+        (!run.is_some_and(|run| run.by_hand)).then(|| messages::resolved(run, Some(view), closes))
     }
 }
 

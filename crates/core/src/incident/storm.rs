@@ -189,7 +189,11 @@ impl<'f> Reconciler<'f, '_> {
             phase: first_phase(self.terms.policy),
             assign: Vec::new(),
             acts: word.digest(),
-            comment: Some(if firing { messages::again(None, zone) } else { messages::resolved(None, None) }),
+            comment: Some(if firing {
+                messages::again(None, zone)
+            } else {
+                messages::resolved(None, None, self.terms.policy.alerts.auto_close)
+            }),
             left: false,
             reopen: false,
             auto_close: self.terms.policy.alerts.auto_close,

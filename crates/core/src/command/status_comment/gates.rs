@@ -44,9 +44,10 @@ impl StatusComment<'_, '_> {
         let tags = newest.tags.iter().map(|tag| quoted(tag)).collect::<Vec<_>>().join(", ");
         let tags = if tags.is_empty() { tags } else { format!(" ({tags})") };
         let sha = &newest.decision.sha;
-        let title = check_run::title(&newest.decision);
-        let _ =
-            writeln!(text, "\n{}{tags}: **{title}** · {}\n", self.links.commit(sha), self.links.checks(sha, "details"));
+        // A title is plain text: names in it are not quoted.
+        let title = quoted(&check_run::title(&newest.decision));
+        let (commit, details) = (self.links.commit(sha), self.links.checks(sha, "details"));
+        let _ = writeln!(text, "\n{commit}{tags}: **{title}** · {details}\n");
         let _ =
             writeln!(text, "{}", check_run::conditions(&newest.decision, &self.eval.policy.commands.zone).trim_end());
         if newest.turns.len() > 1 {

@@ -290,6 +290,9 @@ pub struct Publication {
     pub attempts: u32,
     /// True if nothing is left to do.
     pub settled: bool,
+    /// Digest of the notes that were last written; empty for another action.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
 }
 
 impl RepoFacts {

@@ -171,11 +171,11 @@ pub(super) async fn claimed(db: &Db, of: &[Partition], after: Seq, limit: usize)
     rows.iter().map(read_pending).collect()
 }
 
-/// Locks lease rows against any other taker until the transaction ends.
+/// Locks lease rows against any other taker until the transaction ends. $6: the schema's version.
 pub(super) const HOLD: &str = "
     SELECT 1 FROM lease l
     JOIN unnest($1::text[], $2::int2[], $3::int8[], $4::int8[]) AS g (forge, kind, id, epoch) USING (forge, kind, id)
-    WHERE l.epoch = g.epoch AND l.owner = $5
+    WHERE l.epoch = g.epoch AND l.owner = $5 AND (SELECT version FROM phasebot_schema) = $6
     ORDER BY l.forge, l.kind, l.id
     FOR SHARE OF l";
 
@@ -184,7 +184,7 @@ pub(super) fn hold<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Step
     Box::pin(async move {
         let (forges, kinds, ids) = columns(under.iter().map(|lease| &lease.key));
         let epochs: Vec<i64> = under.iter().map(|lease| number(lease.epoch)).collect();
-        Ok(work.rows(HOLD, args![forges, kinds, ids, epochs, replica]).await?.len() as u64)
+        Ok(work.rows(HOLD, args![forges, kinds, ids, epochs, replica, schema::known()]).await?.len() as u64)
     })
 }
 

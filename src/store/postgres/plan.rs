@@ -99,7 +99,7 @@ async fn every_hot_postgres_query_uses_an_index() {
         (SEIZE, vec![keys[0], keys[1], keys[2], "1::int8", "15000", &version]),
         (GIVE_BACK, vec![keys[0], keys[1], keys[2], "1"]),
         (GIVE_BACK_ALL, vec!["7"]),
-        (HOLD, vec![keys[0], keys[1], keys[2], "ARRAY[1,1]::int8[]", "1"]),
+        (HOLD, vec![keys[0], keys[1], keys[2], "ARRAY[1,1]::int8[]", "1", &version]),
         (VOID, vec![forge, repo]),
         (erase::VOID_OTHERS, vec![forge, repo, "1::int8"]),
         (erase::EMPTY_BODIES, vec![forge, repo, "1", "''::bytea", "9::int8"]),

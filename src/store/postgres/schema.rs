@@ -69,6 +69,12 @@ pub(super) async fn migrate(db: &Db, shown: &str, migration: Migration) -> Resul
 }
 
 async fn bring_up(work: &Work, found: u32, known: u32) -> Result<(), StoreError> {
+    // Replicas of the version before stop writing before anything changes under them: those that are
+    // in a transaction end it first, and no lease is taken or held until the new version is there.
+    if (1..known).contains(&found) {
+        work.plain("LOCK TABLE lease IN EXCLUSIVE MODE").await?;
+        work.plain(lease::VOID_ALL).await?;
+    }
     // Without a time-out: a migration of large tables takes its time.
     for migration in MIGRATIONS.iter().skip(found as usize) {
         work.plain(migration).await?;
@@ -77,9 +83,6 @@ async fn bring_up(work: &Work, found: u32, known: u32) -> Result<(), StoreError>
         work.plain("CREATE TABLE IF NOT EXISTS phasebot_schema (version INTEGER NOT NULL)").await?;
         work.plain("DELETE FROM phasebot_schema").await?;
         work.run("INSERT INTO phasebot_schema (version) VALUES ($1)", args![self::known()]).await?;
-        if found > 0 {
-            work.plain(lease::VOID_ALL).await?;
-        }
     }
     work.plain("COMMIT").await?;
     Ok(())

@@ -64,8 +64,14 @@ pub(crate) fn settle(
         .into_iter()
         .collect();
     // A rollback was announced; the announcement becomes its outcome.
-    if let (Ending::Done(words), Some(note)) = (ending, announced(facts, id)) {
-        effects.push(reply::note_over(facts, id, &format!("↩️ {words}\n\nAnnounced as: {note}.")));
+    if let Some(note) = announced(facts, id) {
+        let over = match ending {
+            Ending::Done(words) => Some(format!("↩️ {words}\n\nAnnounced as: {note}.")),
+            Ending::Failed(_) => Some(format!("❌ It failed. Announced as: {note}.")),
+            Ending::Refused(_) | Ending::Misread(_) => Some(format!("👎 It did not start. Announced as: {note}.")),
+            Ending::Pending => None,
+        };
+        effects.extend(over.map(|words| reply::note_over(facts, id, &words)));
     }
     let saying = match (ending, reply) {
         (Ending::Done(text), SuccessReply::Answer) => Some(AnswerText::told(id, &line, text, unasked)),

@@ -16,11 +16,11 @@ use crate::{
         id::ItemId,
         rule::ConditionRule,
     },
-    gate::{approvers_words, check_run},
+    gate::{approve_command, approvers_words, check_run},
     plan::{DecisionContext, PartialPlan, PlannedEffect},
     text::{
         links::Links,
-        message::{command, person, quoted},
+        message::{person, quoted},
     },
 };
 
@@ -108,11 +108,10 @@ fn body(facts: &RepoFacts, request: &DeployRequest, decision: &Decision, terms: 
     let mut text = format!(
         "✋ {who}: **the {} needs your approval** (asked for by {by}). To approve, comment\n\n```text\n{}\n```\n",
         messages::what(request),
-        command(&["approve", "deploy", environment]).trim_matches('`')
+        approve_command(Some(environment)).trim_matches('`')
     );
-    let others: Vec<String> = check_run::blocking(decision)
+    let others: Vec<String> = others(check_run::blocking(decision))
         .into_iter()
-        .filter(|condition| !is_missing(condition))
         .map(|condition| format!("- {} {}", check_run::symbol(condition), condition.sentence))
         .collect();
     if others.is_empty() {
@@ -135,6 +134,18 @@ fn body(facts: &RepoFacts, request: &DeployRequest, decision: &Decision, terms: 
         text.push_str(&links.checks(to, "gate"));
     }
     links.dress(text.trim_end())
+}
+
+/// Returns those of the closed conditions that are not missing approvals, also those within a group
+/// that waits for one.
+fn others(closed: Vec<&Condition>) -> Vec<&Condition> {
+    let each = closed.into_iter().flat_map(|condition| {
+        if !is_missing(condition) {
+            return vec![condition];
+        }
+        others(condition.parts.iter().filter(|part| !part.standing.is_open()).collect())
+    });
+    each.collect()
 }
 
 /// Returns the number of approvals that an environment needs, the teams that may give them, and

@@ -13,7 +13,7 @@ use crate::{
         needs::{Answer, Need},
     },
     gate::{ConditionContext, authors, condition_result::ConditionResult},
-    text::message::quoted,
+    text::message::{command, quoted},
 };
 
 /// Greatest age of an answer about who started a run: anyone may re-run it, and no event announces
@@ -73,12 +73,17 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
     let mut so_far =
         if people.is_empty() { String::new() } else { format!(" (so far approved by {})", people.join(", ")) };
     so_far.extend(lost.values().map(|login| format!("; {} approved it and may no longer do so", quoted(login))));
-    let line = match ctx.subject.environment() {
-        Some(environment) => format!("/approve deploy {environment}"),
-        None => "/approve release".to_owned(),
-    };
-    let words = format!("{who} {} {}{so_far}", if count == 1 { "comments" } else { "comment" }, quoted(&line));
+    let line = approve_command(ctx.subject.environment());
+    let words = format!("{who} {} {line}{so_far}", if count == 1 { "comments" } else { "comment" });
     ConditionResult::wait("approval_missing", words).seen(last).by_hand()
+}
+
+/// Returns the command that approves, quoted: for an environment, or for a release.
+pub(crate) fn approve_command(environment: Option<&str>) -> String {
+    match environment {
+        Some(environment) => command(&["approve", "deploy", environment]),
+        None => command(&["approve", "release"]),
+    }
 }
 
 /// Returns who has to approve: `one of `sre``, `2 people with maintain access`.

@@ -15,6 +15,7 @@ use crate::{
         },
         policy::Policy,
     },
+    gate::approval::approve_command,
     text::{
         links::Links,
         message::{moment, person, plain, quoted},
@@ -56,10 +57,11 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
     let (mut summary, mut asked) = (String::new(), None);
     let is_missing = |condition: &&Condition| condition.code == "approval_missing";
     if live && let Some(approval) = blocking(decision).into_iter().find(is_missing) {
-        let command = match &decision.gate {
-            GateName::Deploy(environment) => format!("/approve deploy {}", quoted(environment).trim_matches('`')),
-            GateName::Release(_) => "/approve release".to_owned(),
-        };
+        let command = approve_command(match &decision.gate {
+            GateName::Deploy(environment) => Some(environment),
+            GateName::Release(_) => None,
+        });
+        let command = command.trim_matches('`');
         let on = page.request(decision).and_then(DeployRequest::item);
         let on = on.map_or_else(String::new, |item| format!(" on #{item}"));
         let _ = writeln!(summary, "✋ {}{on}:\n\n```text\n{command}\n```\n", capital(&approval.sentence));

@@ -35,7 +35,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use crate::gate::approval::approvers_words;
+pub(crate) use crate::gate::approval::{approve_command, approvers_words};
 pub(crate) use crate::gate::calendar::freeze as freeze_state;
 pub(crate) use crate::gate::record::{advance, needs as want_all, recheck};
 use crate::{

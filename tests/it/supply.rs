@@ -46,6 +46,11 @@ fn images_are_pinned_by_digest() {
         }
     }
     assert_eq!(seen, 3, "images");
+    // What puts the image together could put anything into it.
+    let workflow = read(".github/workflows/release.yml");
+    let (_, builder) = workflow.split_once("docker buildx create").unwrap();
+    let digest = builder.split_whitespace().find_map(|word| word.strip_prefix("image=")?.split_once("@sha256:"));
+    assert!(digest.is_some_and(|(_, digest)| hex(digest, 64)), "buildx fetches a builder by its tag");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Operations on the file as a whole: inspecting it, and copying it while it is in use.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags};
@@ -13,6 +14,11 @@ use crate::store::{
     OpenError, shown,
     sqlite::{SqliteOptions, schema},
 };
+
+/// How the name of an unfinished copy begins.
+const UNFINISHED: &str = ".phasebot-backup-";
+/// Age from which nobody writes an unfinished copy any more.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
 /// Returns the version of a file's schema, and the newest known version.
 /// Changes and creates nothing. Blocks.
@@ -53,8 +59,9 @@ fn copy(
     schema::look(&from, path)?;
     let writing = |error: io::Error| BackupError::Write(shown(to), error.to_string());
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    remove_abandoned(folder);
     // Made with mode 0600; SQLite fills an empty file and keeps its mode.
-    let copy = NamedTempFile::with_prefix_in(".phasebot-backup-", folder).map_err(writing)?;
+    let copy = NamedTempFile::with_prefix_in(UNFINISHED, folder).map_err(writing)?;
     let name = copy.path().to_str().ok_or_else(|| BackupError::Write(shown(to), "its path is not UTF-8".to_owned()))?;
     from.execute("VACUUM INTO ?1", [name]).map_err(|error| BackupError::Write(shown(to), error.to_string()))?;
     copy.as_file().sync_all().map_err(writing)?;
@@ -64,6 +71,18 @@ fn copy(
         let _ = folder.sync_all();
     }
     Ok(copy.metadata().map_err(writing)?.len())
+}
+
+/// Removes copies that were begun in the folder more than a day ago: their programs were killed.
+fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_old = || entry.metadata().ok()?.modified().ok()?.elapsed().ok().map(|age| age > ABANDONED_AFTER);
+        if name.to_string_lossy().starts_with(UNFINISHED) && is_old() == Some(true) {
+            // Another program may be faster; what stays is only a file too many.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Reason why no copy was made.

@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
+    time::{Duration, SystemTime},
 };
 
 use phasebot::{
@@ -132,4 +133,25 @@ async fn a_backup_overwrites_nothing_and_needs_a_database_of_ours() {
     });
     assert_eq!(said.status.code(), Some(1));
     assert!(text(&said.stderr).contains("pg_dump") && !text(&said.stderr).contains("hunter2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_removes_what_killed_ones_left_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("phasebot.db").display());
+    drop(store::open(&url).await.unwrap());
+    let two_days_ago = SystemTime::now() - Duration::from_hours(48);
+    let written = |name: &str, at: SystemTime| {
+        let path = folder.path().join(name);
+        File::create(&path).unwrap().set_modified(at).unwrap();
+        path
+    };
+    let abandoned = written(".phasebot-backup-1", two_days_ago);
+    let kept = [written(".phasebot-backup-2", SystemTime::now()), written("notes.txt", two_days_ago)];
+
+    let to = folder.path().join("copy.db");
+    let said =
+        tokio::task::block_in_place(|| phasebot(&["backup", to.to_str().unwrap()], &[("PHASEBOT_DATABASE_URL", &url)]));
+    assert!(said.status.success() && to.exists(), "{}", text(&said.stderr));
+    assert!(!abandoned.exists() && kept.iter().all(|path| path.exists()));
 }

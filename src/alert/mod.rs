@@ -1,7 +1,7 @@
 //! Monitoring systems: one file each, with its verification and its payload.
 //!
 //! To add one, write a file that implements [`crate::port::alert::AlertSource`] and add its name to
-//! the settings (`AlertKind`); nothing else knows the kinds.
+//! the settings (`AlertKind`); the compiler then leads to `cli/alerts.rs`.
 
 mod alertmanager;
 mod generic;

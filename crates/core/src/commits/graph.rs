@@ -108,8 +108,8 @@ impl<'f> EvalContext<'f> {
         })
     }
 
-    /// Returns the commits that `newer` has and `older` has not, if an unbroken chain of pushes
-    /// leads from one to the other.
+    /// Returns the commits that `newer` has and `older` has not, if an unbroken chain of pushes and
+    /// comparisons leads from one to the other.
     pub(crate) fn recorded_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<&'f Sha>> {
         let mut between = BTreeSet::new();
         let mut at = newer;

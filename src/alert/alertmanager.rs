@@ -40,7 +40,7 @@ impl AlertSource for Alertmanager {
     }
 
     fn verify(&self, headers: &HeaderMap, _: &[u8]) -> Result<(), Refusal> {
-        self.secrets.bearer(headers)
+        self.secrets.verify_bearer(headers)
     }
 
     fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Message, Undecodable> {

@@ -80,8 +80,8 @@ impl AlertSource for Generic {
 
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
         match &self.signature {
-            Some(header) => self.secrets.signature(headers, header, &[body]),
-            None => self.secrets.bearer(headers),
+            Some(header) => self.secrets.verify_signature(headers, header, &[body]),
+            None => self.secrets.verify_bearer(headers),
         }
     }
 

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use crate::{
     alert::{
         alertmanager, json,
-        proof::{Secrets, only},
+        proof::{Secrets, single_header},
     },
     domain::alert::{Message, Says},
     port::{
@@ -63,10 +63,10 @@ impl AlertSource for Grafana {
 
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
         let Some(name) = &self.headers.timestamp else {
-            return self.secrets.signature(headers, &self.headers.signature, &[body]);
+            return self.secrets.verify_signature(headers, &self.headers.signature, &[body]);
         };
-        let seconds = only(headers, name, Refusal::Stale, Refusal::Stale)?;
-        self.secrets.signature(headers, &self.headers.signature, &[seconds, b":", body])?;
+        let seconds = single_header(headers, name, Refusal::Stale, Refusal::Stale)?;
+        self.secrets.verify_signature(headers, &self.headers.signature, &[seconds, b":", body])?;
         let signed_at = std::str::from_utf8(seconds).ok().and_then(|text| text.parse().ok());
         let signed_at = signed_at.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or(Refusal::Stale)?;
         if self.clock.now().duration_since(signed_at).abs() > SKEW { Err(Refusal::Stale) } else { Ok(()) }

@@ -51,7 +51,7 @@ impl AlertSource for PlanetScale {
     }
 
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
-        self.secrets.signature(headers, &SIGNATURE, &[body])
+        self.secrets.verify_signature(headers, &SIGNATURE, &[body])
     }
 
     fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Message, Undecodable> {

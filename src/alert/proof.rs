@@ -27,8 +27,8 @@ impl Secrets {
     }
 
     /// Verifies a bearer token (RFC 6750) against the secrets.
-    pub(super) fn bearer(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let value = only(headers, &header::AUTHORIZATION, Refusal::MissingToken, Refusal::BadToken)?;
+    pub(super) fn verify_bearer(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let value = single_header(headers, &header::AUTHORIZATION, Refusal::MissingToken, Refusal::BadToken)?;
         let (scheme, token) = value.split_at_checked(7).ok_or(Refusal::BadToken)?;
         if !scheme.eq_ignore_ascii_case(b"Bearer ") {
             return Err(Refusal::BadToken);
@@ -43,8 +43,13 @@ impl Secrets {
     }
 
     /// Verifies a header with the HMAC-SHA256 of `parts` in hex, bare or after `sha256=`.
-    pub(super) fn signature(&self, headers: &HeaderMap, name: &HeaderName, parts: &[&[u8]]) -> Result<(), Refusal> {
-        let value = only(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
+    pub(super) fn verify_signature(
+        &self,
+        headers: &HeaderMap,
+        name: &HeaderName,
+        parts: &[&[u8]],
+    ) -> Result<(), Refusal> {
+        let value = single_header(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
         let digits = value.strip_prefix(b"sha256=").unwrap_or(value);
         let mut signature = [0; 32];
         // Fails unless there are exactly 64 digits.
@@ -65,7 +70,7 @@ impl Secrets {
 
 /// Returns a header that must occur exactly once: a proxy and we could read two of them
 /// differently.
-pub(super) fn only<'a>(
+pub(super) fn single_header<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
     missing: Refusal,

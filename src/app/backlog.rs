@@ -77,7 +77,7 @@ impl Backlog {
     }
 
     /// Starts a read from [`Self::cursor`] on.
-    pub(crate) fn reading(&mut self) {
+    pub(crate) fn begin_read(&mut self) {
         self.stopped = false;
         self.went_back = false;
     }
@@ -95,7 +95,7 @@ impl Backlog {
     }
 
     /// Adds a number that was put back behind the cursor (a replay).
-    pub(crate) fn offer_again(&mut self, pending: &Pending) {
+    pub(crate) fn offer_behind_cursor(&mut self, pending: &Pending) {
         if pending.seq <= self.cursor && self.len < CAPACITY {
             self.add(pending);
         }
@@ -113,10 +113,10 @@ impl Backlog {
         if line.waiting.insert(pending.seq) {
             self.len += 1;
         }
-        Self::list(&mut self.ready, &pending.partition, line);
+        Self::make_ready(&mut self.ready, &pending.partition, line);
     }
 
-    fn list(ready: &mut VecDeque<Partition>, partition: &Partition, line: &mut Line) {
+    fn make_ready(ready: &mut VecDeque<Partition>, partition: &Partition, line: &mut Line) {
         if !line.listed && !line.running && line.postponed.is_none() && !line.waiting.is_empty() {
             line.listed = true;
             ready.push_back(partition.clone());
@@ -158,7 +158,7 @@ impl Backlog {
         if line.waiting.is_empty() && line.cut_at.is_none() {
             self.lines.remove(partition);
         } else {
-            Self::list(&mut self.ready, partition, line);
+            Self::make_ready(&mut self.ready, partition, line);
         }
     }
 
@@ -183,13 +183,13 @@ impl Backlog {
     }
 
     /// Lists postponed partitions that are due again; returns when the next one is due.
-    pub(crate) fn wake(&mut self, now: Instant) -> Option<Instant> {
+    pub(crate) fn release_due(&mut self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for (partition, line) in &mut self.lines {
             match line.postponed {
                 Some(at) if at <= now => {
                     line.postponed = None;
-                    Self::list(&mut self.ready, partition, line);
+                    Self::make_ready(&mut self.ready, partition, line);
                 }
                 Some(at) => next = Some(next.map_or(at, |n| n.min(at))),
                 None => {}
@@ -233,8 +233,8 @@ mod tests {
         backlog.ended(&partition, seq, true, now);
         assert_eq!(backlog.next().unwrap().1, 3);
         assert_eq!(backlog.next(), None);
-        let due = backlog.wake(now).unwrap();
-        assert_eq!(backlog.wake(due), None);
+        let due = backlog.release_due(now).unwrap();
+        assert_eq!(backlog.release_due(due), None);
         assert_eq!(backlog.next().unwrap().1, 1);
     }
 
@@ -251,7 +251,7 @@ mod tests {
             if !backlog.wants_more() {
                 continue;
             }
-            backlog.reading();
+            backlog.begin_read();
             let (cursor, done) = (backlog.cursor(), decided.clone());
             for p in store.iter().filter(|p| p.seq > cursor && !done.contains(&p.seq)) {
                 backlog.offer(p);

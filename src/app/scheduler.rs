@@ -74,7 +74,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
                 }
             }
         }
-        let wake = scheduler.backlog.wake(Instant::now());
+        let wake = scheduler.backlog.release_due(Instant::now());
         while running.len() < MOST_BESIDE
             && running.len().saturating_sub(runtime.seats.waiting()) < runtime.workers()
             && let Some((partition, seq)) = scheduler.backlog.next()
@@ -160,15 +160,15 @@ impl Scheduler {
         if from_start {
             let page = store.claimed(&ours, 0, PAGE).await?;
             for pending in &page {
-                backlog.offer_again(pending);
+                backlog.offer_behind_cursor(pending);
             }
             if page.len() < PAGE && page.iter().all(|pending| pending.seq <= backlog.cursor() || backlog.offer(pending))
             {
-                backlog.reading();
+                backlog.begin_read();
                 return Ok(());
             }
         }
-        backlog.reading();
+        backlog.begin_read();
         loop {
             let page = store.claimed(&ours, backlog.cursor(), PAGE).await?;
             if !page.iter().all(|pending| backlog.offer(pending)) || page.len() < PAGE {

@@ -50,10 +50,10 @@ pub(super) fn routes(state: &Arc<ServerState>) -> Router<Arc<ServerState>> {
     let Some(admin) = state.admin.clone() else { return Router::new() };
     Router::new()
         .route("/admin/status", get(status).fallback(read_only))
-        .route("/admin/deliveries", get(list).fallback(read_only))
-        .route("/admin/deliveries/{seq}", get(show).fallback(read_only))
-        .route("/admin/deliveries/{seq}/replay", post(replay).fallback(post_only))
-        .route("/admin/deliveries/{seq}/drop", post(drop_one).fallback(post_only))
+        .route("/admin/deliveries", get(list_deliveries).fallback(read_only))
+        .route("/admin/deliveries/{seq}", get(show_delivery).fallback(read_only))
+        .route("/admin/deliveries/{seq}/replay", post(replay_delivery).fallback(post_only))
+        .route("/admin/deliveries/{seq}/drop", post(drop_delivery).fallback(post_only))
         .route("/admin/pause", post(pause).fallback(post_only))
         .route("/admin/resume", post(resume).fallback(post_only))
         .route("/admin/log", put(log).fallback(put_only))
@@ -127,7 +127,7 @@ struct Wanted {
     limit: Option<usize>,
 }
 
-async fn list(State(admin): State<Arc<Admin>>, Query(wanted): Query<Wanted>) -> Answer {
+async fn list_deliveries(State(admin): State<Arc<Admin>>, Query(wanted): Query<Wanted>) -> Answer {
     let state = match &wanted.state {
         Some(name) => Some(DeliveryState::from_name(name).ok_or(Problem::Wanted("state is not one of a delivery"))?),
         None => None,
@@ -143,14 +143,14 @@ async fn list(State(admin): State<Arc<Admin>>, Query(wanted): Query<Wanted>) -> 
     Ok(Json(json!({ "deliveries": rows })))
 }
 
-async fn show(State(admin): State<Arc<Admin>>, Path(seq): Path<Seq>) -> Answer {
+async fn show_delivery(State(admin): State<Arc<Admin>>, Path(seq): Path<Seq>) -> Answer {
     let found = admin.store.delivery(seq).await.map_err(|error| failed(&error))?.ok_or(Problem::NotFound)?;
     let body: Value = serde_json::from_slice(&found.body)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&found.body).into_owned()));
     Ok(Json(json!({ "delivery": found.row, "body": body })))
 }
 
-async fn replay(State(admin): State<Arc<Admin>>, Path(seq): Path<Seq>) -> Answer {
+async fn replay_delivery(State(admin): State<Arc<Admin>>, Path(seq): Path<Seq>) -> Answer {
     let done = admin.store.replay(seq).await.map_err(|error| failed(&error))?;
     if !done {
         return Err(Problem::NotFound);
@@ -167,15 +167,15 @@ struct Reason {
 
 impl Reason {
     /// Returns the reason as one bounded line. An empty reason is an error.
-    fn line(&self) -> Result<String, Problem> {
+    fn required_line(&self) -> Result<String, Problem> {
         let line: String =
             self.reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_REASON).collect();
         if line.trim().is_empty() { Err(Problem::Wanted("say why: {\"reason\": \"…\"}")) } else { Ok(line) }
     }
 }
 
-async fn drop_one(State(admin): State<Arc<Admin>>, Path(seq): Path<Seq>, Json(why): Json<Reason>) -> Answer {
-    let why = why.line()?;
+async fn drop_delivery(State(admin): State<Arc<Admin>>, Path(seq): Path<Seq>, Json(why): Json<Reason>) -> Answer {
+    let why = why.required_line()?;
     if !admin.store.drop_delivery(seq, &why).await.map_err(|error| failed(&error))? {
         return Err(Problem::NotFound);
     }
@@ -184,7 +184,7 @@ async fn drop_one(State(admin): State<Arc<Admin>>, Path(seq): Path<Seq>, Json(wh
 }
 
 async fn pause(State(admin): State<Arc<Admin>>, Json(why): Json<Reason>) -> Answer {
-    admin.switches.pause(&why.line()?).await.map_err(|error| failed(&error))?;
+    admin.switches.pause(&why.required_line()?).await.map_err(|error| failed(&error))?;
     Ok(Json(json!({ "writing": "paused" })))
 }
 

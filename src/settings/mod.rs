@@ -183,7 +183,7 @@ impl Settings {
             }
         }
         environment::read(&mut draft, &environment);
-        let settings = draft.finish()?;
+        let settings = draft.into_settings()?;
         Ok(Loaded { settings, warnings: Vec::new(), file })
     }
 
@@ -191,7 +191,7 @@ impl Settings {
     pub fn parse(name: &Path, text: &str) -> Result<Self, SettingsError> {
         let mut draft = Draft::default();
         file::read(&mut draft, name, text);
-        draft.finish()
+        draft.into_settings()
     }
 }
 
@@ -223,7 +223,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn finish(mut self) -> Result<Settings, SettingsError> {
+    fn into_settings(mut self) -> Result<Settings, SettingsError> {
         for (name, draft) in self.alerts {
             self.problems.extend(draft.problems(&name));
             self.settings.alerts.insert(name, draft.connection);

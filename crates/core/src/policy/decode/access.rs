@@ -149,7 +149,7 @@ impl<'de> Deserializer<'de> for Bare<'de> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
-        let Kind::Scalar { text, .. } = &self.0.node.kind else { return Err(self.0.expected("a word")) };
+        let Kind::Scalar { text, .. } = &self.0.node.kind else { return Err(self.0.mismatch("a word")) };
         Err(Fault::new(format!("{} needs a value", quote(text))).at(self.0.node))
     }
 

@@ -151,7 +151,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn expected(self, what: &str) -> Fault {
+    fn mismatch(self, what: &str) -> Fault {
         let found = match &self.node.kind {
             _ if self.node.is_null() => "nothing".to_owned(),
             Kind::Scalar { text, .. } => quote(text),
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds a warning if a glob probably means something else.
-    fn doubt_glob(self, text: &str) {
+    fn warn_of_glob(self, text: &str) {
         if let Some(warning) = glob::doubt(text) {
             self.context.warnings.borrow_mut().push(self.context.source.problem(self.node.mark, warning));
         }
@@ -173,14 +173,14 @@ impl<'a> Reader<'a> {
             Kind::Scalar { text, plain: true } if text.parse::<i128>().is_ok() => {
                 Fault::new(format!("{} is out of range", quote(text))).at(self.node)
             }
-            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => self.expected("a whole number"),
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => self.mismatch("a whole number"),
         }
     }
 
     fn text(self) -> Result<&'a str, Fault> {
         match &self.node.kind {
             Kind::Scalar { text, .. } if !self.node.is_null() => Ok(text),
-            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => Err(self.expected("text")),
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => Err(self.mismatch("text")),
         }
     }
 
@@ -236,7 +236,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         match &self.node.kind {
             Kind::Scalar { text, plain: true } if text == "true" => visitor.visit_bool(true),
             Kind::Scalar { text, plain: true } if text == "false" => visitor.visit_bool(false),
-            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => Err(self.expected("`true` or `false`")),
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => Err(self.mismatch("`true` or `false`")),
         }
     }
 
@@ -269,18 +269,18 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
         if let (GLOB, Kind::Scalar { text, .. }) = (name, &self.node.kind) {
-            self.doubt_glob(text);
+            self.warn_of_glob(text);
         }
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Kind::List(items) = &self.node.kind else { return Err(self.expected("a list")) };
+        let Kind::List(items) = &self.node.kind else { return Err(self.mismatch("a list")) };
         visitor.visit_seq(Items { left: items.iter(), context: self.context })
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Kind::Map(entries) = &self.node.kind else { return Err(self.expected("a mapping")) };
+        let Kind::Map(entries) = &self.node.kind else { return Err(self.mismatch("a mapping")) };
         visitor.visit_map(self.map(entries, None)).map_err(|fault| fault.at(self.node))
     }
 
@@ -295,11 +295,11 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             && !self.node.is_null()
         {
             if name == WORD_OR_SETTINGS[1] {
-                self.doubt_glob(text);
+                self.warn_of_glob(text);
             }
             return self.deserialize_str(visitor);
         }
-        let Kind::Map(entries) = &self.node.kind else { return Err(self.expected("a mapping")) };
+        let Kind::Map(entries) = &self.node.kind else { return Err(self.mismatch("a mapping")) };
         self.fields(entries, fields, visitor)
     }
 
@@ -313,7 +313,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Kind::Scalar { text, .. } if !self.node.is_null() => (text, self.node.mark, None),
             Kind::Map(entries) => match entries.as_slice() {
                 [entry] => (&entry.key, entry.mark, Some(&entry.value)),
-                [] => return Err(self.expected("a word or a mapping with one key")),
+                [] => return Err(self.mismatch("a word or a mapping with one key")),
                 [first, ..] => {
                     let (count, first) = (entries.len(), quote(&first.key));
                     let advice = format!("indent what belongs to {first} under it, or start another list entry");
@@ -321,7 +321,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
                 }
             },
             Kind::Scalar { .. } | Kind::List(_) => {
-                return Err(self.expected(&format!("one of {}", list(variants.iter().copied()))));
+                return Err(self.mismatch(&format!("one of {}", list(variants.iter().copied()))));
             }
         };
         if !variants.contains(&name.as_str()) {

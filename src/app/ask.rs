@@ -29,9 +29,9 @@ const MOST_QUESTIONS: usize = 8;
 /// each other.
 const AT_ONCE: usize = 4;
 /// Total time-out of a decision's questions: the repository is held meanwhile.
-const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Total time-out where somebody waits for the result of a command.
-const PATIENCE_OF_PEOPLE: Duration = Duration::from_millis(500);
+const URGENT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Wait before postponed questions are asked.
 const GO_ON_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
@@ -56,8 +56,8 @@ impl<'a> Inquiry<'a> {
         own: Option<&'a str>,
         urgent: bool,
     ) -> Self {
-        let patience = if urgent { PATIENCE_OF_PEOPLE } else { PATIENCE_IN_ALL };
-        let round = Round { runtime, forge, target, deadline: Instant::now() + patience, own };
+        let timeout = if urgent { URGENT_TIMEOUT } else { TOTAL_TIMEOUT };
+        let round = Round { runtime, forge, target, deadline: Instant::now() + timeout, own };
         Self { round, asked: HashSet::new(), left: MOST_QUESTIONS, again_at: None, is_over: false }
     }
 

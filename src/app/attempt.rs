@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Time-out of a request to the forge; after it the effect may or may not have been applied.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// First and longest ceiling of the random wait between attempts.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
@@ -175,10 +175,10 @@ async fn try_once(runtime: &Runtime, effect: &StoredEffect, leave: &Leave, reser
     crash_point("effect_sent");
     let now = runtime.clock.now();
     match (outcome, withheld) {
-        (Ok(Applied { made: None, told: None, .. }), Some(why)) => withhold(runtime, effect, sender, why).await,
+        (Ok(Applied { made: None, result: None, .. }), Some(why)) => withhold(runtime, effect, sender, why).await,
         (Ok(applied), _) => {
             let outcome = EffectOutcome::Done {
-                told: applied.told.as_ref(),
+                result: applied.result.as_ref(),
                 made: applied.made.as_deref(),
                 issue: applied.issue,
             };
@@ -268,9 +268,9 @@ async fn send(
     context: &ApplyContext,
 ) -> Result<Applied, ForgeError> {
     let started = std::time::Instant::now();
-    let outcome = tokio::time::timeout(PATIENCE, forge.apply(target, &effect.effect, context)).await;
+    let outcome = tokio::time::timeout(TIMEOUT, forge.apply(target, &effect.effect, context)).await;
     metrics::histogram!(metric::EFFECT_SECONDS, "kind" => effect.effect.kind()).record(started.elapsed());
-    outcome.unwrap_or_else(|_| Err(ForgeError::Doubt(format!("no answer within {} s", PATIENCE.as_secs()))))
+    outcome.unwrap_or_else(|_| Err(ForgeError::Doubt(format!("no answer within {} s", TIMEOUT.as_secs()))))
 }
 
 /// Pauses the whole installation if the error is a rate limit; returns the error, with the time

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Time-out of asking the forge about a disputed tenant.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A repository's binding after an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(crate) async fn settle(
 
 /// Handles an event of a repository that we lost access to. Returns a note if it is served again.
 async fn again(forge: &dyn Forge, row: &mut RepositoryRow, seen: &RepoSeen, ours: ConnectionId) -> Option<String> {
-    let asked = tokio::time::timeout(PATIENCE, forge.connection_of(&seen.full_name)).await;
+    let asked = tokio::time::timeout(TIMEOUT, forge.connection_of(&seen.full_name)).await;
     row.active = matches!(asked, Ok(Ok(Some(installation))) if installation == ours);
     row.active.then(|| format!("the forge says that installation {ours} serves it again"))
 }
@@ -93,7 +93,7 @@ async fn dispute(
     named: ConnectionId,
 ) -> String {
     let head = format!("the payload names installation {named}, our record {ours}");
-    match tokio::time::timeout(PATIENCE, forge.connection_of(&seen.full_name)).await {
+    match tokio::time::timeout(TIMEOUT, forge.connection_of(&seen.full_name)).await {
         Ok(Ok(Some(true_one))) => {
             if true_one != ours {
                 row.installation = Some(true_one);

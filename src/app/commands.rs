@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Time after which no other question is asked: the repository is held meanwhile.
-const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Most teams asked about for one comment.
 const MOST_TEAMS: usize = 8;
 
@@ -155,7 +155,7 @@ impl<'a> Desk<'a> {
         ask: impl Fn() -> Q,
     ) -> Result<T, Unanswered> {
         let runtime = self.runtime;
-        if self.started.elapsed() >= PATIENCE_IN_ALL {
+        if self.started.elapsed() >= TOTAL_TIMEOUT {
             return Err(Unanswered::until(runtime.clock.now(), "the forge answers too slowly"));
         }
         let answer =

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Time-out of one try: an answer may have many pages.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Time-out of all tries together.
-const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Wait before another question is asked where too many of an installation wait.
 const CROWDED_FOR: SignedDuration = SignedDuration::from_secs(2);
 
@@ -27,7 +27,7 @@ where
     Q: Future<Output = Result<T, ForgeError>>,
 {
     let asking = persistently(|| question_once(runtime, target, &ask));
-    timeout(PATIENCE_IN_ALL, asking).await.unwrap_or_else(|_| Err(silence(PATIENCE_IN_ALL)))
+    timeout(TOTAL_TIMEOUT, asking).await.unwrap_or_else(|_| Err(no_answer(TOTAL_TIMEOUT)))
 }
 
 /// Asks with a single try, for callers that ask again later.
@@ -48,15 +48,15 @@ where
     let Some(_asking) = runtime.askers.begin(&tenant) else {
         return Err(ForgeError::RateLimited { until: after(now, CROWDED_FOR) });
     };
-    match aside(timeout(PATIENCE, ask())).await {
+    match aside(timeout(TIMEOUT, ask())).await {
         Ok(Err(ForgeError::RateLimited { until })) => {
             Err(ForgeError::RateLimited { until: runtime.limits.park(&tenant, until, now).await })
         }
         Ok(answer) => answer,
-        Err(_) => Err(silence(PATIENCE)),
+        Err(_) => Err(no_answer(TIMEOUT)),
     }
 }
 
-fn silence(patience: Duration) -> ForgeError {
-    ForgeError::Transient(format!("no answer within {} s", patience.as_secs()))
+fn no_answer(within: Duration) -> ForgeError {
+    ForgeError::Transient(format!("no answer within {} s", within.as_secs()))
 }

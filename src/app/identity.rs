@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Time-out of the request.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Wait before the forge is asked again after a failure.
 const ASK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 /// Most bots remembered as others. Further ones are asked about again.
@@ -78,7 +78,7 @@ impl Identities {
 
 /// Asks for our account; afterwards, `bots` are known as us or others.
 async fn ask(forge: &dyn Forge, before: Option<Known>, bots: &BTreeSet<String>) -> Known {
-    let error = match tokio::time::timeout(PATIENCE, forge.identity()).await {
+    let error = match tokio::time::timeout(TIMEOUT, forge.identity()).await {
         Ok(Ok(us)) => {
             let mut others = BTreeSet::new();
             if let Some(Known::Account { us: before, others: known, .. }) = before {
@@ -94,7 +94,7 @@ async fn ask(forge: &dyn Forge, before: Option<Known>, bots: &BTreeSet<String>) 
             return Known::Account { us, others, failed: None };
         }
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
     };
     tracing::warn!(forge = %forge.name(), error, "the forge does not tell our own account");
     let now = Instant::now();

@@ -33,7 +33,7 @@ const PROLONG_EVERY: Duration = Duration::from_secs(3);
 /// Remaining time below which a lease is renewed when it is requested.
 const NEARLY_OVER: Duration = Duration::from_secs(7);
 /// Time-out of the store when the process ends.
-const LAST_PATIENCE: Duration = Duration::from_secs(2);
+const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Leases of this process.
 pub(crate) struct Leases {
@@ -235,7 +235,7 @@ impl Leases {
     pub(crate) async fn give_back_all(&self) {
         if self.are_shared() {
             self.lock().clear();
-            let given = tokio::time::timeout(LAST_PATIENCE, self.store.give_back(None)).await;
+            let given = tokio::time::timeout(LAST_TIMEOUT, self.store.give_back(None)).await;
             if !matches!(given, Ok(Ok(()))) {
                 tracing::warn!("leases can't be given back: others go on once these are over");
             }

@@ -17,7 +17,7 @@ use crate::{
 /// Interval at which the store is pinged.
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// Time-out of a ping.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Number of pings between two reads of the metrics.
 const FIGURES_EVERY: u32 = 5;
 /// Interval at which old rows are pruned.
@@ -55,7 +55,7 @@ pub(crate) async fn watch_store(runtime: Arc<Runtime>, mut stop: watch::Receiver
             _ = tick.tick() => {}
             () = stopped(&mut stop) => return,
         }
-        let answers = matches!(tokio::time::timeout(PING_PATIENCE, runtime.store.ping()).await, Ok(Ok(())));
+        let answers = matches!(tokio::time::timeout(PING_TIMEOUT, runtime.store.ping()).await, Ok(Ok(())));
         if runtime.store_answers.swap(answers, Ordering::Relaxed) != answers {
             tracing::warn!(answers, "the store's health changed");
         }

@@ -35,8 +35,8 @@ const PAST_A_LEASE: Duration = Duration::from_secs(25);
 /// Returns `false` if another process has the repository's lease; that process verifies the
 /// outcome itself.
 pub(crate) async fn conclude(runtime: &Runtime, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> bool {
-    let patience = if effect.effect.repeat() == RetrySafety::Unverifiable { PAST_A_LEASE } else { Duration::ZERO };
-    persevere("an awaited outcome", patience, || ended(runtime, effect, outcome)).await
+    let at_least = if effect.effect.repeat() == RetrySafety::Unverifiable { PAST_A_LEASE } else { Duration::ZERO };
+    persevere("an awaited outcome", at_least, || ended(runtime, effect, outcome)).await
 }
 
 /// Passes an effect's outcome to the core. What follows is stored before the effect
@@ -67,8 +67,8 @@ async fn note_input(runtime: &Runtime, effect: &StoredEffect, input: Input<'_>) 
 }
 
 /// Retries `noting` until the store accepts it. Returns `false` if another process has the
-/// repository's lease, after a few tries and `patience`; that process verifies the outcome itself.
-pub(crate) async fn persevere<Q>(what: &str, patience: Duration, noting: impl Fn() -> Q) -> bool
+/// repository's lease, after a few tries and `at_least`; that process verifies the outcome itself.
+pub(crate) async fn persevere<Q>(what: &str, at_least: Duration, noting: impl Fn() -> Q) -> bool
 where
     Q: Future<Output = Result<(), StoreError>>,
 {
@@ -80,7 +80,7 @@ where
         match error {
             StoreError::Unavailable(_) => {}
             // The lease may be granted again under another epoch; the state is then read anew.
-            StoreError::LeaseLost(_) if lost < MOST_LOSSES || begun.elapsed() < patience => lost += 1,
+            StoreError::LeaseLost(_) if lost < MOST_LOSSES || begun.elapsed() < at_least => lost += 1,
             StoreError::LeaseLost(_) => return false,
             _ => return true,
         }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Time-out of one request.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Repositories asked about in parallel.
 const AT_ONCE: usize = 4;
 
@@ -93,7 +93,7 @@ async fn still_served(forge: &dyn Forge, known: &Known<'_>, seen: &mut Connectio
 }
 
 async fn asked<T>(question: impl Future<Output = Result<T, ForgeError>>) -> Result<T, ForgeError> {
-    let answer = aside(tokio::time::timeout(PATIENCE, question)).await;
+    let answer = aside(tokio::time::timeout(TIMEOUT, question)).await;
     answer.unwrap_or_else(|_| Err(ForgeError::Transient("the forge did not answer".to_owned())))
 }
 

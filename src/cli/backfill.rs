@@ -18,19 +18,19 @@ use crate::{
     settings::duration,
 };
 
-/// Read an existing repository: what was merged, tagged and deployed before phasebot was installed.
+/// Read the history of an existing repository.
 ///
-/// Works while `serve` runs, which processes what was read. Writes nothing to the forge unless
+/// Reads what was merged, tagged and deployed before phasebot was installed. Works while `serve` runs, which processes what was read. Writes nothing to the forge unless
 /// --write-labels is set. If a run is interrupted, the next run continues where it stopped.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot backfill acme/shop\n  phasebot backfill acme/shop --since 90d --write-labels"
 )]
 pub struct Args {
-    /// Repository, as OWNER/REPO.
-    #[arg(value_name = "OWNER/REPO", value_parser = full_name)]
+    /// Repository.
+    #[arg(value_name = "OWNER/NAME", value_parser = full_name)]
     repository: String,
-    /// Only changes within this time, such as 90d.
+    /// Time to look back, such as 90d; default: all of it.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<SignedDuration>,
     /// Write labels on the items that were read.
@@ -45,7 +45,7 @@ fn full_name(text: &str) -> Result<String, String> {
     };
     match text.split_once('/') {
         Some((owner, name)) if part(owner) && part(name) => Ok(text.to_owned()),
-        _ => Err("expected OWNER/REPO".to_owned()),
+        _ => Err("expected OWNER/NAME".to_owned()),
     }
 }
 

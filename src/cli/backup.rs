@@ -12,10 +12,11 @@ use crate::{
 ///
 /// The copy contains everything that was committed before it began. It is either complete or
 /// absent, and only its owner can read it.
+///
+/// To restore it: stop phasebot, remove phasebot.db-wal and phasebot.db-shm, put the copy in the
+/// place of phasebot.db, start phasebot, and run `phasebot catch-up`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  phasebot backup /var/backups/phasebot-2026-03-02.db\n\nTo restore: stop phasebot, remove phasebot.db-wal and phasebot.db-shm, put the copy in the place of\nphasebot.db, start it, and have missed deliveries taken in: phasebot catch-up."
-)]
+#[command(after_help = "Examples:\n  phasebot backup /var/backups/phasebot-2026-03-02.db")]
 pub(super) struct Args {
     /// Path of the copy; the file must not exist yet.
     #[arg(value_name = "FILE")]

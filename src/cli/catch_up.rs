@@ -20,11 +20,10 @@ use crate::{
 ///
 /// Compares the forge's list of deliveries with the stored ones. Works while `serve` runs: `serve`
 /// processes the fetched deliveries, and does the same fetch by itself at its start and every few
-/// minutes.
+/// minutes. GitHub keeps deliveries for three days. Without --since, the list is walked back to where
+/// the last walk ended.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  phasebot catch-up\n  phasebot catch-up --since 24h\n\nGitHub keeps deliveries for three days. Without --since the list is\nwalked back to where the last walk ended."
-)]
+#[command(after_help = "Examples:\n  phasebot catch-up\n  phasebot catch-up --since 24h")]
 pub struct Args {
     /// Time to look back, such as 24h.
     #[arg(long, value_name = "TIME", value_parser = duration)]

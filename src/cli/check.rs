@@ -8,17 +8,20 @@ use std::{
 use clap::Args;
 
 use crate::{
-    cli::{Failure, Format},
-    policy::{self, MAX_BYTES, Report, check_report},
+    cli::{Context, Failure, Format},
+    policy::{self, MAX_BYTES, Part, Report, check_report},
 };
 
-/// Validate policy files.
+/// Check policy files.
+///
+/// Shows every mistake with its line and the nearest valid word, then what is valid but probably
+/// not intended. Uses no network. Exits with 0 if every file is valid.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  phasebot check .github/phasebot.yml\n  phasebot check --schema > phasebot.schema.json"
+    after_help = "Examples:\n  phasebot check\n  phasebot check .github/phasebot.yml --format json\n  phasebot check --schema > phasebot.schema.json"
 )]
 pub struct CheckArgs {
-    /// Policy files to validate.
+    /// Policy files to check.
     #[arg(value_name = "FILE", default_value = policy::PATH, conflicts_with = "schema")]
     pub files: Vec<PathBuf>,
     /// Print the JSON Schema of policy files instead.
@@ -30,8 +33,8 @@ pub struct CheckArgs {
 }
 
 /// Runs the command. Fails with [`Failure::Reported`] if a file is invalid.
-pub(super) fn run(args: &CheckArgs, out: &mut dyn io::Write) -> Result<(), Failure> {
-    match write(args, out) {
+pub(super) fn run(args: &CheckArgs, context: &Context, out: &mut dyn io::Write) -> Result<(), Failure> {
+    match write(args, context.shows_colours(), out) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Failure::Reported),
         Err(_) => Err(Failure::OutputClosed),
@@ -39,17 +42,31 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn io::Write) -> Result<(), Failu
 }
 
 /// Writes the result; returns whether every file is valid.
-pub fn write(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<bool> {
+pub fn write(args: &CheckArgs, colours: bool, out: &mut dyn io::Write) -> io::Result<bool> {
     if args.schema {
         writeln!(out, "{:#}", policy::schema())?;
         return Ok(true);
     }
     let reports: Vec<Report> = args.files.iter().map(|file| check(file)).collect();
     match args.format {
+        Format::Text if colours => {
+            reports.iter().try_for_each(|report| write!(out, "{}", report.painted(&coloured)))?
+        }
         Format::Text => reports.iter().try_for_each(|report| write!(out, "{report}"))?,
         Format::Json => writeln!(out, "{:#}", serde_json::json!(reports))?,
     }
     Ok(reports.iter().all(|report| report.valid))
+}
+
+/// Adds the colour of a part.
+fn coloured(part: Part, text: &str) -> String {
+    let code = match part {
+        Part::Place => "1",
+        Part::Problem => "1;31",
+        Part::Warning => "1;33",
+        Part::Suggestion | Part::Valid => "32",
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
 fn check(file: &Path) -> Report {
@@ -77,4 +94,26 @@ fn read(file: &Path) -> Result<String, String> {
         let byte = error.utf8_error().valid_up_to();
         format!("not UTF-8 text: byte {byte} is wrong")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_leave_the_text_as_it_is() {
+        let report = check_report("p.yml", "mode: atc\nenvironments: { a: { after: [b] } }\n");
+        let coloured = report.painted(&coloured);
+        assert!(coloured.contains("\u{1b}[1;31m^^^\u{1b}[0m \u{1b}[32mdid you mean `act`?\u{1b}[0m"), "{coloured}");
+        let mut plain = String::new();
+        let mut hidden = false;
+        for c in coloured.chars() {
+            hidden |= c == '\u{1b}';
+            if !hidden {
+                plain.push(c);
+            }
+            hidden &= c != 'm';
+        }
+        assert_eq!(plain, report.to_string());
+    }
 }

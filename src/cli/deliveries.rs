@@ -1,6 +1,6 @@
 //! `phasebot deliveries`: lists, shows, replays and drops stored deliveries.
 
-use std::io::Write;
+use std::{collections::BTreeMap, io::Write};
 
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{
         target::{DeliveryRef, RepositoryRef},
         text,
     },
-    domain::id::ItemId,
+    domain::id::{ItemId, RepoKey},
     forge::github::decode::decode,
     port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Seq, Store, StoredDelivery},
 };
@@ -27,7 +27,7 @@ const SHOWN_WIDTH: usize = 500;
 
 /// List, show, replay and drop deliveries.
 ///
-/// Works while `serve` runs.
+/// A delivery is one webhook or alert as it arrived. Works while `serve` runs.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot deliveries list --state dead\n  phasebot deliveries show 4711\n  phasebot deliveries replay 4711"
@@ -42,7 +42,7 @@ pub struct Args {
 pub enum Verb {
     /// List deliveries, newest first.
     #[command(
-        after_help = "Examples:\n  phasebot deliveries list --state quarantined --event push --format json\n  phasebot deliveries list --repository acme/shop --item 12"
+        after_help = "Examples:\n  phasebot deliveries list --state dead\n  phasebot deliveries list --repository acme/shop --item 12\n  phasebot deliveries list --event push --format json"
     )]
     List {
         /// Only deliveries in this state.
@@ -68,7 +68,9 @@ pub enum Verb {
         format: Format,
     },
     /// Show one delivery with its body.
-    #[command(after_help = "Examples:\n  phasebot deliveries show 4711\n  phasebot deliveries show 4711 --format json")]
+    #[command(
+        after_help = "Examples:\n  phasebot deliveries show 4711\n  phasebot deliveries show 72d3162e-cc78-11e3-81ab-4c9367dc0958\n  phasebot deliveries show 4711 --full --format json"
+    )]
     Show {
         /// Number of the delivery, from the list, or the forge's delivery id.
         #[arg(value_name = "DELIVERY")]
@@ -81,16 +83,16 @@ pub enum Verb {
         format: Format,
     },
     /// Process deliveries again.
-    #[command(
-        after_help = "Example:\n  phasebot deliveries replay 4711 4712\n\nFacts that are known already stay as they are, and nothing is shown twice."
-    )]
+    ///
+    /// Facts that are known already stay as they are, and nothing is shown twice.
+    #[command(after_help = "Examples:\n  phasebot deliveries replay 4711\n  phasebot deliveries replay 4711 4712")]
     Replay {
         /// Numbers of the deliveries, from the list, or the forge's delivery ids.
         #[arg(required = true, value_name = "DELIVERY")]
         deliveries: Vec<DeliveryRef>,
     },
     /// Drop deliveries that are pending, could not be decoded or failed for good.
-    #[command(after_help = "Example:\n  phasebot deliveries drop 4711 --reason \"sent by a test hook\"")]
+    #[command(after_help = "Examples:\n  phasebot deliveries drop 4711 --reason \"sent by a test hook\"")]
     Drop {
         /// Numbers of the deliveries, from the list, or the forge's delivery ids.
         #[arg(required = true, value_name = "DELIVERY")]
@@ -132,7 +134,7 @@ pub async fn perform(verb: &Verb, store: &dyn Store, out: &mut dyn Write) -> Res
                 rows = about(rows, *item, most, store).await?;
             }
             match format {
-                Format::Text => list(&rows, out),
+                Format::Text => list(&rows, &names(&rows, store).await?, out),
                 Format::Json => json_line(&json!(rows), out),
             }
         }
@@ -240,25 +242,46 @@ fn none(delivery: &DeliveryRef) -> Failure {
     Failure::Message(format!("{delivery}: there is no such delivery; `phasebot deliveries list` shows what there is"))
 }
 
-fn list(rows: &[DeliveryRow], out: &mut dyn Write) -> Result<(), Failure> {
+/// Returns the names of the repositories that the deliveries are from; an unknown one has its id.
+async fn names(rows: &[DeliveryRow], store: &dyn Store) -> Result<BTreeMap<RepoKey, String>, Failure> {
+    let mut names = BTreeMap::new();
+    for repo in rows.iter().filter_map(repository) {
+        if !names.contains_key(&repo) {
+            let row = store.repository(&repo).await?;
+            let name = row.map_or_else(|| repo.id.to_string(), |row| row.full_name);
+            names.insert(repo, name);
+        }
+    }
+    Ok(names)
+}
+
+fn repository(row: &DeliveryRow) -> Option<RepoKey> {
+    Some(RepoKey { forge: row.forge.clone(), id: row.repo? })
+}
+
+/// Writes the deliveries, each in a line, and under it its repository and the beginning of its note.
+fn list(rows: &[DeliveryRow], names: &BTreeMap<RepoKey, String>, out: &mut dyn Write) -> Result<(), Failure> {
     if rows.is_empty() {
         writeln!(out, "no deliveries")?;
         return Ok(());
     }
-    writeln!(out, "{:>8}  {:20}  {:11}  {:32}  {:>12}  NOTE", "NUMBER", "RECEIVED", "STATE", "EVENT", "REPOSITORY")?;
+    writeln!(out, "{:>8}  {:20}  {:11}  EVENT", "NUMBER", "RECEIVED", "STATE")?;
     for row in rows {
-        let repository = row.repo.map_or_else(|| "-".to_owned(), |repo| repo.to_string());
-        let line = format!(
-            "{:>8}  {:20}  {:11}  {:32}  {repository:>12}  {}",
-            row.seq,
-            row.received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            row.state.as_str(),
-            text::line(&event_name(row)),
-            text::line(&row.note),
-        );
-        writeln!(out, "{}", line.trim_end())?;
+        writeln!(out, "{}", line(row))?;
+        let name = repository(row).and_then(|repo| names.get(&repo)).map(String::as_str);
+        let about: Vec<&str> = name.into_iter().chain([row.note.as_str()]).filter(|part| !part.is_empty()).collect();
+        if !about.is_empty() {
+            writeln!(out, "{}", text::cut(&format!("          {}", text::line(&about.join(" · "))), text::WIDTH))?;
+        }
     }
     Ok(())
+}
+
+/// Returns a delivery's number, time, state and event, in columns.
+pub(super) fn line(row: &DeliveryRow) -> String {
+    let received = row.received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let line = format!("{:>8}  {received}  {:11}  {}", row.seq, row.state.as_str(), text::line(&event_name(row)));
+    text::cut(&line, text::WIDTH)
 }
 
 fn show(stored: &StoredDelivery, full: bool, out: &mut dyn Write) -> Result<(), Failure> {

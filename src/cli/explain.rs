@@ -28,7 +28,7 @@ const LONGEST: u64 = 25 * 1024 * 1024;
 /// Uses no network.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  phasebot explain --event pull_request merged.json\n  phasebot explain --event issues opened.json --policy .github/phasebot.yml --format json"
+    after_help = "Examples:\n  phasebot explain --event pull_request merged.json\n  phasebot explain --event issues opened.json --policy phasebot.yml\n  phasebot explain --event push - < push.json"
 )]
 pub(super) struct Args {
     /// The forge's name of the event, as in its header: issues, pull_request, push …

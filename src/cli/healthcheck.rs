@@ -11,12 +11,12 @@ use crate::cli::{Context, Failure};
 /// Time for connecting, and for each half of the exchange.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Exit with 0 if `serve` on this machine is ready to accept deliveries.
+/// Ask whether `serve` on this machine accepts deliveries.
 ///
-/// Asks `/readyz` at the port of the setting `listen`. For containers, whose image has no other
-/// program that could.
+/// Requests `/readyz` at the port of the setting `listen`, and exits with 0 if the answer is 200. For
+/// containers, whose image has no other program for it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  phasebot healthcheck")]
+#[command(after_help = "Examples:\n  phasebot healthcheck")]
 pub(super) struct Args {}
 
 /// Runs the command.

@@ -23,7 +23,7 @@ pub mod why;
 
 use std::{
     fmt,
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     path::PathBuf,
 };
 
@@ -43,7 +43,8 @@ use crate::{
     name = "phasebot",
     version,
     long_version = version::LONG,
-    after_help = "Without a command, phasebot serves.\n\nExample:\n  phasebot --config /etc/phasebot.toml serve"
+    max_term_width = 80,
+    after_help = "Without a command, phasebot serves.\n\nExamples:\n  phasebot demo\n  phasebot setup --public-url https://phasebot.example.com\n  phasebot --config /etc/phasebot.toml serve"
 )]
 pub struct Cli {
     /// Settings file; default: the one that PHASEBOT_CONFIG names, else config/phasebot.toml if it
@@ -62,9 +63,7 @@ enum Command {
     Demo(demo::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
-    /// Check policy files.
     Check(check::CheckArgs),
-    /// Show what an event would do, and why, without a network.
     Explain(explain::Args),
     Why(why::Args),
     Deliveries(deliveries::Args),
@@ -107,7 +106,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&args, &context, out),
             Command::Setup(args) => setup::run(&args, &context, out),
             Command::Doctor(args) => doctor::run(&args, &context, out),
-            Command::Check(args) => check::run(&args, out),
+            Command::Check(args) => check::run(&args, &context, out),
             Command::Explain(args) => explain::run(&args, out),
             Command::Why(args) => why::run(&args, &context, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
@@ -156,6 +155,11 @@ impl Context {
     /// Returns an environment variable.
     fn variable(&self, name: &str) -> Option<&str> {
         self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns whether stdout shows colours, and the user wants them.
+    fn shows_colours(&self) -> bool {
+        io::stdout().is_terminal() && !self.no_color() && self.variable("TERM") != Some("dumb")
     }
 
     /// Returns whether the user wants no colours: <https://no-color.org>.

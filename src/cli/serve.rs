@@ -21,7 +21,8 @@ use crate::{
 
 /// Run the bot (the default command).
 ///
-/// Shuts down gracefully on SIGTERM and Ctrl-C.
+/// Receives webhooks and alerts, decides, and writes to the forge. On SIGTERM and Ctrl-C it accepts
+/// nothing new, finishes what it began, and exits.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  phasebot serve\n  phasebot serve --config /etc/phasebot.toml")]
 pub struct Args {}

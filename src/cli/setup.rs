@@ -39,10 +39,10 @@ const NOWHERE: &str = "https://phasebot.invalid";
 /// installed the App, and runs the checks of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  phasebot setup --public-url https://phasebot.example.com\n  phasebot setup --org acme --public-url https://phasebot.example.com --with gates,deploys\n  phasebot setup --github-url https://github.acme.example --public-url https://phasebot.acme.example"
+    after_help = "Examples:\n  phasebot setup --public-url https://phasebot.example.com\n  phasebot setup --org acme --pull --with gates,deploys\n  phasebot setup --github-url https://github.acme.example --pull"
 )]
 pub(super) struct Args {
-    /// Register the App for this organisation; without it, for your own account.
+    /// Organisation that will own the App; default: your own account.
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
     /// Address of the GitHub instance; default: the one in the settings.

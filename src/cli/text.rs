@@ -1,4 +1,44 @@
-//! Sanitizes untrusted text for the terminal.
+//! Text for the terminal: escapes for what is untrusted, and lines of a bounded width.
+
+/// Columns that tables fit into.
+pub(super) const WIDTH: usize = 80;
+
+/// Cuts a line to a number of columns.
+pub(super) fn cut(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(columns.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Breaks a text at spaces into lines of at most `columns`. A longer word has a line of its own.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |line| shown_width(line));
+        if last > 0 && last + 1 + shown_width(word) > columns {
+            lines.push(word.to_owned());
+        } else if let Some(line) = lines.last_mut() {
+            if last > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// Returns the number of visible characters, without colour codes.
+fn shown_width(text: &str) -> usize {
+    let mut hidden = false;
+    let seen = text.chars().filter(|c| {
+        let was_hidden = hidden;
+        hidden = *c == '\u{1b}' || (hidden && *c != 'm');
+        !hidden && !was_hidden
+    });
+    seen.count()
+}
 
 /// Escapes untrusted text for output in one line: control characters, which could move the cursor
 /// or change colours, and characters that change the writing direction.
@@ -27,6 +67,16 @@ fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_text_is_broken_at_spaces() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("", 7), [""]);
+        assert_eq!(wrapped("unbreakable", 3), ["unbreakable"]);
+        assert_eq!(wrapped("\u{1b}[1;30mone\u{1b}[0m two", 7).len(), 1);
+        assert_eq!(cut("one two", 5), "one…");
+        assert_eq!(cut("one", 3), "one");
+    }
 
     #[test]
     fn escapes_what_a_terminal_would_obey() {

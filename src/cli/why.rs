@@ -199,15 +199,16 @@ fn write(account: &Account, out: &mut dyn Write) -> Result<(), Failure> {
             format!("{}  {state}{note}", effect.effect)
         }),
     )?;
-    section(
-        out,
-        "Deliveries, newest first",
-        account.deliveries.iter().map(|row| {
-            let event =
-                row.action.as_ref().map_or_else(|| row.event.clone(), |action| format!("{}.{action}", row.event));
-            format!("{:>8}  {}  {:11}  {event}  {}", row.seq, second(row.received_at), row.state.as_str(), row.note)
-        }),
-    )
+    if !account.deliveries.is_empty() {
+        writeln!(out, "\nDeliveries, newest first")?;
+    }
+    for row in &account.deliveries {
+        writeln!(out, "{}", deliveries::line(row))?;
+        if !row.note.is_empty() {
+            writeln!(out, "{}", text::cut(&format!("          {}", text::line(&row.note)), text::WIDTH))?;
+        }
+    }
+    Ok(())
 }
 
 fn section(out: &mut dyn Write, title: &str, lines: impl Iterator<Item = String>) -> Result<(), Failure> {
@@ -216,13 +217,17 @@ fn section(out: &mut dyn Write, title: &str, lines: impl Iterator<Item = String>
         writeln!(out, "\n{title}")?;
     }
     for line in lines {
-        writeln!(out, "  {}", text::line(line.trim_end()))?;
+        for (index, part) in text::wrapped(&text::line(line.trim_end()), text::WIDTH - 6).iter().enumerate() {
+            writeln!(out, "{}{part}", if index == 0 { "  " } else { "      " })?;
+        }
     }
     Ok(())
 }
 
 fn entry(out: &mut dyn Write, name: &str, what: &str) -> Result<(), Failure> {
-    writeln!(out, "  {name:<8}  {}", text::line(what))?;
+    for (index, part) in text::wrapped(&text::line(what), text::WIDTH - 12).iter().enumerate() {
+        writeln!(out, "  {:<8}  {part}", if index == 0 { name } else { "" })?;
+    }
     Ok(())
 }
 

@@ -266,7 +266,7 @@ pub struct Applied {
     /// Web or API id of the created object, for the record.
     pub made: Option<String>,
     /// Result for a waiting command.
-    pub told: Option<ForgeResult>,
+    pub result: Option<ForgeResult>,
     /// Number of the issue that was updated.
     pub issue: Option<ItemId>,
 }

@@ -19,7 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("plan", &["domain"]),
     // One type, `EvalContext`, whose queries are defined in the layers that know the answers.
     ("context", &["commits", "domain", "environment", "incident", "text"]),
-    ("commits", &["context", "domain"]),
+    ("commits", &["context", "domain", "text"]),
     ("evidence", &["commits", "context", "domain", "text"]),
     ("environment", &["commits", "context", "domain", "evidence", "text"]),
     ("incident", &["commits", "context", "domain", "environment", "evidence", "plan", "text"]),

@@ -15,7 +15,7 @@ struct Cli {
 fn check(arguments: &[&str]) -> (String, bool) {
     let cli = Cli::parse_from(["check"].iter().chain(arguments));
     let mut out = Vec::new();
-    let well = write(&cli.check, &mut out).unwrap();
+    let well = write(&cli.check, false, &mut out).unwrap();
     (String::from_utf8(out).unwrap(), well)
 }
 

@@ -71,7 +71,7 @@ pub enum EffectOutcome<'a> {
     /// Applied.
     Done {
         /// Result that the forge returned, where it matters.
-        told: Option<&'a ForgeResult>,
+        result: Option<&'a ForgeResult>,
         /// Id or address of the object that was created.
         made: Option<&'a str>,
         /// Number of the issue that was created or updated.

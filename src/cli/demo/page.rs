@@ -2,9 +2,10 @@
 
 use std::{
     borrow::Cow,
-    fmt::Write as _,
     io::{self, Write},
 };
+
+use crate::cli::text::wrapped;
 
 /// Maximum length of a line, in characters.
 const WIDTH: usize = 100;
@@ -93,32 +94,6 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Wraps text at spaces.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last().map_or(0, |line| shown_width(line));
-        if last > 0 && last + 1 + shown_width(word) > width {
-            lines.push(word.to_owned());
-        } else if let Some(line) = lines.last_mut() {
-            let gap = if last > 0 { " " } else { "" };
-            let _ = write!(line, "{gap}{word}");
-        }
-    }
-    lines
-}
-
-/// Returns the number of visible characters, without colour codes.
-fn shown_width(text: &str) -> usize {
-    let mut hidden = false;
-    let seen = text.chars().filter(|c| {
-        let was_hidden = hidden;
-        hidden = *c == '\u{1b}' || (hidden && *c != 'm');
-        !hidden && !was_hidden
-    });
-    seen.count()
-}
-
 /// Converts text to ASCII; a drawing keeps its shape.
 fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -158,14 +133,6 @@ mod tests {
         assert!(!style(&[("LANG", "C.UTF-8"), ("NO_COLOR", "1")], true).colours);
         assert!(!style(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")], true).unicode);
         assert_eq!(style(&[("LANG", "C.UTF-8"), ("TERM", "dumb")], true), Style { unicode: false, colours: false });
-    }
-
-    #[test]
-    fn long_text_is_broken_at_spaces() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("", 7), [""]);
-        assert_eq!(wrapped("unbreakable", 3), ["unbreakable"]);
-        assert_eq!(wrapped("\u{1b}[1;30mone\u{1b}[0m two", 7).len(), 1);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::{
         needs::{Answer, Need},
     },
     forge::github::{
-        account, authors, client::Client, commits, dispatch, evidence, graphql, own_account::Identity, path, ref_guard,
-        repo::Repo, required,
+        account, authors, client::Client, commits, dispatch, evidence, graphql, jobs, own_account::Identity, path,
+        ref_guard, repo::Repo, required,
     },
     port::forge::{ForgeError, Target},
 };
@@ -52,6 +52,7 @@ pub(super) async fn answer(
         Need::RunsAt { sha, trigger, .. } => {
             dispatch::runs_at(&mut repo, sha.as_ref(), trigger).await.map(Answer::Runs)
         }
+        Need::FailedJob { run, attempt } => jobs::failed(&mut repo, *run, *attempt).await.map(Answer::FailedJob),
         Need::TagCommit { tag } => commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
         Need::BranchHead { branch } => commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),
         Need::Checks { sha } => evidence::checks(&mut repo, identity, sha).await,

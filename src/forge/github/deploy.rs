@@ -53,8 +53,8 @@ struct Creator {
 
 impl Made {
     fn applied(&self) -> Applied {
-        let told = ForgeResult::Deployed { deployment: self.id, sha: self.sha.clone(), at: self.created_at };
-        Applied { made: Some(self.id.to_string()), told: Some(told), ..Applied::default() }
+        let result = ForgeResult::Deployed { deployment: self.id, sha: self.sha.clone(), at: self.created_at };
+        Applied { made: Some(self.id.to_string()), result: Some(result), ..Applied::default() }
     }
 }
 
@@ -72,10 +72,10 @@ pub(super) async fn create(
         return Ok(found.applied());
     }
     if context.look_only {
-        return Ok(Applied { told: Some(ForgeResult::NotFound), ..Applied::default() });
+        return Ok(Applied { result: Some(ForgeResult::NotFound), ..Applied::default() });
     }
-    if let Some(told) = ref_guard::moved(repo, deployment.sha, deployment.watched).await? {
-        return Ok(Applied { told: Some(told), ..Applied::default() });
+    if let Some(result) = ref_guard::moved(repo, deployment.sha, deployment.watched).await? {
+        return Ok(Applied { result: Some(result), ..Applied::default() });
     }
     let mut body = json!({
         "ref": deployment.sha,
@@ -113,7 +113,7 @@ pub(super) async fn create(
 }
 
 fn not_started(why: String) -> Applied {
-    Applied { told: Some(ForgeResult::NotStarted(why)), ..Applied::default() }
+    Applied { result: Some(ForgeResult::NotStarted(why)), ..Applied::default() }
 }
 
 /// Returns the deployment that we created with this request id. Reads several pages, because others

@@ -35,8 +35,8 @@ pub(super) struct Dispatch<'a> {
     pub(super) strict: bool,
 }
 
-fn told(told: ForgeResult) -> Applied {
-    Applied { told: Some(told), ..Applied::default() }
+fn with_result(result: ForgeResult) -> Applied {
+    Applied { result: Some(result), ..Applied::default() }
 }
 
 /// Dispatches a workflow.
@@ -52,7 +52,7 @@ pub(super) async fn dispatch(
         return match find(repo, it.workflow, it.request).await? {
             Some(run) => {
                 let pinned = received_commit(repo, it, &run).await?;
-                Ok(Applied { made: Some(run.id.to_string()), ..told(started(&run, pinned)) })
+                Ok(Applied { made: Some(run.id.to_string()), ..with_result(started(&run, pinned)) })
             }
             None => Err(ForgeError::Permanent(format!(
                 "unproven: {} may have been started by request {} already, and is not started twice",
@@ -61,11 +61,11 @@ pub(super) async fn dispatch(
         };
     }
     if let Some(moved) = ref_guard::moved(repo, it.sha, it.watched).await? {
-        return Ok(told(moved));
+        return Ok(with_result(moved));
     }
     let inputs = match inputs(repo, it).await? {
         Ok(inputs) => inputs,
-        Err(why) => return Ok(told(ForgeResult::NotStarted(why))),
+        Err(why) => return Ok(with_result(ForgeResult::NotStarted(why))),
     };
     let pinned = inputs.contains_key("phasebot_sha");
     let tail = format!("/actions/workflows/{}/dispatches", path::segment(it.workflow)?);
@@ -88,14 +88,14 @@ pub(super) async fn dispatch(
     }
     let Some(run) = reply.made::<Made>().map(|made| made.workflow_run_id) else {
         let started = ForgeResult::Started { run: None, sha: None, pinned };
-        return Ok(Applied { made: Some(it.request.to_owned()), ..told(started) });
+        return Ok(Applied { made: Some(it.request.to_owned()), ..with_result(started) });
     };
     // The workflow has been started; a failure of this read does not change that.
     let sha = match one(repo, run).await {
         Ok(run) => Some(run.head_sha),
         Err(_) => None,
     };
-    Ok(Applied { made: Some(run.to_string()), ..told(ForgeResult::Started { run: Some(run), sha, pinned }) })
+    Ok(Applied { made: Some(run.to_string()), ..with_result(ForgeResult::Started { run: Some(run), sha, pinned }) })
 }
 
 /// Adds advice to GitHub's refusal of a dispatch.

@@ -22,8 +22,8 @@ pub(super) const MOST_RUNS: usize = 20;
 /// Slug of the App that runs GitHub Actions.
 const ACTIONS: &str = "github-actions";
 
-fn told(told: ForgeResult) -> Applied {
-    Applied { told: Some(told), ..Applied::default() }
+fn with_result(result: ForgeResult) -> Applied {
+    Applied { result: Some(result), ..Applied::default() }
 }
 
 /// Assigns people. GitHub silently ignores accounts that can't be assigned.
@@ -43,7 +43,7 @@ pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemId, logins: &[String])
     let Some(issue) = reply.made::<Issue>() else { return Ok(Applied::default()) };
     let assigned = |login: &String| issue.assignees.iter().any(|user| user.login.eq_ignore_ascii_case(login));
     let missing: Vec<String> = logins.iter().filter(|login| !assigned(login)).cloned().collect();
-    Ok(if missing.is_empty() { Applied::default() } else { told(ForgeResult::NotAssignable(missing)) })
+    Ok(if missing.is_empty() { Applied::default() } else { with_result(ForgeResult::NotAssignable(missing)) })
 }
 
 /// Sets an item's milestone to an open one with this title, or removes it.
@@ -67,7 +67,9 @@ pub(super) async fn set_milestone(
             match open.iter().find(|milestone| milestone.title.to_lowercase() == wanted) {
                 Some(milestone) => Some(milestone.number),
                 None => {
-                    return Ok(told(ForgeResult::NoMilestone { known: open.into_iter().map(|m| m.title).collect() }));
+                    return Ok(with_result(ForgeResult::NoMilestone {
+                        known: open.into_iter().map(|m| m.title).collect(),
+                    }));
                 }
             }
         }
@@ -95,7 +97,7 @@ pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemId, sha: &Sha) -
     }
     let found = account::head(repo, pull).await?.sha;
     if found != *sha {
-        return Ok(told(ForgeResult::HeadMoved { known: sha.clone(), found }));
+        return Ok(with_result(ForgeResult::HeadMoved { known: sha.clone(), found }));
     }
     let tail = format!("/actions/runs?head_sha={sha}&per_page=100");
     let runs: Runs = repo.get("GET /repos/{owner}/{repo}/actions/runs", &tail).await?.json()?;
@@ -110,7 +112,7 @@ pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemId, sha: &Sha) -
         workflows.push(run.name.unwrap_or_else(|| format!("run {}", run.id)));
     }
     let others = failed_elsewhere(repo, sha).await?;
-    Ok(told(ForgeResult::Reran { workflows, others }))
+    Ok(with_result(ForgeResult::Reran { workflows, others }))
 }
 
 impl Run {

@@ -28,6 +28,7 @@ mod graphql;
 pub mod inspect;
 mod issue;
 mod item_actions;
+mod jobs;
 mod label;
 mod marker;
 mod own_account;

@@ -21,8 +21,8 @@ struct Release {
     target_commitish: String,
 }
 
-fn told(told: ForgeResult) -> Applied {
-    Applied { told: Some(told), ..Applied::default() }
+fn with_result(result: ForgeResult) -> Applied {
+    Applied { result: Some(result), ..Applied::default() }
 }
 
 /// Publishes a draft so that its tag points to `sha`, or fails. Repeating it changes nothing: a
@@ -47,32 +47,35 @@ pub(super) async fn publish(
     if !draft.draft {
         return Ok(match tagged {
             Some(found) if found == *sha => Applied { made: Some(draft.id.to_string()), ..Applied::default() },
-            found => told(ForgeResult::NameMoved { found }),
+            found => with_result(ForgeResult::NameMoved { found }),
         });
     }
     if draft.tag_name != tag {
-        return Ok(told(ForgeResult::NotStarted(format!("the draft is for another tag now, {}", draft.tag_name))));
+        return Ok(with_result(ForgeResult::NotStarted(format!(
+            "the draft is for another tag now, {}",
+            draft.tag_name
+        ))));
     }
     // Publishing does not move an existing tag, but would release another commit than the one that
     // was decided about.
     if tagged.as_ref().is_some_and(|found| found != sha) {
-        return Ok(told(ForgeResult::NameMoved { found: tagged }));
+        return Ok(with_result(ForgeResult::NameMoved { found: tagged }));
     }
     let known = branch.map_or_else(|| sha.to_string(), str::to_owned);
     let pinned = |draft: &Release| draft.target_commitish.parse().is_ok_and(|target: Sha| target == *sha);
     if tagged.is_none() && !pinned(&draft) {
         if draft.target_commitish != known {
             let why = format!("the draft is made from something else now, {}", draft.target_commitish);
-            return Ok(told(ForgeResult::NotStarted(why)));
+            return Ok(with_result(ForgeResult::NotStarted(why)));
         }
         if let Some(branch) = branch
             && let Some(moved) = ref_guard::moved(repo, sha, &RefGuard::Branch(branch.to_owned())).await?
         {
-            return Ok(told(moved));
+            return Ok(with_result(moved));
         }
         let changed: Release = change(repo, &tail, json!({ "target_commitish": sha })).await?;
         if !pinned(&changed) {
-            return Ok(told(ForgeResult::NotStarted("GitHub did not pin the draft to the commit".to_owned())));
+            return Ok(with_result(ForgeResult::NotStarted("GitHub did not pin the draft to the commit".to_owned())));
         }
     }
     let published = change(repo, &tail, json!({ "draft": false })).await?;

@@ -9,3 +9,4 @@ mod reference;
 mod refuse;
 mod services;
 mod stale;
+mod weaker;

@@ -111,13 +111,13 @@ pub const SAMPLES: &[Sample] = &[
 fn an_environment_that_is_not_there_names_the_nearest() {
     assert_eq!(
         said("environments: { staging: {} }\ngates:\n  release: { require: [deployed: { environment: stagin }] }\n"),
-        "p.yml:3:49: environment `stagin` is described nowhere
+        "p.yml:3:49: no environment is called `stagin`
   3 |   release: { require: [deployed: { environment: stagin }] }
     |                                                 ^^^^^^ did you mean `staging`?"
     );
     assert_eq!(
         said("environments: { prod: {} }\nfreezes:\n  - { environment: prd, from: 12-20, until: 01-03 }\n"),
-        "p.yml:3:20: environment `prd` is described nowhere
+        "p.yml:3:20: no environment is called `prd`
   3 |   - { environment: prd, from: 12-20, until: 01-03 }
     |                    ^^^ did you mean `prod`?"
     );
@@ -322,7 +322,7 @@ fn duplicates_are_found() {
 fn an_environment_that_nobody_describes_is_found() {
     assert_eq!(
         said("environments:\n  staging: {}\n  production:\n    after: [stagign]\n"),
-        "p.yml:4:13: environment `stagign` is described nowhere
+        "p.yml:4:13: no environment is called `stagign`
   4 |     after: [stagign]
     |             ^^^^^^^ did you mean `staging`?"
     );
@@ -395,4 +395,48 @@ fn the_report_counts() {
 p.yml: 1 problem
 "
     );
+}
+
+#[test]
+fn every_mistake_is_shown_at_once() {
+    let text = "\
+mode: atc
+phases:
+  - { name: plan, when: [isue_open] }
+environments:
+  staging: { deploy: { via: workflow_dispach } }
+  production:
+    after: [stagign]
+    require: [chekcs: {}, deployed: { environment: stagin }, window: { allow: [] }]
+";
+    let report = check_report("p.yml", text);
+    let lines: Vec<String> = report.problems.iter().map(|p| format!("{}:{} {}", p.line, p.column, p.message)).collect();
+    // What was left out for a mistake is not missed besides.
+    assert_eq!(
+        lines,
+        [
+            "1:7 unknown value `atc`",
+            "3:26 unknown value `isue_open`",
+            "5:29 unknown value `workflow_dispach`",
+            "7:13 no environment is called `stagign`",
+            "8:15 unknown value `chekcs`",
+            "8:52 no environment is called `stagin`",
+            "8:79 a window that is never open lets nothing pass",
+        ]
+    );
+    assert!(report.problems.iter().take(6).all(|p| p.suggestion.is_some()), "{report}");
+}
+
+#[test]
+fn a_misspelled_key_makes_no_further_mistakes() {
+    let report = check_report("p.yml", "enviroments: { staging: {} }\nalerts: { environment: staging }\n");
+    assert_eq!(report.problems.len(), 1, "{report}");
+    let with_more = "enviroments: { staging: {} }\nenvironments: { b: {} }\nalerts: { environment: staging }\n";
+    assert_eq!(check_report("p.yml", with_more).problems.len(), 1);
+}
+
+#[test]
+fn a_name_without_a_likeness_lists_what_is_known() {
+    let report = check_report("p.yml", "environments: { staging: {}, prod: {} }\nalerts: { environment: elsewhere }\n");
+    assert_eq!(report.problems[0].message, "no environment is called `elsewhere`; known here: `prod`, `staging`");
 }

@@ -120,7 +120,7 @@ impl Stage {
                 if !waited {
                     self.say_done(&effect, &applied, &before);
                 }
-                let outcome = EffectOutcome::Done { told: applied.told.as_ref(), made: None, issue: applied.issue };
+                let outcome = EffectOutcome::Done { result: applied.result.as_ref(), made: None, issue: applied.issue };
                 self.ended(&effect, &key, outcome);
                 let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
                 self.take_in(Input::LabelsApplied { labels, made: &BTreeSet::new() });

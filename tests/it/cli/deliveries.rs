@@ -114,8 +114,9 @@ impl Store for Shelf {
     async fn pending(&self, _: Seq, _: usize) -> Result<Vec<Pending>, StoreError> {
         unreachable!()
     }
-    async fn repository(&self, _: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
-        unreachable!()
+    async fn repository(&self, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
+        let row = self.repository_named(&repo.forge, "acme/shop").await?;
+        Ok(row.filter(|row| row.repo == *repo))
     }
     async fn repository_named(&self, _: &ForgeName, name: &str) -> Result<Option<RepositoryRow>, StoreError> {
         let repo = RepoKey { forge: ForgeName::github(), id: 4711 };
@@ -197,10 +198,12 @@ async fn list_shows_one_line_each_and_no_control_characters() {
     let (out, result) = run(&shelf, "list").await;
     result.unwrap();
     insta::assert_snapshot!(out, @r"
-    NUMBER  RECEIVED              STATE        EVENT                               REPOSITORY  NOTE
-         3  2026-11-22T10:00:00Z  dead         evil\u{202e}.\u{7}                           -
-         2  2026-11-22T10:00:00Z  quarantined  push                                         -  line 1\u{a}line\u{1b}[2J 2
-         1  2026-11-22T10:00:00Z  done         issues.opened                             4711  acme/shop#1: plan
+    NUMBER  RECEIVED              STATE        EVENT
+         3  2026-11-22T10:00:00Z  dead         evil\u{202e}.\u{7}
+         2  2026-11-22T10:00:00Z  quarantined  push
+            line 1\u{a}line\u{1b}[2J 2
+         1  2026-11-22T10:00:00Z  done         issues.opened
+            acme/shop · acme/shop#1: plan
     ");
     let (out, _) = run(&shelf, "list --state dropped").await;
     assert_eq!(out, "no deliveries\n");

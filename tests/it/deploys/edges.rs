@@ -135,8 +135,25 @@ async fn a_merge_deploys_itself_and_its_failure_shows_on_the_commit() {
     let ours = runs.iter().rfind(|run| run["name"] == "phasebot/deploy/staging").expect("a check run");
     assert_eq!(ours["conclusion"], "failure");
     assert!(ours["output"]["title"].as_str().unwrap().starts_with("Gate passed, deploy failed"), "{ours}");
+    let summary = ours["output"]["summary"].as_str().unwrap();
+    assert!(summary.contains("[step \u{201c}Deploy\u{201d} of job \u{201c}deploy\u{201d}]("), "{summary}");
+    assert!(summary.contains("#step:2:1)"), "{summary}");
     assert_eq!(stage.words().len(), words, "nobody is written to");
     stage.world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_step_that_github_does_not_name_delays_nothing() {
+    let fails = Worker { conclusion: Some("failure".to_owned()), ..worker() };
+    let stage = Stage::new(ON_MERGE, &[], &[fails]).await;
+    let jobs = Matcher::of("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs");
+    stage.world.forge.inject(Fault { kind: FaultKind::Forbidden403, matcher: jobs }, 100);
+    let sha = stage.push("Break it").await;
+    stage.work().await;
+    let runs = stage.world.forge.check_runs(REPO, &sha);
+    let ours = runs.iter().rfind(|run| run["name"] == "phasebot/deploy/staging").expect("a check run");
+    let summary = ours["output"]["summary"].as_str().unwrap();
+    assert!(summary.contains("failed**: [run of `deploy.yml`](") && !summary.contains("step"), "{summary}");
 }
 
 /// The queried ref is stored, so its length must be limited.

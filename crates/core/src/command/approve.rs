@@ -52,7 +52,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         Ok(Some(part)) => return CommandResult::Refused(messages::not_by_oneself(&by.login, &part)),
         Err(why) => return CommandResult::Refused(messages::authors_unknown(&why)),
     }
-    let done = format!("approved {} for {}", quoted(&sha.short()), quoted(&gate.check()));
+    let done = format!("approved {} for {}", sha.code(), quoted(&gate.check()));
     turn.action = Some(CommandAction::Approve { gate, sha });
     CommandResult::Done(done)
 }

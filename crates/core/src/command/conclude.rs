@@ -16,6 +16,7 @@ use crate::{
         },
     },
     plan::{EffectOutcome, PlannedEffect, SuccessReply},
+    text::message::rejected,
 };
 
 /// Result of concluding a command.
@@ -74,7 +75,7 @@ pub(crate) fn settle(
         effects.extend(over.map(|words| reply::note_over(facts, id, &words)));
     }
     let saying = match (ending, reply) {
-        (Ending::Done(text), SuccessReply::Answer) => Some(AnswerText::told(id, &line, text, unasked)),
+        (Ending::Done(text), SuccessReply::Answer) => Some(AnswerText::answer(id, &line, text, unasked)),
         (Ending::Done(words), SuccessReply::DryRun) => Some(AnswerText::dry_run(id, &line, words)),
         (Ending::Done(_), SuccessReply::None)
         | (Ending::Pending | Ending::Failed(_) | Ending::Refused(_) | Ending::Misread(_), _) => {
@@ -112,7 +113,7 @@ fn end(facts: &mut RepoFacts, id: CommandId, ending: &Ending) -> Option<(String,
 /// Returns the reply in words. Most endings need none; checks that someone else has to re-run do.
 fn words(id: CommandId, line: &str, ending: &Ending, outcome: EffectOutcome<'_>) -> Option<AnswerText> {
     match (ending, outcome) {
-        (Ending::Done(words), EffectOutcome::Done { told: Some(ForgeResult::Reran { others, .. }), .. })
+        (Ending::Done(words), EffectOutcome::Done { result: Some(ForgeResult::Reran { others, .. }), .. })
             if !others.is_empty() =>
         {
             Some(AnswerText::done(id, line, words))
@@ -122,12 +123,12 @@ fn words(id: CommandId, line: &str, ending: &Ending, outcome: EffectOutcome<'_>)
 }
 
 fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
-    let told = match outcome {
-        EffectOutcome::Failed(why) => return Ending::Refused(messages::failed(why)),
+    let result = match outcome {
+        EffectOutcome::Failed(why) => return Ending::Failed(rejected(why)),
         EffectOutcome::Withheld(why) => return Ending::Refused(messages::withheld(why)),
-        EffectOutcome::Done { told, .. } => told,
+        EffectOutcome::Done { result, .. } => result,
     };
-    match told {
+    match result {
         Some(ForgeResult::HeadMoved { known, found }) => Ending::Refused(messages::head_moved(known, found)),
         Some(ForgeResult::Reran { workflows, others }) if workflows.is_empty() => {
             Ending::Refused(messages::nothing_to_rerun(others))
@@ -161,7 +162,7 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
             Ending::Refused(messages::no_milestone(name, known))
         }
         Some(ForgeResult::NameMoved { found }) => Ending::Refused(messages::tag_would_move(found.as_ref())),
-        Some(ForgeResult::NotStarted(why)) => Ending::Refused(messages::failed(why)),
+        Some(ForgeResult::NotStarted(why)) => Ending::Refused(messages::not_started(why)),
         // Deploys report these results themselves.
         Some(ForgeResult::Deployed { .. } | ForgeResult::Started { .. } | ForgeResult::NotFound) | None => {
             Ending::Done(String::new())

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Longest wait for what GitHub is asked.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+const ANSWER_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// Time until an unanswered question is asked again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -141,7 +141,7 @@ impl Question<'_> {
 
     /// Returns the answer; `None` while the forge is being asked.
     fn answer(&self, eval: &EvalContext<'_>) -> Option<Ending> {
-        let over = eval.now.duration_since(self.since) >= PATIENCE;
+        let over = eval.now.duration_since(self.since) >= ANSWER_WITHIN;
         let sha = match self.target(eval) {
             Target::Known(sha) => sha,
             Target::No(why) => return Some(Ending::Refused(why)),

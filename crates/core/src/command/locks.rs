@@ -46,14 +46,14 @@ fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
     rows.extend(bounded(calendar_freezes(policy, None, turn.now)));
     rows.extend(all(facts.held_items().into_iter().flat_map(|item| facts.holds(item)).collect(), messages::hold_line));
     if rows.is_empty() {
-        return CommandResult::Told("Nothing is locked, frozen or on hold.".to_owned());
+        return CommandResult::Answer("Nothing is locked, frozen or on hold.".to_owned());
     }
     let mut text = rows.iter().map(|row| format!("- {row}")).collect::<Vec<_>>().join("\n");
     if policy.mode != Mode::Act {
         text.push_str("\n\n");
         text.push_str(&messages::not_enforced(&Links::of(facts)));
     }
-    CommandResult::Told(text)
+    CommandResult::Answer(text)
 }
 
 fn bounded(mut rows: Vec<String>) -> Vec<String> {

@@ -3,7 +3,7 @@
 //! Names and text from outside are quoted, so that no reply can mention, link or command anything.
 
 mod deploys;
-mod permission;
+pub(super) mod permission;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::{
     },
     text::{
         links::Links,
-        message::{command, duration, forge_words, moment, person, quoted, reason},
+        message::{command, duration, forge_words, moment, person, quoted, reason, sentence},
         times::Times,
     },
 };
@@ -30,7 +30,11 @@ pub(super) use crate::command::messages::permission::*;
 const MOST_NAMES: usize = 12;
 
 pub(super) fn list(names: impl IntoIterator<Item: AsRef<str>>) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| quoted(name.as_ref())).collect();
+    bounded(&names.into_iter().map(|name| quoted(name.as_ref())).collect::<Vec<_>>())
+}
+
+/// Joins the first few of these, and the number of the others.
+fn bounded(names: &[String]) -> String {
     let more = names.len().saturating_sub(MOST_NAMES);
     let shown = names[..names.len() - more].join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
@@ -55,12 +59,6 @@ pub(super) fn forms(row: &Row) -> Vec<String> {
 pub(super) fn usage(why: &str, row: &Row) -> String {
     let forms: Vec<String> = forms(row).iter().map(|form| format!("`{form}`")).collect();
     format!("{} Usage: {}.", sentence(why), forms.join(" or "))
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }
 
 pub(super) fn did_you_mean(row: &Row) -> String {
@@ -103,7 +101,7 @@ pub(super) fn not_on_forks(row: &Row) -> String {
 
 pub(super) fn fork_unknown(row: &Row) -> String {
     format!(
-        "GitHub did not tell whether this pull request comes from a fork, where `/{}` does not work. Nothing was done. \
+        "GitHub did not say whether this pull request comes from a fork, where `/{}` does not work. Nothing was done. \
          Repeat the command later.",
         row.name
     )
@@ -232,10 +230,10 @@ pub(super) fn head_unknown(sha: Option<&Sha>) -> String {
         Some(sha) => format!(
             "phasebot had not seen this pull request's head commit before your comment, so it can't tell which commit \
              you meant. The head is {} now. Repeat the command to use that commit.",
-            quoted(&sha.short())
+            sha.code()
         ),
         None => {
-            "phasebot had not seen this pull request's head commit before your comment, and GitHub does not tell it \
+            "phasebot had not seen this pull request's head commit before your comment, and GitHub does not report it \
                  now. Repeat the command later."
                 .to_owned()
         }
@@ -246,8 +244,8 @@ pub(super) fn head_moved(known: &Sha, found: &Sha) -> String {
     format!(
         "**The head moved** from {} to {} after your comment, so nothing was started. Repeat the command to use the new \
          commit.",
-        quoted(&known.short()),
-        quoted(&found.short())
+        known.code(),
+        found.code()
     )
 }
 
@@ -295,8 +293,9 @@ pub(super) fn no_milestone(name: &str, known: &[String]) -> String {
     format!("There is no open milestone {}. Open milestones: {}.", quoted(name), list(known.iter().map(String::as_str)))
 }
 
-pub(super) fn failed(why: &str) -> String {
-    format!("GitHub did not carry it out: {}.", forge_words(why))
+/// Replies that the forge could not do it yet, for a reason of the adapter.
+pub(super) fn not_started(why: &str) -> String {
+    format!("Nothing was done: {}. Repeat the command when that is fixed.", forge_words(why))
 }
 
 // ── Incidents ──

@@ -65,6 +65,7 @@ use crate::{
     domain::permission::Role,
 };
 
+pub(crate) use crate::command::messages::permission::who;
 pub use crate::command::reference::{commands_markdown, examples};
 
 /// Declaration of one command.

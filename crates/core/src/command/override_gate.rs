@@ -75,7 +75,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         return CommandResult::Refused(messages::not_in_the_way("override"));
     };
     let names = messages::list(conditions.iter().map(|condition| condition.name()));
-    let (short, name) = (quoted(&sha.short()), quoted(&gate.check()));
+    let (short, name) = (sha.code(), quoted(&gate.check()));
     let wants = if turn.policy.overrides.second { "; counts once a second person says the same" } else { "" };
     let done = format!("waives {names} of {name} for {short} until {}{wants}", messages::time(until, turn.policy));
     let policy = turn.policy.version.clone();

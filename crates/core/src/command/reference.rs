@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::command::{COMMANDS, Place, grammar, messages};
+use crate::{
+    command::{COMMANDS, Place, grammar, messages},
+    text::message::cell,
+};
 
 /// Returns the table as Markdown, made from [`COMMANDS`].
 pub fn commands_markdown() -> String {
     let mut text = String::from("| command | least permission | where | |\n| --- | --- | --- | --- |\n");
     for row in COMMANDS {
-        let forms: Vec<String> =
-            messages::forms(row).iter().map(|form| format!("`{}`", form.replace('|', "\\|"))).collect();
+        let forms: Vec<String> = messages::forms(row).iter().map(|form| format!("`{}`", cell(form))).collect();
         let place = match (row.place, row.forks) {
             (Place::Anywhere, true) => "anywhere",
             (Place::Anywhere, false) => "anywhere but on forks' pull requests",

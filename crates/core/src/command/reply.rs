@@ -55,7 +55,7 @@ impl AnswerText {
     }
 
     /// Returns the text for a question that is answered by a text of its own.
-    pub(super) fn told(id: CommandId, line: &str, text: &str, unasked: bool) -> Self {
+    pub(super) fn answer(id: CommandId, line: &str, text: &str, unasked: bool) -> Self {
         Self { id, line: line.to_owned(), symbol: "💬", words: format!("\n\n{text}"), unasked }
     }
 
@@ -179,7 +179,7 @@ fn say_as(
 
 /// Returns the line for the delivery's notes, which are logged: the verb and the ending, but
 /// nothing of the comment's text.
-pub(super) fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> String {
+pub(super) fn log_line(request: &Request, verb: Option<&str>, ending: &Ending) -> String {
     let word = match ending {
         Ending::Done(_) => "done",
         Ending::Pending => "under way",

@@ -61,7 +61,7 @@ pub enum CommandResult {
     /// The forge has to act first; [`crate::command::conclude`] continues from there.
     Effect(Box<Effect>),
     /// Done, with text that is posted as the reply.
-    Told(String),
+    Answer(String),
     /// It is answered by a later decision, as its action says.
     Later,
     /// A deploy is requested; the deploy queue takes it from here.
@@ -117,7 +117,7 @@ pub fn run(
             Verdict::Wait(waiting) => {
                 if facts.waiting.insert(id, *waiting).is_none() {
                     moods.insert(Reaction::Taken);
-                    ran.notes.push(wait::told(request, &line));
+                    ran.notes.push(wait::log_line(request, &line));
                 }
                 ran.observed.changed.insert(DocumentKey::WaitingCommand(id));
                 continue;
@@ -150,8 +150,8 @@ pub fn run(
         }
         let ending = match answer {
             CommandResult::Done(words) => Ending::Done(words),
-            CommandResult::Told(words) => {
-                sayings.push(AnswerText::told(id, &line.text, &words, heard.unasked));
+            CommandResult::Answer(words) => {
+                sayings.push(AnswerText::answer(id, &line.text, &words, heard.unasked));
                 Ending::Done(String::new())
             }
             CommandResult::Later => Ending::Pending,
@@ -176,7 +176,7 @@ pub fn run(
         };
         moods.extend([Reaction::Taken].iter().filter(|_| heard.verb.is_some()));
         moods.extend(Reaction::of(&ending));
-        ran.notes.push(reply::told(request, heard.verb, &ending));
+        ran.notes.push(reply::log_line(request, heard.verb, &ending));
         sayings.extend(AnswerText::of(id, &line.text, &ending, heard.unasked));
         let record = CommandFacts {
             at,

@@ -142,7 +142,7 @@ pub fn due(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Request> {
 }
 
 /// Returns the line for the delivery's notes, which are logged: nothing of the comment's text.
-pub(super) fn told(request: &Request, line: &Line) -> String {
+pub(super) fn log_line(request: &Request, line: &Line) -> String {
     let verb = match &line.call {
         Call::Known(row, _) => format!("`/{}`", row.name),
         Call::Near(_) | Call::Unknown | Call::TooMany => "a command".to_owned(),

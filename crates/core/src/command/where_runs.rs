@@ -42,7 +42,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         all = BTreeSet::from([named.as_str()]);
     }
     if all.is_empty() {
-        return CommandResult::Told("No environment is known here.".to_owned());
+        return CommandResult::Answer("No environment is known here.".to_owned());
     }
     let mut text = String::new();
     for environment in all.iter().take(MOST) {
@@ -51,7 +51,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if all.len() > MOST {
         let _ = writeln!(text, "- and {} more: name one with `/where ENV`", all.len() - MOST);
     }
-    CommandResult::Told(text.trim_end().to_owned())
+    CommandResult::Answer(text.trim_end().to_owned())
 }
 
 fn entry(eval: &EvalContext<'_>, environment: &str, text: &mut String) {
@@ -61,7 +61,7 @@ fn entry(eval: &EvalContext<'_>, environment: &str, text: &mut String) {
         Some(run) => {
             let what = run.commit.map_or_else(
                 || format!("deployment {}, whose commit is not known yet", run.deployment),
-                |sha| format!("{}{}", quoted(&sha.short()), tags(eval, sha)),
+                |sha| format!("{}{}", sha.code(), tags(eval, sha)),
             );
             let by = match (facts.request_of(run.deployment), &run.facts.creator) {
                 (Some((_, request)), _) => format!(", {}", deploy::asker(request)),
@@ -85,7 +85,7 @@ fn entry(eval: &EvalContext<'_>, environment: &str, text: &mut String) {
     details.extend(open.into_iter().take(MOST_NAMED));
     details.extend((more > 0).then(|| format!("{more} more wait")));
     for waiting in eval.history(environment).waiting().take(MOST_NAMED) {
-        let sha = waiting.commit.map_or_else(String::new, |sha| format!(" of {}", quoted(&sha.short())));
+        let sha = waiting.commit.map_or_else(String::new, |sha| format!(" of {}", sha.code()));
         let since = messages::time(waiting.begun, policy);
         details.push(format!("deployment {}{sha} waits since {since}", waiting.deployment));
     }

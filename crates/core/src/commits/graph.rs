@@ -178,9 +178,9 @@ impl<'f> EvalContext<'f> {
 
     /// Asks for the commits of a new branch beyond the default branch.
     fn want_contents(&self, push: &PushFacts) {
-        let told = self.facts.index.compared.contains_key(&push.after);
+        let is_compared = self.facts.index.compared.contains_key(&push.after);
         let from_main = push.made_from.as_ref().is_some_and(|from| self.facts.is_main_line(from));
-        if told || from_main || self.facts.is_main_line(push.name.name()) {
+        if is_compared || from_main || self.facts.is_main_line(push.name.name()) {
             return;
         }
         let before = self.facts.index.by_time.range(..(push.at, push.after.clone(), String::new())).rev();

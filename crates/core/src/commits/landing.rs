@@ -12,6 +12,7 @@ use crate::{
         id::{ItemId, Sha},
         when::earlier,
     },
+    text::message::quoted,
 };
 
 /// Limit on the depth of reverts of reverts, and of stacked pull requests.
@@ -148,7 +149,7 @@ impl EvalContext<'_> {
                             born: self.born(&merge.sha, merge.at),
                             sha: merge.sha.clone(),
                             branch: shape.base_ref.clone(),
-                            how: format!("#{number} merged into `{}` as `{}`", shape.base_ref, merge.sha.short()),
+                            how: format!("#{number} merged into {} as {}", quoted(&shape.base_ref), merge.sha.code()),
                         });
                     } else {
                         landings.extend(self.landing(&merge.sha, "reached"));
@@ -159,7 +160,7 @@ impl EvalContext<'_> {
         }
         for original in originals {
             for pick in self.facts.index.picks.get(original).into_iter().flatten() {
-                landings.extend(self.landing(pick, &format!("`{}` cherry-picked,", original.short())));
+                landings.extend(self.landing(pick, &format!("{} cherry-picked,", original.code())));
             }
         }
         landings
@@ -173,12 +174,12 @@ impl EvalContext<'_> {
         let closed = self.facts.index.closed_by_commit.get(sha).and_then(|closed| closed.first());
         if let Some((at, issue)) = closed.filter(|(at, _)| landed.is_none_or(|(push, _)| *at < push.at)) {
             let branch = self.facts.default_branch().to_owned();
-            let how = format!("`{}` closed #{issue} on `{branch}`", sha.short());
+            let how = format!("{} closed #{issue} on {}", sha.code(), quoted(&branch));
             return Some(Landing { from: *at, until: None, born: self.born(sha, *at), sha: sha.clone(), branch, how });
         }
         let (push, since) = landed?;
         let branch = push.name.name().to_owned();
-        let how = format!("{how} on `{branch}` as `{}`", sha.short());
+        let how = format!("{how} on {} as {}", quoted(&branch), sha.code());
         Some(Landing { from: push.at, until: None, born: self.born(sha, since), sha: sha.clone(), branch, how })
     }
 

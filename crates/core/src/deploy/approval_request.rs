@@ -14,13 +14,15 @@ use crate::{
             deploy_request::{ApprovalRequest, DeployRequest, Origin},
         },
         id::ItemId,
-        rule::ConditionRule,
     },
-    gate::{approve_command, approvers_words, check_run},
+    gate::{
+        approve_command, approvers, check_run,
+        missing_approval::{self, Missing},
+    },
     plan::{DecisionContext, PartialPlan, PlannedEffect},
     text::{
         links::Links,
-        message::{person, quoted},
+        message::{capitalized, person, quoted},
     },
 };
 
@@ -37,19 +39,19 @@ pub(super) fn update(
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
-    let waits = decision.conditions.iter().any(is_missing);
     let Some(request) = facts.requests.get(id) else { return };
     match &request.approval {
         Some(_) if !decision.conditions.iter().any(is_closed) => close(facts, id, out),
-        None if waits => {
+        Some(_) => {}
+        None => {
+            let Some(missing) = missing_approval::of_gate(decision) else { return };
             let Some(item) = item(facts, request, terms) else { return };
-            let body = body(facts, request, decision, terms);
+            let body = body(facts, request, decision, &missing, terms);
             let effect = Effect::UpsertComment { item, marker: marker(id), body, sticky: false };
             out.effects.push(PlannedEffect { key: format!("request/{id}"), replaces: false, effect });
             let asked = ApprovalRequest { item, at: terms.now, closed: false };
             change(facts, id, out, |request| request.approval = Some(asked));
         }
-        _ => {}
     }
 }
 
@@ -68,11 +70,6 @@ fn is_closed(condition: &Condition) -> bool {
     !is_open && (condition.code.starts_with("approval_") || condition.parts.iter().any(is_closed))
 }
 
-fn is_missing(condition: &Condition) -> bool {
-    let is_open = condition.standing.is_open();
-    !is_open && (condition.code == "approval_missing" || condition.parts.iter().any(is_missing))
-}
-
 /// Returns the item on which to ask: that of the command, the issue of the incident, or the pull
 /// request that was merged.
 fn item(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<ItemId> {
@@ -89,35 +86,40 @@ fn item(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>)
     }
 }
 
-fn body(facts: &RepoFacts, request: &DeployRequest, decision: &Decision, terms: &DecisionContext<'_>) -> String {
+fn body(
+    facts: &RepoFacts,
+    request: &DeployRequest,
+    decision: &Decision,
+    missing: &Missing<'_>,
+    terms: &DecisionContext<'_>,
+) -> String {
     let links = Links::of(facts);
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     let environment = request.environment.as_str();
-    let (count, teams, mention) = approval(terms, environment).unwrap_or_default();
     let owner = facts.about.owner.as_ref().map_or("", |owner| owner.value.login.as_str());
-    let who = if mention && !teams.is_empty() {
-        let mentions: Vec<String> = teams.iter().map(|team| at_mention(team, owner)).collect();
-        let number = if count == 1 { String::new() } else { format!(" ({count} of you)") };
+    let who = missing.words(&|one| {
+        if !one.mention || one.teams.is_empty() {
+            return approvers(one, |team| links.team(team));
+        }
+        let mentions: Vec<String> = one.teams.iter().map(|team| at_mention(team, owner)).collect();
+        let number = if one.count == 1 { String::new() } else { format!(" ({} of you)", one.count) };
         format!("{}{number}", mentions.join(" "))
-    } else {
-        let who = approvers_words(count, &teams);
-        let mut letters = who.chars();
-        letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
-    };
+    });
+    let who = capitalized(&who);
     let by = person(&request.by.login);
     let mut text = format!(
         "✋ {who}: **the {} needs your approval** (asked for by {by}). To approve, comment\n\n```text\n{}\n```\n",
         messages::what(request),
         approve_command(Some(environment)).trim_matches('`')
     );
-    let others: Vec<String> = others(check_run::blocking(decision))
+    let others: Vec<String> = missing_approval::others(decision)
         .into_iter()
         .map(|condition| format!("- {} {}", check_run::symbol(condition), condition.sentence))
         .collect();
     if others.is_empty() {
         text.push_str("\nEverything else passes.");
     } else {
-        let _ = write!(text, "\nIt also waits for:\n\n{}\n", others.join("\n"));
+        let _ = write!(text, "\nIt also waits for:\n\n{}", others.join("\n"));
     }
     let running = eval.history(environment).current().and_then(|run| run.commit);
     if let (Some(from), Some(to)) = (running, &request.sha) {
@@ -134,33 +136,6 @@ fn body(facts: &RepoFacts, request: &DeployRequest, decision: &Decision, terms: 
         text.push_str(&links.checks(to, "gate"));
     }
     links.dress(text.trim_end())
-}
-
-/// Returns those of the closed conditions that are not missing approvals, also those within a group
-/// that waits for one.
-fn others(closed: Vec<&Condition>) -> Vec<&Condition> {
-    let each = closed.into_iter().flat_map(|condition| {
-        if !is_missing(condition) {
-            return vec![condition];
-        }
-        others(condition.parts.iter().filter(|part| !part.standing.is_open()).collect())
-    });
-    each.collect()
-}
-
-/// Returns the number of approvals that an environment needs, the teams that may give them, and
-/// whether the policy lets phasebot mention these.
-fn approval(terms: &DecisionContext<'_>, environment: &str) -> Option<(u8, Vec<String>, bool)> {
-    fn find(rules: &[ConditionRule]) -> Option<(u8, Vec<String>, bool)> {
-        rules.iter().find_map(|rule| {
-            if let ConditionRule::Approval { count, teams, mention } = rule {
-                return Some((*count, teams.clone(), *mention));
-            }
-            let (ConditionRule::All(inner) | ConditionRule::Any(inner)) = rule else { return None };
-            find(inner)
-        })
-    }
-    find(&terms.policy.environments.get(environment)?.require)
 }
 
 /// Returns a mention of a team that the policy names, with or without its organisation.

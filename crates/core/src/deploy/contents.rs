@@ -10,7 +10,7 @@ use crate::{
 /// Returns the pull requests whose merges lie between two commits, newest first; `None` if the
 /// record does not connect the commits.
 pub(super) fn pulls_between(eval: &EvalContext<'_>, older: &Sha, newer: &Sha) -> Option<Vec<ItemId>> {
-    let between = eval.recorded_between(older, newer)?;
+    let between = eval.known_between(older, newer)?;
     let merged = between.iter().filter_map(|sha| eval.facts.index.merged_as.get(*sha)).flatten();
     let found: BTreeSet<ItemId> = merged.copied().collect();
     Some(found.into_iter().rev().collect())

@@ -22,10 +22,10 @@ pub(super) fn finish(
     set_state(facts, id, RequestState::Ended { how, why: why.clone() }, terms, out);
     let Some(Origin::Command(command)) = facts.requests.get(id).map(|request| request.origin.clone()) else { return };
     let ending = match how {
-        RequestEnd::Succeeded | RequestEnd::Told => Ending::Done(why),
+        RequestEnd::Succeeded | RequestEnd::DryRunEnded => Ending::Done(why),
         RequestEnd::Failed => Ending::Failed(why),
         RequestEnd::Refused | RequestEnd::Withdrawn => Ending::Refused(why),
     };
-    let reply = if how == RequestEnd::Told { SuccessReply::DryRun } else { SuccessReply::None };
+    let reply = if how == RequestEnd::DryRunEnded { SuccessReply::DryRun } else { SuccessReply::None };
     out.endings.push(CommandEnding { command, ending, reply });
 }

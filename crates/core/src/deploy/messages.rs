@@ -22,13 +22,13 @@ use jiff::Timestamp;
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
 pub(crate) use crate::deploy::messages::outcome::run_link;
 pub(super) use crate::deploy::messages::outcome::{
-    failed, let_go, never_began, no_end, pulls, rolled_back_to, skipped, succeeded, under_way,
+    failed, let_go, never_began, no_end, pulls, rolled_back_to, skipped, step, succeeded, under_way,
 };
 
 /// Names a request: `deploy of `abc1234` to `staging``.
 pub(crate) fn what(request: &DeployRequest) -> String {
     let name = match &request.sha {
-        Some(sha) => quoted(&sha.short()),
+        Some(sha) => sha.code(),
         None => quoted(&request.reference),
     };
     let environment = quoted(&request.environment);
@@ -85,7 +85,7 @@ fn end(how: RequestEnd) -> &'static str {
         RequestEnd::Failed => "failed",
         RequestEnd::Refused => "refused",
         RequestEnd::Withdrawn => "withdrawn",
-        RequestEnd::Told => "dry run ended",
+        RequestEnd::DryRunEnded => "dry run ended",
     }
 }
 
@@ -126,15 +126,7 @@ pub(super) fn way_changed(environment: &str) -> String {
 }
 
 pub(super) fn not_acting(policy: &Policy) -> String {
-    format!("the policy says `mode: {}` now, and gates apply in `mode: act` only", mode(policy.mode))
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Observe => "observe",
-        Mode::Label => "label",
-        Mode::Act => "act",
-    }
+    format!("the policy says `mode: {}` now, and gates apply in `mode: act` only", policy.mode.name())
 }
 
 pub(super) fn no_gate(gate: &str, tag: &str) -> String {
@@ -198,7 +190,7 @@ pub(super) fn name_unknown(reference: &str, answer: Option<&Answer>) -> String {
         _ => String::new(),
     };
     format!(
-        "GitHub did not tell which commit {} names{why}, so nothing was done. Repeat the command later.",
+        "GitHub did not say which commit {} names{why}, so nothing was done. Repeat the command later.",
         quoted(reference)
     )
 }
@@ -208,7 +200,7 @@ pub(super) fn moved(reference: &str, found: Option<&Sha>) -> String {
     match found {
         Some(found) => format!(
             "{name} has moved to {} since your command. Nothing was started. Repeat the command to deploy that commit.",
-            quoted(&found.short())
+            found.code()
         ),
         None => format!("{name} is gone. Nothing was started."),
     }
@@ -340,16 +332,18 @@ pub(super) fn newer_came() -> &'static str {
     "A newer deploy replaces it."
 }
 
-pub(super) fn forge_failed(why: &str) -> String {
-    format!("GitHub did not carry it out: {}.", forge_words(why))
+pub(super) fn nothing_reported() -> String {
+    "GitHub did not report what it created, so the deploy was given up and the environment is free again. Check the \
+     environment before you repeat the command."
+        .to_owned()
 }
 
 pub(super) fn not_started(why: &str) -> String {
-    format!("Nothing was started: {}.", forge_words(why))
+    format!("Nothing was started: {}. Repeat the command when that is fixed.", forge_words(why))
 }
 
 pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> String {
-    format!("The run used {} instead of {}, so it was cancelled.", quoted(&found.short()), commit(wanted))
+    format!("The run used {} instead of {}, so it was cancelled.", found.code(), commit(wanted))
 }
 
 // ── The status comment ──

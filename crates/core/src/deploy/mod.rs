@@ -48,7 +48,7 @@ pub(crate) use crate::deploy::publish::{
 };
 pub(crate) use crate::deploy::rollback::way_back;
 pub(crate) use crate::deploy::start::recheck as recheck_start;
-pub(crate) use crate::deploy::track::recheck as recheck_status;
+pub(crate) use crate::deploy::track::{failed_step, recheck as recheck_status};
 
 /// Limit on the passes over the open deploys in one decision; each but the last started one, or
 /// changed what it waits for.
@@ -168,15 +168,15 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOn
 
 /// Sets a request's state.
 fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    let mut told = None;
+    let mut note = None;
     change(facts, id, out, |request| {
         if request.state != state {
             request.state = state;
             request.since = terms.now;
-            told = Some(messages::state(request));
+            note = Some(messages::state(request));
         }
     });
-    out.notes.extend(told);
+    out.notes.extend(note);
     if facts.requests.get(id).is_some_and(|request| !matches!(request.state, RequestState::Waiting(_))) {
         approval_request::close(facts, id, out);
     }

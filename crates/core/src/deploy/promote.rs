@@ -42,9 +42,9 @@ pub(crate) fn upstream(
                 return Err(format!(
                     "{} runs {} and {} runs {}: name the commit with `/deploy`.",
                     quoted(other),
-                    quoted(&known.short()),
+                    known.code(),
                     quoted(name),
-                    quoted(&sha.short()),
+                    sha.code(),
                 ));
             }
             _ => found = Some((sha, name)),

@@ -300,7 +300,7 @@ fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
          already. Take the tag back, or put right what is missing and release again. A tag ruleset keeps this from \
          happening: see the documentation of gates.",
         quoted(tag),
-        quoted(&decision.sha.short()),
+        decision.sha.code(),
         quoted(gate),
         rows.join("\n")
     );

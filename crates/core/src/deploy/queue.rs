@@ -30,7 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 /// Time after which a request that could not start is given up.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 /// Longest wait for an answer that a request depends on.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+const ANSWER_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// Greatest age of an answer that is fresh enough to act on.
 const FRESH: SignedDuration = SignedDuration::from_mins(2);
 /// Time until an unanswered question is checked again.
@@ -114,7 +114,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'
             return refuse(facts, why, out);
         }
         other => {
-            if terms.now.duration_since(request.at) >= PATIENCE {
+            if terms.now.duration_since(request.at) >= ANSWER_WITHIN {
                 let why = messages::name_unknown(&request.reference, other.as_ref());
                 return refuse(facts, why, out);
             }
@@ -139,7 +139,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'
             });
             set_state(facts, id, RequestState::Waiting(String::new()), terms, out);
         }
-        Err(_) if unknown && terms.now.duration_since(request.at) < PATIENCE => {
+        Err(_) if unknown && terms.now.duration_since(request.at) < ANSWER_WITHIN => {
             out.wake(terms.now.checked_add(AGAIN).ok());
         }
         Err(refusal) => refuse(facts, refusal.why(), out),
@@ -189,7 +189,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         // Write access of a reviewer, or the place of the commit, is being asked.
         Err(_)
             if !eval.take_wants().is_empty()
-                && terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE =>
+                && terms.now.duration_since(finding_out_since(request, terms.now)) < ANSWER_WITHIN =>
         {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
@@ -223,7 +223,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         Order::Forward => {}
         // The deploy under way may still turn out to be the running one.
         Order::Unknown if busy.is_some() => {}
-        Order::Unknown if terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE => {
+        Order::Unknown if terms.now.duration_since(finding_out_since(request, terms.now)) < ANSWER_WITHIN => {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
         backward @ (Order::Older { .. } | Order::Lower { .. } | Order::Unknown) => {
@@ -241,13 +241,13 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
             eval.carried(&subject);
             !eval.take_wants().is_empty() || !gate::needs(facts, terms.policy, &subject, terms.now).is_empty()
         });
-        if asks && terms.now.duration_since(request.at) < PATIENCE {
+        if asks && terms.now.duration_since(request.at) < ANSWER_WITHIN {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
         let eval = EvalContext::new(facts, terms.policy, terms.now);
         let subject = gate::subject::of_request(facts, terms.policy, id, request);
         let carries = subject.map(|subject| eval.carried(&subject).list(&eval, &subject.sha)).unwrap_or_default();
-        return Next::End(RequestEnd::Told, messages::would(request, &decision, busy, &carries, terms.policy));
+        return Next::End(RequestEnd::DryRunEnded, messages::would(request, &decision, busy, &carries, terms.policy));
     }
     if let Some(other) = busy {
         let why = messages::busy(other, terms.policy);
@@ -271,7 +271,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         ConditionState::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {
             refused(messages::closed(&decision))
         }
-        ConditionState::Error if asked && terms.now.duration_since(request.at) >= PATIENCE => {
+        ConditionState::Error if asked && terms.now.duration_since(request.at) >= ANSWER_WITHIN => {
             refused(messages::closed(&decision))
         }
         ConditionState::Error => Next::WaitForGate(decision, terms.now.checked_add(AGAIN).ok()),

@@ -96,7 +96,7 @@ impl WayBack {
         out.sort_by(|a, b| b.cmp(a));
         let mut named: Vec<String> = Vec::new();
         for (_, sha, why) in out {
-            let name = sha.map_or_else(|| "a deployment".to_owned(), |sha| quoted(&sha.short()));
+            let name = sha.map_or_else(|| "a deployment".to_owned(), Sha::code);
             let line = format!("{name} ({why})");
             if !named.contains(&line) {
                 named.push(line);
@@ -108,7 +108,7 @@ impl WayBack {
             named.push(format!("{more} more"));
         }
         let left_out = if named.is_empty() { String::new() } else { format!(" Left out: {}.", named.join(", ")) };
-        format!("Rolling back {} to {}, {ran}.{left_out}", quoted(environment), quoted(&target.sha.short()))
+        format!("Rolling back {} to {}, {ran}.{left_out}", quoted(environment), target.sha.code())
     }
 }
 

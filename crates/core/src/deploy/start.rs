@@ -20,6 +20,7 @@ use crate::{
         target::{self, Basis, Refusal},
     },
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
+    text::message::rejected,
 };
 
 fn key(id: &str, attempt: u32) -> String {
@@ -181,17 +182,17 @@ pub(super) fn began(
     }
     let (sha, reference) = (request.sha.clone(), request.reference.clone());
     let is_bare = request.watched == RefGuard::Commit;
-    let told = match outcome {
+    let result = match outcome {
         EffectOutcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
         EffectOutcome::Failed(why) => {
-            return finish(facts, id, RequestEnd::Failed, messages::forge_failed(why), terms, out);
+            return finish(facts, id, RequestEnd::Failed, rejected(why), terms, out);
         }
-        EffectOutcome::Done { told, .. } => told,
+        EffectOutcome::Done { result, .. } => result,
     };
     let refused = |why: String, facts: &mut RepoFacts, out: &mut PartialPlan| {
         finish(facts, id, RequestEnd::Refused, why, terms, out);
     };
-    match told {
+    match result {
         Some(ForgeResult::NotFound) => {
             set_state(facts, id, RequestState::Waiting(messages::finding_out().to_owned()), terms, out);
         }
@@ -225,7 +226,7 @@ pub(super) fn began(
                 request.pinned = pinned;
             });
         }
-        _ => finish(facts, id, RequestEnd::Failed, messages::forge_failed("it did not say what it made"), terms, out),
+        _ => finish(facts, id, RequestEnd::Failed, messages::nothing_reported(), terms, out),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
             deploy_request::{DeployRequest, RequestEnd, RequestKind, RunFacts},
         },
         id::Sha,
-        needs::{Answer, Need},
+        needs::{Answer, FailedJob, Need},
         policy::Policy,
         rule::{Via, name_key},
     },
@@ -28,7 +28,9 @@ const BEGINS_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 /// Time after which a deploy without a reported end is given up.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
 /// Longest wait for an answer, before the deploy is decided without it.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+const ANSWER_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// Limit on the pull requests that show a rollback of theirs, newest first: each gets a comment.
+const MOST_TAKEN_BACK: usize = 20;
 /// Time until a question is asked again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// Tolerance for the forge's timestamps, which are whole seconds of another clock.
@@ -140,6 +142,33 @@ pub(super) fn want_runs(eval: &EvalContext<'_>, id: &str, request: &DeployReques
             eval.want(need);
         }
     }
+    if let Some(need) = failed_job_need(eval.facts, id, request).filter(|need| !eval.facts.answers.contains_key(need)) {
+        eval.want(need);
+    }
+}
+
+/// Returns the question about the job that failed, if a run of a deploy failed.
+fn failed_job_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Option<Need> {
+    let runs = runs_of(facts, id, request);
+    let made = request.deployment.and_then(|id| facts.deployments.get(&id));
+    let status = made.and_then(|made| made.statuses.iter().next_back()).map(|status| status.state);
+    let is_over = status == Some(DeployState::Failure) || runs.values().all(|run| run.outcome != RunOutcome::Running);
+    let of = |outcome: RunOutcome| runs.iter().find(move |(_, run)| run.outcome == outcome);
+    // A job fails before its run ends.
+    let failed = of(RunOutcome::Failure).or_else(|| of(RunOutcome::Running)).filter(|_| is_over);
+    failed.map(|(run, facts)| Need::FailedJob { run: *run, attempt: facts.attempt })
+}
+
+/// Returns the job that failed in a request's run, if the forge named it.
+fn failed_job<'f>(facts: &'f RepoFacts, id: &str, request: &DeployRequest) -> Option<&'f FailedJob> {
+    let answered = facts.answers.get(&failed_job_need(facts, id, request)?)?;
+    let Answer::FailedJob(job) = &answered.answer else { return None };
+    job.as_ref()
+}
+
+/// Returns the words for the job that failed in a request's run, for the status comment.
+pub(crate) fn failed_step(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Option<String> {
+    failed_job(facts, id, request).map(messages::step)
 }
 
 /// Returns whether something other than a run took up the deployment.
@@ -217,13 +246,14 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         let said = |state: DeployState| made.statuses.iter().any(|status| status.state == state);
         let last = made.statuses.iter().next_back().map(|status| status.state);
         if said(DeployState::Success) {
-            let why = succeeded(facts, &request, terms);
+            let why = succeeded(facts, id, &request, terms, out);
             return finish(facts, id, RequestEnd::Succeeded, why, terms, out);
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
             let cancelled = runs.into_values().find(|run| run.outcome == RunOutcome::Cancelled);
-            let why = messages::failed(facts, &request, cancelled, running(facts, &request, terms).as_ref());
+            let job = failed_job(facts, id, &request).filter(|_| cancelled.is_none());
+            let why = messages::failed(facts, &request, cancelled, job, running(facts, &request, terms).as_ref());
             return finish(facts, id, RequestEnd::Failed, why, terms, out);
         }
     }
@@ -236,7 +266,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     }
     if let (false, None) = (request.pinned, request.deployment)
         && let Some((run, seen)) = runs.iter().find(|(_, seen)| Some(&seen.sha) != request.sha.as_ref())
-        && !told_commit(&request, terms)
+        && !is_given_commit(&request, terms)
     {
         out.effects.push(cancel(id, *run));
         let why = messages::mismatch(request.sha.as_ref(), &seen.sha);
@@ -244,7 +274,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     }
     if let Some(since) = list_wanted(facts, id, &request, terms.now) {
         let fresh = facts.answers.get(&need(id, &request)).is_some_and(|answered| answered.at >= since);
-        if !fresh && terms.now < add(since, PATIENCE) {
+        if !fresh && terms.now < add(since, ANSWER_WITHIN) {
             return out.wake(Some(add(terms.now, AGAIN)));
         }
     }
@@ -271,14 +301,15 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     let failed = of(&[RunOutcome::Failure]).or_else(|| of(&[RunOutcome::NoVerdict, RunOutcome::Cancelled]));
     match failed {
         Some(run) => {
-            let why = messages::failed(facts, &request, Some(run), running(facts, &request, terms).as_ref());
+            let job = failed_job(facts, id, &request);
+            let why = messages::failed(facts, &request, Some(run), job, running(facts, &request, terms).as_ref());
             fail(facts, id, &request, why, terms, out);
         }
         None if runs.values().all(|run| run.outcome == RunOutcome::Skipped) => {
             fail(facts, id, &request, messages::skipped(), terms, out);
         }
         None => {
-            let why = succeeded(facts, &request, terms);
+            let why = succeeded(facts, id, &request, terms, out);
             out.effects.extend(status(id, &request, DeployState::Success, &why));
             finish(facts, id, RequestEnd::Succeeded, why, terms, out);
         }
@@ -303,7 +334,7 @@ pub(crate) fn recheck(facts: &RepoFacts, deployment: u64, state: DeployState) ->
 
 /// Returns whether the workflow was given its commit: without `best_effort`, a workflow that can't
 /// be given its commit is not started.
-fn told_commit(request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
+fn is_given_commit(request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
     let rule = terms.policy.environments.get(&request.environment);
     let workflow = rule.and_then(|rule| rule.deploy.as_ref()).is_some_and(|d| matches!(d.via, Via::Workflow { .. }));
     workflow && !rule.is_some_and(|rule| rule.best_effort)
@@ -315,14 +346,28 @@ fn running(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'
     eval.history(&request.environment).current().and_then(|run| run.commit).cloned()
 }
 
-/// Returns what a request brought about; for a rollback, what it took back.
-fn succeeded(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>) -> String {
+/// Returns what a request brought about. A rollback also records the pull requests that it took out
+/// of production: their authors learn of it there.
+fn succeeded(
+    facts: &mut RepoFacts,
+    id: &str,
+    request: &DeployRequest,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
+) -> String {
     if request.kind != RequestKind::Rollback {
         return messages::succeeded(request);
     }
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     let between = request.from.as_ref().zip(request.sha.as_ref());
     let taken = between.and_then(|(from, to)| contents::pulls_between(&eval, to, from)).unwrap_or_default();
+    let places = eval.environments();
+    let is_production = places.iter().any(|place| place.name == request.environment && place.production);
+    drop(eval);
+    if is_production {
+        change(facts, id, out, |request| request.took_back = taken.iter().take(MOST_TAKEN_BACK).copied().collect());
+        out.items.extend(&taken);
+    }
     messages::rolled_back_to(facts, request, &taken, terms.now)
 }
 

@@ -87,15 +87,31 @@ pub struct Condition {
     pub observed_at: Option<Timestamp>,
     /// Time at which it next changes by itself.
     pub next_at: Option<Timestamp>,
+    /// The approval that it lacks, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<MissingApproval>,
     /// The parts of a combinator.
     pub parts: Vec<Condition>,
+}
+
+/// An approval that a condition lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingApproval {
+    /// Number of people who have to approve.
+    pub count: u8,
+    /// Teams whose members may approve; if empty, people who maintain the repository.
+    pub teams: Vec<String>,
+    /// True if a comment that asks for the approval may mention the teams.
+    pub mention: bool,
+    /// Logins of those who approved already.
+    pub so_far: Vec<String>,
 }
 
 impl Decision {
     /// Returns true if another decision has the same content, regardless of its time.
     pub fn says(&self, other: &Self) -> bool {
-        let told = |d: &Self| (d.standing, d.needs_person, d.next_at, d.policy.clone());
-        (&self.gate, &self.sha, told(self)) == (&other.gate, &other.sha, told(other))
+        let content = |d: &Self| (d.standing, d.needs_person, d.next_at, d.policy.clone());
+        (&self.gate, &self.sha, content(self)) == (&other.gate, &other.sha, content(other))
             && all_say(&self.conditions, &other.conditions)
     }
 
@@ -114,7 +130,7 @@ impl Condition {
     fn says(&self, other: &Self) -> bool {
         (&self.name, self.standing, &self.code, &self.sentence)
             == (&other.name, other.standing, &other.code, &other.sentence)
-            && (&self.link, self.next_at) == (&other.link, other.next_at)
+            && (&self.link, self.next_at, &self.approval) == (&other.link, other.next_at, &other.approval)
             && all_say(&self.parts, &other.parts)
     }
 }

@@ -154,6 +154,13 @@ pub enum Need {
         /// The purpose of the query.
         purpose: String,
     },
+    /// Asks for the job that failed in an attempt of a workflow run.
+    FailedJob {
+        /// The run.
+        run: u64,
+        /// Number of the attempt, from 1.
+        attempt: u64,
+    },
 }
 
 impl Need {
@@ -182,6 +189,7 @@ impl Need {
             Self::RequiredChecks { .. } => "required_checks",
             Self::Named { .. } => "named",
             Self::RunsAt { .. } => "runs_at",
+            Self::FailedJob { .. } => "failed_job",
         }
     }
 }
@@ -216,6 +224,8 @@ pub enum Answer {
     Named(Option<ResolvedRef>),
     /// To [`Need::RunsAt`]: runs by id.
     Runs(BTreeMap<u64, RunFacts>),
+    /// To [`Need::FailedJob`]; `None`: no job failed.
+    FailedJob(Option<FailedJob>),
     /// To [`Need::BranchHead`].
     BranchHead(Sha),
     /// To [`Need::Tags`]: their commits by name.
@@ -266,6 +276,17 @@ pub enum Answer {
         /// The forge's error message, for `/why`.
         why: String,
     },
+}
+
+/// A job of a workflow run that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedJob {
+    /// Name.
+    pub name: String,
+    /// Name of the first step that failed, if the forge names one.
+    pub step: Option<String>,
+    /// URL of its page, at the step; empty if there is none.
+    pub url: String,
 }
 
 /// The people who made some commits, according to the forge.

@@ -34,6 +34,17 @@ pub enum Mode {
     Act,
 }
 
+impl Mode {
+    /// Returns the mode as a policy file writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Label => "label",
+            Self::Act => "act",
+        }
+    }
+}
+
 /// A compiled glob with its text.
 #[derive(Debug, Clone)]
 pub struct Pattern {

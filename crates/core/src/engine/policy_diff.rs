@@ -1,25 +1,33 @@
 //! Difference between two policies: first what the proposed one protects less than the present one.
-//! A difference that may weaken counts as one that does.
+//! A difference counts as weaker unless it is known to be narrower. Every rule is taken apart field
+//! by field, so that a new field does not compile until it is compared here.
+
+mod alerts;
+mod conditions;
+mod people;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
 
 use crate::{
-    command::{COMMANDS, permissions},
     domain::{
-        permission::Grant,
-        policy::{Mode, Pattern, Policy},
-        rule::{ConditionRule, EnvironmentRule, GateRule},
+        policy::{CheckRules, Mode, Pattern, Policy},
+        rule::{
+            AutoRule, Busy, DeployRule, EnvironmentRule, FreezeRule, GateRule, RollbackOnIncident, RollbackRule,
+            Trigger,
+        },
+        service::ServiceRule,
     },
     text::message::{duration, quoted},
 };
 
-/// Limit on the differences of one kind that are named.
-const MOST: usize = 30;
-
 /// Differences between two policies, each a phrase in Markdown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicyDiff {
-    /// Changes that protect less.
+    /// Changes that protect less, or may.
     pub weaker: Vec<String>,
-    /// Changes that protect more, or differ otherwise.
+    /// Changes that protect more, or concern no protection.
     pub other: Vec<String>,
     /// True if gates and deploys are switched off.
     pub turns_gates_off: bool,
@@ -27,29 +35,56 @@ pub struct PolicyDiff {
 
 /// Compares the policy in force with a proposed one.
 pub fn diff(current: &Policy, proposed: &Policy) -> PolicyDiff {
+    let Policy {
+        // They name the policy.
+        source: _,
+        version: _,
+        mode,
+        // The preview shows which labels they move.
+        phases: _,
+        ignore: _,
+        branches,
+        checks,
+        environments,
+        services,
+        shared,
+        notes,
+        gates,
+        freezes,
+        overrides,
+        commands,
+        alerts,
+        policy_check_required,
+    } = current;
     let mut found = PolicyDiff::default();
-    found.mode(current.mode, proposed.mode);
-    for (name, gate) in &current.gates {
-        let what = format!("gate {}", quoted(name));
-        match proposed.gates.get(name) {
-            None => found.weaker.push(format!("{what} removed")),
-            Some(new) => found.gate(&what, gate, new),
-        }
+    found.mode(*mode, proposed.mode);
+    found.gates(gates, &proposed.gates);
+    found.environments(environments, &proposed.environments);
+    found.grants(current, proposed);
+    found.commands(commands, &proposed.commands);
+    found.overrides(overrides, &proposed.overrides);
+    found.freezes(freezes, &proposed.freezes);
+    found.switch(
+        (*policy_check_required, proposed.policy_check_required),
+        ("`policy_check` is required", "`policy_check` is no longer required"),
+        Safe::On,
+    );
+    found.branches(branches, &proposed.branches);
+    found.checks(checks, &proposed.checks);
+    found.services(services, &proposed.services);
+    found.shared(shared, &proposed.shared);
+    if *notes != proposed.notes {
+        found.other.push("the groups of release notes changed".to_owned());
     }
-    found.added("gate", current.gates.keys(), proposed.gates.keys());
-    for (name, rule) in &current.environments {
-        let what = format!("environment {}", quoted(name));
-        match proposed.environments.get(name) {
-            None => found.weaker.push(format!("{what} removed")),
-            Some(new) => found.environment(&what, rule, new),
-        }
-    }
-    found.added("environment", current.environments.keys(), proposed.environments.keys());
-    found.people(current, proposed);
-    found.rest(current, proposed);
-    found.weaker.truncate(MOST);
-    found.other.truncate(MOST);
+    found.alerts(alerts, &proposed.alerts);
     found
+}
+
+/// The side of a switch that protects more.
+#[derive(Clone, Copy, PartialEq)]
+enum Safe {
+    On,
+    Off,
 }
 
 impl PolicyDiff {
@@ -62,6 +97,22 @@ impl PolicyDiff {
         if is_weaker { self.weaker.push(what) } else { self.other.push(what) }
     }
 
+    /// Compares a switch; `words` are those for on and off.
+    fn switch(&mut self, (old, new): (bool, bool), (on, off): (&str, &str), safe: Safe) {
+        if old != new {
+            let is_weaker = new != (safe == Safe::On);
+            self.note(is_weaker, (if new { on } else { off }).to_owned());
+        }
+    }
+
+    /// Compares a duration; `narrower` is the change that protects more, if one is known to.
+    fn span(&mut self, what: &str, old: SignedDuration, new: SignedDuration, narrower: Option<Longer>) {
+        if old != new {
+            let is_narrower = narrower.is_some_and(|Longer(longer)| longer == (new > old));
+            self.note(!is_narrower, format!("{what} is {} (was {})", duration(new), duration(old)));
+        }
+    }
+
     fn mode(&mut self, old: Mode, new: Mode) {
         let effect = match (old, new) {
             _ if old == new => return,
@@ -71,213 +122,285 @@ impl PolicyDiff {
             (_, Mode::Label) => "labels, answers and feedback issues are switched on",
         };
         self.turns_gates_off = old == Mode::Act;
-        self.note(new < old, format!("`mode` {} → {}: {effect}", mode(old), mode(new)));
+        self.note(new < old, format!("`mode` {} → {}: {effect}", old.name(), new.name()));
     }
 
-    fn added<'a>(&mut self, what: &str, old: impl Iterator<Item = &'a String>, new: impl Iterator<Item = &'a String>) {
-        let known: Vec<&String> = old.collect();
-        self.other
-            .extend(new.filter(|name| !known.contains(name)).map(|name| format!("{what} {} added", quoted(name))));
+    fn gates(&mut self, old: &BTreeMap<String, GateRule>, new: &BTreeMap<String, GateRule>) {
+        for (name, gate) in old {
+            let what = format!("gate {}", quoted(name));
+            match new.get(name) {
+                None => self.weaker.push(format!("{what} removed")),
+                Some(new) => self.gate(&what, gate, new),
+            }
+        }
+        for (name, gate) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+            let publishes = if gate.publish { "; it publishes draft releases by itself" } else { "" };
+            self.note(gate.publish, format!("gate {} added{publishes}", quoted(name)));
+        }
     }
 
     fn gate(&mut self, what: &str, old: &GateRule, new: &GateRule) {
-        self.conditions(what, &old.require, &new.require);
-        if old.tag != new.tag {
-            self.weaker.push(format!("{what} applies to other tags"));
+        let GateRule { tag, draft, report_branch, require, publish, notes, issue_on_violation } = old;
+        self.conditions(what, require, &new.require);
+        if *tag != new.tag {
+            self.note(tag.is_some(), format!("{what} applies to other tags"));
         }
-        if old.draft != new.draft {
-            let applies = if new.draft { "also applies" } else { "no longer applies" };
-            self.note(old.draft, format!("{what} {applies} to draft releases"));
+        self.switch(
+            (*draft, new.draft),
+            (&format!("{what} also applies to draft releases"), &format!("{what} no longer applies to draft releases")),
+            Safe::On,
+        );
+        self.switch(
+            (*publish, new.publish),
+            (
+                &format!("{what} publishes draft releases by itself"),
+                &format!("{what} no longer publishes draft releases by itself"),
+            ),
+            Safe::Off,
+        );
+        self.switch(
+            (*report_branch, new.report_branch),
+            (
+                &format!("{what} also reports on the default branch"),
+                &format!("{what} no longer reports on the default branch"),
+            ),
+            Safe::On,
+        );
+        self.switch(
+            (*issue_on_violation, new.issue_on_violation),
+            (&format!("{what} reports tags that break it"), &format!("{what} no longer reports tags that break it")),
+            Safe::On,
+        );
+        if *notes != new.notes {
+            let writes = if new.notes { "lists" } else { "no longer lists" };
+            self.other.push(format!("{what} {writes} what a draft release carries in its text"));
         }
-        if old.publish != new.publish {
-            let publishes =
-                if new.publish { "publishes draft releases by itself" } else { "no longer publishes by itself" };
-            self.other.push(format!("{what} {publishes}"));
+    }
+
+    fn environments(&mut self, old: &BTreeMap<String, EnvironmentRule>, new: &BTreeMap<String, EnvironmentRule>) {
+        for (name, rule) in old {
+            let what = format!("environment {}", quoted(name));
+            match new.get(name) {
+                None => self.weaker.push(format!("{what} removed")),
+                Some(new) => self.environment(&what, rule, new),
+            }
         }
-        if old.issue_on_violation != new.issue_on_violation {
-            let reports = if new.issue_on_violation { "reports" } else { "no longer reports" };
-            self.note(old.issue_on_violation, format!("{what} {reports} tags that break it"));
+        for (name, rule) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+            let by_itself = !rule.auto.on.is_empty() || rule.rollback.on_incident.is_some();
+            let deploys = if by_itself { "; phasebot deploys there by itself" } else { "" };
+            self.note(by_itself, format!("environment {} added{deploys}", quoted(name)));
         }
     }
 
     fn environment(&mut self, what: &str, old: &EnvironmentRule, new: &EnvironmentRule) {
-        self.conditions(what, &old.require, &new.require);
-        for before in old.after.iter().filter(|name| !new.after.contains(name)) {
+        let EnvironmentRule {
+            name,
+            production,
+            after,
+            deploy,
+            auto,
+            unmerged,
+            best_effort,
+            require,
+            rollback,
+            when_busy,
+        } = old;
+        self.conditions(what, require, &new.require);
+        for before in after.iter().filter(|name| !new.after.contains(name)) {
             self.weaker.push(format!("{what} no longer requires a deploy to {} first", quoted(before)));
         }
-        for before in new.after.iter().filter(|name| !old.after.contains(name)) {
+        for before in new.after.iter().filter(|name| !after.contains(name)) {
             self.other.push(format!("{what} requires a deploy to {} first", quoted(before)));
         }
-        if old.unmerged != new.unmerged {
-            let accepts = if new.unmerged { "also accepts" } else { "no longer accepts" };
-            self.note(new.unmerged, format!("{what} {accepts} unmerged changes"));
+        self.switch(
+            (*unmerged, new.unmerged),
+            (&format!("{what} also accepts unmerged changes"), &format!("{what} no longer accepts unmerged changes")),
+            Safe::Off,
+        );
+        self.switch(
+            (*best_effort, new.best_effort),
+            (
+                &format!("{what} may deploy with a workflow that takes no commit"),
+                &format!("{what} no longer deploys with a workflow that takes no commit"),
+            ),
+            Safe::Off,
+        );
+        if *production != new.production {
+            let is = match new.production {
+                Some(true) => "is production",
+                Some(false) => "is not production",
+                None => "is production if GitHub says so",
+            };
+            self.note(new.production != Some(true), format!("{what} {is}"));
         }
-        if old.best_effort != new.best_effort {
-            let may = if new.best_effort { "may deploy" } else { "no longer deploys" };
-            self.note(new.best_effort, format!("{what} {may} with a workflow that takes no commit"));
+        self.deploy(what, deploy.as_ref(), new.deploy.as_ref());
+        self.auto(what, auto, &new.auto);
+        self.rollback(what, rollback, &new.rollback);
+        if *when_busy != new.when_busy {
+            let how = match new.when_busy {
+                Busy::Queue => "waits for its turn",
+                Busy::Refuse => "is refused",
+            };
+            self.note(new.when_busy != Busy::Refuse, format!("{what}: a deploy beside another one {how}"));
         }
-        if old.production != new.production {
-            self.note(old.production == Some(true), format!("{what}: `production` changed"));
+        // Names are compared without case; the written form is what GitHub is sent.
+        if *name != new.name {
+            self.other.push(format!("{what} is written {}", quoted(&new.name)));
         }
-        for waived in new.rollback.waive.iter().filter(|name| !old.rollback.waive.contains(name)) {
+    }
+
+    fn deploy(&mut self, what: &str, old: Option<&DeployRule>, new: Option<&DeployRule>) {
+        let (old, new) = match (old, new) {
+            (None, None) => return,
+            (_, None) => return self.other.push(format!("{what}: phasebot no longer deploys there")),
+            (None, _) => return self.weaker.push(format!("{what}: phasebot deploys there")),
+            (Some(old), Some(new)) => (old, new),
+        };
+        let DeployRule { via, inputs } = old;
+        if *via != new.via {
+            self.weaker.push(format!("{what}: the way to deploy changed"));
+        }
+        let allowed = |of: &BTreeMap<String, Vec<String>>| -> BTreeSet<(String, String)> {
+            let each = |(name, values): (&String, &Vec<String>)| {
+                values.iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
+            };
+            of.iter().flat_map(each).collect()
+        };
+        if *inputs != new.inputs {
+            let is_narrower = allowed(&new.inputs).is_subset(&allowed(inputs))
+                && new.inputs.iter().all(|(name, values)| inputs.contains_key(name) && !values.is_empty());
+            let how = if is_narrower { "fewer inputs are allowed" } else { "other inputs are allowed" };
+            self.note(!is_narrower, format!("{what}: {how}"));
+        }
+    }
+
+    fn auto(&mut self, what: &str, old: &AutoRule, new: &AutoRule) {
+        let AutoRule { on, tags, allow_older } = old;
+        for trigger in new.on.iter().filter(|trigger| !on.contains(trigger)) {
+            self.weaker.push(format!("{what}: phasebot deploys by itself on {}", each(*trigger)));
+        }
+        for trigger in on.iter().filter(|trigger| !new.on.contains(trigger)) {
+            self.other.push(format!("{what}: phasebot no longer deploys by itself on {}", each(*trigger)));
+        }
+        if *tags != new.tags {
+            let is_narrower =
+                new.tags.as_ref().is_some_and(|new| tags.as_ref().is_some_and(|old| added(old, new).is_empty()));
+            self.note(!is_narrower, format!("{what}: other tags are deployed by themselves"));
+        }
+        self.switch(
+            (*allow_older, new.allow_older),
+            (
+                &format!("{what}: an automatic deploy may replace a newer commit"),
+                &format!("{what}: an automatic deploy no longer replaces a newer commit"),
+            ),
+            Safe::Off,
+        );
+    }
+
+    fn rollback(&mut self, what: &str, old: &RollbackRule, new: &RollbackRule) {
+        let RollbackRule { last, waive, on_incident } = old;
+        for waived in new.waive.iter().filter(|name| !waive.contains(name)) {
             self.weaker.push(format!("{what}: a rollback need not meet {}", quoted(waived.name())));
         }
-        if old.auto != new.auto {
-            self.other.push(format!("{what}: automatic deploys changed"));
+        for waived in waive.iter().filter(|name| !new.waive.contains(name)) {
+            self.other.push(format!("{what}: a rollback has to meet {}", quoted(waived.name())));
         }
-        if old.deploy != new.deploy {
-            let how = match (&old.deploy, &new.deploy) {
-                (_, None) => "phasebot no longer deploys there",
-                (None, _) => "phasebot deploys there",
-                _ => "the way to deploy changed",
-            };
-            self.other.push(format!("{what}: {how}"));
+        if *last != new.last {
+            let words = format!("{what}: a rollback may go back {} deployments (was {last})", new.last);
+            self.note(new.last > *last, words);
         }
-    }
-
-    fn conditions(&mut self, what: &str, old: &[ConditionRule], new: &[ConditionRule]) {
-        let unmatched: Vec<&ConditionRule> = new.iter().filter(|rule| !old.contains(rule)).collect();
-        let mut taken: Vec<usize> = Vec::new();
-        for rule in old.iter().filter(|rule| !new.contains(rule)) {
-            let same = |(at, other): &(usize, &&ConditionRule)| {
-                !taken.contains(at) && std::mem::discriminant(rule) == std::mem::discriminant(**other)
-            };
-            let name = quoted(name(rule));
-            match unmatched.iter().enumerate().find(same) {
-                None => self.weaker.push(format!("{what}: condition {name} removed")),
-                Some((at, other)) => {
-                    taken.push(at);
-                    let (is_weaker, how) = changed(rule, other);
-                    self.note(is_weaker, format!("{what}: condition {name} {how}"));
-                }
-            }
-        }
-        for (at, rule) in unmatched.iter().enumerate() {
-            if !taken.contains(&at) {
-                self.other.push(format!("{what}: condition {} added", quoted(name(rule))));
+        // Neither acting by itself nor leaving it to people is known to be safer.
+        match (on_incident, &new.on_incident) {
+            (old, new) if old == new => {}
+            (_, None) => self.weaker.push(format!("{what}: phasebot no longer rolls back by itself on an incident")),
+            (None, Some(_)) => self.weaker.push(format!("{what}: phasebot rolls back by itself on an incident")),
+            (Some(RollbackOnIncident { .. }), Some(_)) => {
+                self.weaker.push(format!("{what}: the bounds of a rollback by itself changed"));
             }
         }
     }
 
-    fn people(&mut self, old: &Policy, new: &Policy) {
-        for row in COMMANDS {
-            let (before, after) = (permissions::grant(old, row).0, permissions::grant(new, row).0);
-            if before != after {
-                let is_weaker = !covers(&before, &after);
-                self.note(is_weaker, format!("`/{}` is for {} (was {})", row.name, who(&after), who(&before)));
-            }
+    fn freezes(&mut self, old: &[FreezeRule], new: &[FreezeRule]) {
+        for freeze in old.iter().filter(|freeze| !new.contains(freeze)) {
+            self.weaker.push(format!("a freeze of {} removed or changed", quoted(&freeze.environment)));
         }
-        for app in new.commands.apps.difference(&old.commands.apps) {
-            self.weaker.push(format!("the App {} may write commands in people's names", quoted(app)));
-        }
-        let (before, after) = (&old.overrides, &new.overrides);
-        for name in before.never.iter().filter(|name| !after.never.contains(name)) {
-            self.weaker.push(format!("`/override` may waive {}", quoted(name.name())));
-        }
-        if before.second != after.second {
-            let needs = if after.second { "needs" } else { "no longer needs" };
-            self.note(before.second, format!("`/override` {needs} a second person"));
-        }
-        if before.ttl != after.ttl {
-            let words = format!("an override is valid for {} (was {})", duration(after.ttl), duration(before.ttl));
-            self.note(after.ttl > before.ttl, words);
-        }
-    }
-
-    fn rest(&mut self, old: &Policy, new: &Policy) {
-        for freeze in old.freezes.iter().filter(|freeze| !new.freezes.contains(freeze)) {
-            let name = quoted(&freeze.environment);
-            self.weaker.push(format!("a freeze of {name} removed or changed"));
-        }
-        for freeze in new.freezes.iter().filter(|freeze| !old.freezes.contains(freeze)) {
+        for freeze in new.iter().filter(|freeze| !old.contains(freeze)) {
             self.other.push(format!("a freeze of {} added", quoted(&freeze.environment)));
         }
-        if old.policy_check_required && !new.policy_check_required {
-            self.weaker.push("`policy_check` is no longer required".to_owned());
+    }
+
+    fn branches(&mut self, old: &[Pattern], new: &[Pattern]) {
+        let more = added(old, new);
+        if !more.is_empty() {
+            self.weaker.push(format!("commits on {} count as merged", more.join(", ")));
         }
-        let missing = |of: &[Pattern], from: &[Pattern]| -> Vec<String> {
-            of.iter().filter(|one| !from.contains(one)).map(|one| quoted(one.as_str())).collect()
-        };
-        let branches = missing(&new.branches, &old.branches);
-        if !branches.is_empty() {
-            self.weaker.push(format!("commits on {} count as merged", branches.join(", ")));
+        let fewer = added(new, old);
+        if !fewer.is_empty() {
+            self.other.push(format!("commits on {} no longer count as merged", fewer.join(", ")));
         }
-        let branches = missing(&old.branches, &new.branches);
-        if !branches.is_empty() {
-            self.other.push(format!("commits on {} no longer count as merged", branches.join(", ")));
+    }
+
+    fn checks(&mut self, old: &CheckRules, new: &CheckRules) {
+        let CheckRules { ignore, settle } = old;
+        let more = added(ignore, &new.ignore);
+        if !more.is_empty() {
+            self.weaker.push(format!("the checks {} never count", more.join(", ")));
         }
-        let ignored = missing(&new.checks.ignore, &old.checks.ignore);
-        if !ignored.is_empty() {
-            self.weaker.push(format!("the checks {} never count", ignored.join(", ")));
+        let fewer = added(&new.ignore, ignore);
+        if !fewer.is_empty() {
+            self.other.push(format!("the checks {} count", fewer.join(", ")));
         }
-        if old.alerts != new.alerts {
-            self.other.push("rules for alerts changed".to_owned());
+        self.span("the time for checks to settle", *settle, new.settle, Some(Longer(true)));
+    }
+
+    /// Compares the services. What belongs to a service decides what a gate looks at, so that no
+    /// change of one is known to be narrower.
+    fn services(&mut self, old: &BTreeMap<String, ServiceRule>, new: &BTreeMap<String, ServiceRule>) {
+        for (name, service) in old {
+            let what = format!("service {}", quoted(name));
+            let ServiceRule { paths, tags, environments } = service;
+            let Some(new) = new.get(name) else {
+                self.weaker.push(format!("{what} removed"));
+                continue;
+            };
+            let parts = [
+                ("paths", *paths != new.paths),
+                ("tags", *tags != new.tags),
+                ("environments", *environments != new.environments),
+            ];
+            for (part, _) in parts.iter().filter(|(_, differs)| *differs) {
+                self.weaker.push(format!("{what} has other {part}"));
+            }
+        }
+        for name in new.keys().filter(|name| !old.contains_key(*name)) {
+            self.weaker.push(format!("service {} added: gates look at its own changes only", quoted(name)));
+        }
+    }
+
+    fn shared(&mut self, old: &[Pattern], new: &[Pattern]) {
+        let fewer = added(new, old);
+        if !fewer.is_empty() {
+            self.weaker.push(format!("{} no longer belong to every service", fewer.join(", ")));
+        }
+        let more = added(old, new);
+        if !more.is_empty() {
+            self.other.push(format!("{} belong to every service", more.join(", ")));
         }
     }
 }
 
-/// Returns whether a changed condition may demand less, and how it changed.
-fn changed(old: &ConditionRule, new: &ConditionRule) -> (bool, String) {
-    match (old, new) {
-        (
-            ConditionRule::Approval { count: before, teams: old_teams, .. },
-            ConditionRule::Approval { count: after, teams: new_teams, .. },
-        ) => {
-            let narrower = !new_teams.is_empty() && new_teams.iter().all(|team| old_teams.contains(team));
-            let wider = old_teams != new_teams && !narrower;
-            let teams = if old_teams == new_teams { "" } else { ", other teams" };
-            (after < before || wider, format!("takes {after} (was {before}){teams}"))
-        }
-        (ConditionRule::Reviews { count: before }, ConditionRule::Reviews { count: after }) => {
-            (after < before, format!("takes {after} (was {before})"))
-        }
-        (
-            ConditionRule::Deployed { environment, soak: before },
-            ConditionRule::Deployed { environment: other, soak: after },
-        ) if environment == other => {
-            (after < before, format!("takes {} (was {})", duration(*after), duration(*before)))
-        }
-        (
-            ConditionRule::Checks { named: before, report_within: old },
-            ConditionRule::Checks { named: after, report_within: new },
-        ) => {
-            // No name: every check that reports counts.
-            let fewer = before.is_empty() && !after.is_empty() || before.iter().any(|check| !after.contains(check));
-            (new > old || fewer, "changed".to_owned())
-        }
-        _ => (true, "changed".to_owned()),
+/// The direction in which a duration protects more: longer if true.
+#[derive(Clone, Copy)]
+struct Longer(bool);
+
+fn each(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Tag => "each version tag",
+        Trigger::Merge => "each merge",
     }
 }
 
-/// Returns whether everyone who has `after` also had `before`, as far as that is certain.
-fn covers(before: &Grant, after: &Grant) -> bool {
-    match (before, after) {
-        (Grant::AtLeast(before), Grant::AtLeast(after)) => after >= before,
-        (Grant::Teams(before), Grant::Teams(after)) => after.iter().all(|team| before.contains(team)),
-        (Grant::AtLeast(_), Grant::Teams(_)) | (Grant::Teams(_), Grant::AtLeast(_)) => false,
-    }
-}
-
-fn who(grant: &Grant) -> String {
-    match grant {
-        Grant::AtLeast(role) => format!("{} access", role.name()),
-        Grant::Teams(teams) => teams.iter().map(|team| quoted(team)).collect::<Vec<_>>().join(", "),
-    }
-}
-
-fn name(rule: &ConditionRule) -> &'static str {
-    match rule.condition() {
-        Some(condition) => condition.name(),
-        None if matches!(rule, ConditionRule::All(_)) => "all",
-        None if matches!(rule, ConditionRule::Any(_)) => "any",
-        None => "not",
-    }
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Observe => "observe",
-        Mode::Label => "label",
-        Mode::Act => "act",
-    }
+/// Returns the patterns that only the new list has, quoted.
+fn added(old: &[Pattern], new: &[Pattern]) -> Vec<String> {
+    new.iter().filter(|one| !old.contains(one)).map(|one| quoted(one.as_str())).collect()
 }

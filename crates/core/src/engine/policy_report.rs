@@ -9,13 +9,16 @@ use crate::{
     policy::{Problem, Report},
     text::{
         links::Links,
-        message::{count, forge_words, quoted},
-        sanitize::inline,
+        message::{capitalized, count, forge_words, quoted},
+        sanitize::{fence, inline},
     },
 };
 
 /// Longest text that goes into a code block; forges take 65 535 characters in all.
 const LONGEST_REPORT: usize = 30_000;
+
+/// Limit on the changes of one kind that are listed.
+const MOST_CHANGES: usize = 30;
 
 /// Returns title and text of the issue about an invalid file.
 pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
@@ -42,7 +45,7 @@ pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
     let body = format!(
         "❌ **{first}**{line} · {}\n\n{}\n\n{holds} To check it on your machine: `phasebot check`. This issue closes itself.",
         links.edit_policy("fix it"),
-        block(report)
+        fence(report, LONGEST_REPORT).trim()
     );
     (format!("{FILE} is invalid; the previous version stays in force"), body)
 }
@@ -74,7 +77,7 @@ pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
     let text = report.to_string();
     // A valid file without remarks has nothing more to say.
     if !report.valid || !report.warnings.is_empty() || !report.notes.is_empty() {
-        parts.insert(0, block(&text));
+        parts.insert(0, fence(&text, LONGEST_REPORT).trim().to_owned());
     } else if preview.is_none() {
         parts.push(format!("`{FILE}` is valid."));
     }
@@ -109,7 +112,7 @@ pub fn not_shown(why: &str) -> Verdict {
     let summary = format!(
         "GitHub did not return `{FILE}` of this commit: {}. It cannot be checked, and once merged it would not take \
          effect. Make it a plain text file of at most 256 KiB, and let phasebot read the repository's contents \
-         (`phasebot doctor` tells how).",
+         (`phasebot doctor` explains how).",
         forge_words(why)
     );
     Verdict { title: "The policy file cannot be read".to_owned(), summary, annotations: Vec::new() }
@@ -142,14 +145,18 @@ fn moves(preview: &Preview) -> String {
 /// Returns what a proposal changes: protection that it weakens, everything else, then the labels.
 fn sections(preview: &Preview) -> String {
     let mut text = String::new();
-    let list = |rows: &[String]| format!("- {}\n", rows.join("\n- "));
+    let list = |rows: &[String]| {
+        let more = rows.len().saturating_sub(MOST_CHANGES);
+        let more = if more == 0 { String::new() } else { format!("- and {more} more\n") };
+        format!("- {}\n{more}", rows[..rows.len().min(MOST_CHANGES)].join("\n- "))
+    };
     if !preview.diff.weaker.is_empty() {
         let _ = writeln!(text, "⚠️ **Merging this weakens protection**\n\n{}", list(&preview.diff.weaker));
     }
     if !preview.diff.other.is_empty() {
         let _ = writeln!(text, "**It also changes**\n\n{}", list(&preview.diff.other));
     }
-    let _ = write!(text, "**{}** ({} open)", sentence(&moves(preview)), preview.open);
+    let _ = write!(text, "**{}** ({} open)", capitalized(&moves(preview)), preview.open);
     if preview.out_of_time {
         let _ = write!(text, "\n\nThe preview is not finished: time was up after the newest {}.", preview.looked_at);
     } else if preview.looked_at < preview.open {
@@ -175,39 +182,22 @@ fn sections(preview: &Preview) -> String {
     if preview.first.len() < preview.changed {
         let _ = write!(text, "\n- and {} more", preview.changed - preview.first.len());
     }
-    text.push_str("\n\nClosed items, and facts that phasebot was never told, are not counted.");
+    text.push_str("\n\nCounted among the open items that phasebot has recorded.");
     text
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
-}
-
-/// Wraps text in a code block that nothing in the text can end.
-fn block(text: &str) -> String {
-    let mut shown: String = text.chars().take(LONGEST_REPORT).collect();
-    if shown.len() < text.len() {
-        shown.push_str("\n…");
-    }
-    let mut longest = 0;
-    let mut run = 0;
-    for c in shown.chars() {
-        run = if c == '`' { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    let fence = "`".repeat(3.max(longest + 1));
-    format!("{fence}text\n{}\n{fence}", shown.trim_end())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::preview::PolicyDiff;
 
     #[test]
-    fn a_file_cannot_leave_its_code_block() {
-        let text = block("a\n````\n@everyone");
-        assert!(text.starts_with("`````text\n") && text.ends_with("\n`````"), "{text}");
+    fn a_long_list_says_how_many_it_leaves_out() {
+        let diff = PolicyDiff { weaker: (0..33).map(|n| format!("change {n}")).collect(), ..PolicyDiff::default() };
+        let preview = Preview { diff, ..Preview::default() };
+        assert!(effect(&preview).starts_with("Weakens protection in 33 ways; "), "{}", effect(&preview));
+        let text = sections(&preview);
+        assert!(text.contains("- change 29\n- and 3 more\n") && !text.contains("change 30"), "{text}");
     }
 
     #[test]

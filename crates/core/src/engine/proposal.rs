@@ -54,8 +54,11 @@ fn is_unseen(facts: &RepoFacts, item: ItemId, policy: &Policy) -> bool {
         return false;
     }
     // What was said of an earlier head is to be said of this one too.
-    let told = pull.policy.as_ref().is_some_and(|seen| seen.changes);
-    told || policy.policy_check_required || shape.from_fork || !is_untouched(facts, &shape.head_ref, &shape.head_sha)
+    let changed_before = pull.policy.as_ref().is_some_and(|seen| seen.changes);
+    changed_before
+        || policy.policy_check_required
+        || shape.from_fork
+        || !is_untouched(facts, &shape.head_ref, &shape.head_sha)
 }
 
 /// Returns whether a pull request of this head is known to change the file. A check

@@ -89,7 +89,7 @@ impl<'f> EvalContext<'f> {
             }
             ends = Some(run.until);
             let name = message::quoted(&run.facts.environment);
-            let because = format!("deployed to {name} as `{}`", commit.short());
+            let because = format!("deployed to {name} as {}", commit.code());
             spans.push(Span { from: run.from, until: run.until, because });
         }
         end_all(&mut spans[going_on..], ends);

@@ -248,17 +248,17 @@ impl<'f> EvalContext<'f> {
     /// Returns the reason why the checks of a commit have not passed, for people.
     pub(crate) fn why_not_passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> String {
         let Some(checks) = self.facts.checks.get(sha) else {
-            return format!("no checks have reported on `{}`", sha.short());
+            return format!("no checks have reported on {}", sha.code());
         };
         if checks.is_cut {
-            return format!("more checks have reported on `{}` than phasebot keeps", sha.short());
+            return format!("more checks have reported on {} than phasebot keeps", sha.code());
         }
         let required = self.required_checks(branch).unwrap_or_default();
         let newest: Newest<'_> = self.reports_named(checks, &required, named).into_iter().collect();
         let (failed, running) = (newest.named(&[RunOutcome::Failure]), newest.named(&[RunOutcome::Running]));
         let (void, good) = (newest.named(&[RunOutcome::NoVerdict]), newest.named(&[RunOutcome::Success]));
         let cancelled = newest.named(&[RunOutcome::Cancelled]);
-        let of = format!("`{}`", sha.short());
+        let of = sha.code();
         if !failed.is_empty() {
             format!("failed on {of}: {}", list(failed))
         } else if !running.is_empty() {
@@ -291,7 +291,7 @@ fn settled(at: Timestamp, settle: SignedDuration) -> Timestamp {
 }
 
 fn because(sha: &Sha, newest: &Newest<'_>) -> String {
-    format!("checks passed on `{}`: {}", sha.short(), list(newest.named(&[RunOutcome::Success])))
+    format!("checks passed on {}: {}", sha.code(), list(newest.named(&[RunOutcome::Success])))
 }
 
 /// Lists names of checks for people: the first few, and the number of the others.

@@ -58,7 +58,7 @@ impl EvalContext<'_> {
             }
             if self.tag_commit(&state.tag).is_some_and(|sha| self.contains(sha, &landing.sha)) {
                 let tag = message::quoted(&state.tag);
-                spans.push(Span::open(published, format!("release {tag} contains `{}`", landing.sha.short())));
+                spans.push(Span::open(published, format!("release {tag} contains {}", landing.sha.code())));
             }
         }
         within(spans, landing)

@@ -11,7 +11,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, of: &[Pattern], any: bool)
     if any {
         return ConditionResult::pass("ancestry_any", "the policy accepts any branch");
     }
-    let short = quoted(&ctx.subject.sha.short());
+    let short = ctx.subject.sha.code();
     match ctx.eval.on_branches(&ctx.subject.sha, of) {
         OnLine::Yes { branch, since } => {
             ConditionResult::pass("ancestry", format!("{short} is on {}", quoted(&branch))).seen(since)
@@ -23,7 +23,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, of: &[Pattern], any: bool)
         }
         OnLine::Unknown(Some(why)) => ConditionResult::error(
             "ancestry_unavailable",
-            format!("GitHub did not tell whether {short} is on a branch that counts: {}", forge_words(&why)),
+            format!("GitHub did not say whether {short} is on a branch that counts: {}", forge_words(&why)),
         ),
         OnLine::Unknown(None) => ConditionResult::unknown(
             "ancestry_asked",

@@ -6,21 +6,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::rights::{PermissionState, approve_grant, approvers},
+    context::rights::{self, PermissionState, approve_grant},
     domain::{
+        decision::{Condition, MissingApproval},
         fact::command::{CommandAction, CommandFacts, Ending},
         id::{Account, AccountId},
         needs::{Answer, Need},
+        permission::Role,
     },
     gate::{ConditionContext, authors, condition_result::ConditionResult},
-    text::message::{command, quoted},
+    text::{
+        links::Links,
+        message::{command, quoted},
+    },
 };
 
 /// Greatest age of an answer about who started a run: anyone may re-run it, and no event announces
 /// that first.
 const AGE_OF_STARTERS: SignedDuration = SignedDuration::from_mins(5);
 
-pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String]) -> ConditionResult {
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String], mention: bool) -> ConditionResult {
     let (askers, makers) = match askers(ctx, AGE_OF_STARTERS).and_then(|askers| Ok((askers, authors::makers(ctx)?))) {
         Ok(found) => found,
         Err(finding) => return *finding,
@@ -44,7 +49,9 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
         let right = may_approve(ctx, &command.by, teams);
         match right.unknown(login, "may approve it") {
             None if right == PermissionState::Held => drop(agreed.entry(*id).or_insert((login, command.at))),
-            None => drop(lost.insert(*id, login)),
+            // Who never could approve for this rule may have approved for another one of the gate.
+            None if could_approve(command, teams) => drop(lost.insert(*id, login)),
+            None => {}
             Some(words) => {
                 let finding = match right {
                     PermissionState::Unavailable(_) => ConditionResult::error("approval_right_unavailable", words),
@@ -60,7 +67,8 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
     let last = agreed.values().map(|(_, at)| *at).max();
     let mut agreed: Vec<(Timestamp, &str)> = agreed.into_values().map(|(by, at)| (at, by)).collect();
     agreed.sort_unstable();
-    let people: Vec<String> = agreed.iter().map(|(_, by)| quoted(by)).collect();
+    let so_far: Vec<String> = agreed.iter().map(|(_, by)| (*by).to_owned()).collect();
+    let people: Vec<String> = so_far.iter().map(|by| quoted(by)).collect();
     if people.len() >= usize::from(count) {
         return ConditionResult::pass("approved", format!("approved by {}", people.join(", "))).seen(last);
     }
@@ -69,13 +77,18 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
     {
         return finding.seen(last);
     }
-    let who = approvers_words(count, teams);
-    let mut so_far =
-        if people.is_empty() { String::new() } else { format!(" (so far approved by {})", people.join(", ")) };
-    so_far.extend(lost.values().map(|login| format!("; {} approved it and may no longer do so", quoted(login))));
+    let missing = MissingApproval { count, teams: teams.to_vec(), mention, so_far };
+    let mut words = format!("{} {}", approvers(&missing, quoted), command_words(ctx, &missing));
+    words.extend(lost.values().map(|login| format!("; {} approved it and may no longer do so", quoted(login))));
+    ConditionResult::wait("approval_missing", words).seen(last).by_hand().lacks(missing)
+}
+
+/// Returns what those who have to approve do, after their name.
+fn command_words(ctx: ConditionContext<'_, '_>, missing: &MissingApproval) -> String {
     let line = approve_command(ctx.subject.environment());
-    let words = format!("{who} {} {line}{so_far}", if count == 1 { "comments" } else { "comment" });
-    ConditionResult::wait("approval_missing", words).seen(last).by_hand()
+    let so_far: Vec<String> = missing.so_far.iter().map(|by| quoted(by)).collect();
+    let so_far = if so_far.is_empty() { String::new() } else { format!(" (so far approved by {})", so_far.join(", ")) };
+    format!("{} {}{so_far}", if missing.count == 1 { "comments" } else { "comment" }, line)
 }
 
 /// Returns the command that approves, quoted: for an environment, or for a release.
@@ -86,16 +99,24 @@ pub(crate) fn approve_command(environment: Option<&str>) -> String {
     }
 }
 
-/// Returns who has to approve: `one of `sre``, `2 people with maintain access`.
-pub(crate) fn approvers_words(count: u8, teams: &[String]) -> String {
-    let number = if count == 1 { "one".to_owned() } else { count.to_string() };
+/// Returns who has to approve: `one of `sre``, `2 people with maintain access`. `team` are the words
+/// for a team.
+pub(crate) fn approvers(missing: &MissingApproval, team: impl Fn(&str) -> String) -> String {
+    let MissingApproval { count, teams, mention: _, so_far: _ } = missing;
+    let number = if *count == 1 { "one".to_owned() } else { count.to_string() };
     if teams.is_empty() {
         return match count {
             1 => "someone with maintain access".to_owned(),
             _ => format!("{count} people with maintain access"),
         };
     }
-    format!("{number} of {}", teams.iter().map(|team| quoted(team)).collect::<Vec<_>>().join(", "))
+    format!("{number} of {}", teams.iter().map(|name| team(name)).collect::<Vec<_>>().join(", "))
+}
+
+/// Returns a condition's sentence with links to the teams whose approval it lacks.
+pub(crate) fn sentence_of(condition: &Condition, links: &Links) -> String {
+    let Some(missing) = &condition.approval else { return condition.sentence.clone() };
+    condition.sentence.replacen(&approvers(missing, quoted), &approvers(missing, |team| links.team(team)), 1)
 }
 
 /// Returns who asks for a subject or initiated it; `Err`: that can't be known, or not yet.
@@ -139,10 +160,19 @@ pub(super) fn objection(ctx: ConditionContext<'_, '_>, account: &Account) -> Res
 
 /// Returns whether an account meets the gate's requirement and may use the command.
 fn may_approve(ctx: ConditionContext<'_, '_>, account: &Account, teams: &[String]) -> PermissionState {
-    let right = ctx.is_granted(account, &approvers(teams));
+    let right = ctx.is_granted(account, &rights::approvers(teams));
     match approve_grant(ctx.eval.policy) {
         Some(grant) if right == PermissionState::Held => ctx.is_granted(account, grant),
         _ => right,
+    }
+}
+
+/// Returns whether the forge said, when someone approved, that they meet the gate's requirement.
+fn could_approve(command: &CommandFacts, teams: &[String]) -> bool {
+    let evidence = &command.evidence;
+    match teams {
+        [] => evidence.role.is_some_and(|role| role >= Role::Maintain),
+        teams => teams.iter().any(|team| evidence.teams.get(team) == Some(&Some(true))),
     }
 }
 

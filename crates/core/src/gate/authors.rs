@@ -17,7 +17,6 @@ use crate::{
         needs::{Answer, Authors, Need},
     },
     gate::{ConditionContext, condition_result::ConditionResult},
-    text::message::quoted,
 };
 
 /// Greatest age of an answer about authors: the accounts of a commit's addresses rarely change.
@@ -86,7 +85,7 @@ pub(super) fn makers(ctx: ConditionContext<'_, '_>) -> Result<Makers, Box<Condit
 }
 
 fn merged(anonymous: &Sha) -> String {
-    format!("merged a part of it, and {} names an address that belongs to no account", quoted(&anonymous.short()))
+    format!("merged a part of it, and {} names an address that belongs to no account", anonymous.code())
 }
 
 /// Returns the commits that the subject brings, its own included.
@@ -194,12 +193,12 @@ fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Resu
         let need = Need::PullsOf { sha: sha.clone() };
         match ctx.answer(&need, AGE_OF_PULLS) {
             Some(Answer::BroughtBy(by)) if by.is_empty() => {
-                let words = format!("it is not recorded who pushed {}: they may be its author", quoted(&sha.short()));
+                let words = format!("it is not recorded who pushed {}: they may be its author", sha.code());
                 open = Some(ConditionResult::unknown("approval_pusher_unknown", words).by_hand());
             }
             Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),
             _ => {
-                let what = format!("which pull request brought `{}`", sha.short());
+                let what = format!("which pull request brought {}", sha.code());
                 open.get_or_insert_with(|| ctx.missing(&need, "approval", &what));
             }
         }
@@ -223,18 +222,18 @@ fn add_pull(
     for pusher in pull.into_iter().flat_map(|pull| &pull.pushers) {
         makers.add(pusher, || format!("pushed to #{number}"));
     }
-    let told = author.as_ref().is_some_and(|author| author.id.is_some());
+    let has_account = author.as_ref().is_some_and(|author| author.id.is_some());
     let tells_merger = match &merged_by {
         Some(by) => by.as_ref().is_some_and(|by| by.id.is_some()),
         None => pull.is_some_and(|pull| pull.shape.is_some()),
     };
-    if let Some(author) = author.filter(|_| told) {
+    if let Some(author) = author.filter(|_| has_account) {
         makers.add(&author, || opened(&author));
     }
     if let (Some(sha), Some(Some(by))) = (anonymous, &merged_by) {
         makers.add(by, || merged(sha));
     }
-    if !told || (anonymous.is_some() && !tells_merger) {
+    if !has_account || (anonymous.is_some() && !tells_merger) {
         let need = Need::Reviews { pull: number };
         let Some(Answer::Reviews { author, merged_by, .. }) = ctx.answer(&need, AGE_OF_PULLS) else {
             return Err(Box::new(ctx.missing(&need, "approval", &format!("who opened #{number}"))));

@@ -39,7 +39,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, label: Option<&str>, miles
         what.push(format!("the milestone {}", quoted(&title)));
     }
     if what.is_empty() {
-        return ConditionResult::error("blockers_untold", "without a tag it is not told which milestone counts");
+        return ConditionResult::error("blockers_no_tag", "without a tag it is not known which milestone counts");
     }
     let what = what.join(" or ");
     let mut list = open.iter().take(5).map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");

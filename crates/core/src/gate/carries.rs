@@ -250,7 +250,7 @@ fn add<'a>(ctx: ConditionContext<'_, '_>, found: &'a mut Gathered, work: Work, s
 fn name(work: &Work) -> String {
     match work {
         Work::Pull(number) => format!("#{number}"),
-        Work::Commit(sha) => crate::text::message::quoted(&sha.short()),
+        Work::Commit(sha) => sha.code(),
     }
 }
 

@@ -24,15 +24,15 @@ impl Carried {
     pub(crate) fn list(&self, eval: &EvalContext<'_>, to: &Sha) -> String {
         let contents = match self {
             Self::First => {
-                return format!("Nothing came before {}, so it carries everything up to it.", quoted(&to.short()));
+                return format!("Nothing came before {}, so it carries everything up to it.", to.code());
             }
             Self::Unknown { why, .. } => {
-                return format!("What {} carries is not known: {why}.", quoted(&to.short()));
+                return format!("What {} carries is not known: {why}.", to.code());
             }
             Self::Changes(contents) => contents,
         };
         let Contents { from, to, brings, removes, unrelated, others } = contents;
-        let (old, new) = (quoted(&from.short()), quoted(&to.short()));
+        let (old, new) = (from.code(), to.code());
         if from == to {
             return format!("{new} is what runs already: it carries nothing new.");
         }
@@ -81,7 +81,7 @@ impl Carried {
             &mut left,
         );
         if new.is_empty() {
-            let _ = writeln!(text, "\nNothing new since {}.", quoted(&contents.from.short()));
+            let _ = writeln!(text, "\nNothing new since {}.", contents.from.code());
         }
         if let Some(page) = compare(eval, &contents.from, &contents.to) {
             let _ = writeln!(text, "\n[All commits]({page})");
@@ -152,7 +152,7 @@ fn line(eval: &EvalContext<'_>, change: &Change) -> String {
         let landed = pushes.filter(|(name, _, _)| matches!(name, RefName::Branch(_)));
         let pusher = landed.filter_map(|id| eval.facts.pushes.get(id)).find_map(|push| push.pusher.as_ref());
         let pusher = pusher.map_or_else(String::new, |pusher| format!(", pushed by {}", quoted(&pusher.login)));
-        format!("{}{pusher}", quoted(&change.sha.short()))
+        format!("{}{pusher}", change.sha.code())
     };
     let issues: BTreeSet<ItemId> = match change.pull {
         Some(number) => eval.named_issues(number).into_iter().collect(),
@@ -178,7 +178,7 @@ fn line(eval: &EvalContext<'_>, change: &Change) -> String {
         let _ = write!(text, ", taken back by {by}");
     }
     if let Some(sha) = &change.runs_as {
-        let _ = write!(text, ", runs already as {}", quoted(&sha.short()));
+        let _ = write!(text, ", runs already as {}", sha.code());
     }
     text
 }

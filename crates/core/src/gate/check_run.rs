@@ -15,10 +15,10 @@ use crate::{
         },
         policy::Policy,
     },
-    gate::approval::approve_command,
+    gate::{approve_command, approvers, missing_approval, sentence_of},
     text::{
         links::Links,
-        message::{moment, person, plain, quoted},
+        message::{capitalized, cell, moment, person, plain, quoted},
     },
 };
 
@@ -54,21 +54,25 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         ConditionState::Pending if decision.needs_person => CheckVerdict::ActionRequired,
         ConditionState::Pending => CheckVerdict::InProgress,
     };
-    let (mut summary, mut asked) = (String::new(), None);
-    let is_missing = |condition: &&Condition| condition.code == "approval_missing";
-    if live && let Some(approval) = blocking(decision).into_iter().find(is_missing) {
+    let links = Links::of(page.facts);
+    let mut summary = String::new();
+    let missing = missing_approval::of_gate(decision).filter(|_| live);
+    if let Some(missing) = &missing {
         let command = approve_command(match &decision.gate {
             GateName::Deploy(environment) => Some(environment),
             GateName::Release(_) => None,
         });
         let command = command.trim_matches('`');
+        let who = missing.words(&|one| approvers(one, |team| links.team(team)));
         let on = page.request(decision).and_then(DeployRequest::item);
         let on = on.map_or_else(String::new, |item| format!(" on #{item}"));
-        let _ = writeln!(summary, "✋ {}{on}:\n\n```text\n{command}\n```\n", capital(&approval.sentence));
-        asked = Some(approval);
+        let _ =
+            writeln!(summary, "✋ **Needs approval by {who}.** To approve, comment{on}:\n\n```text\n{command}\n```\n");
     }
     // What is said above is not said again as a table of one row.
-    summary.push_str(&conditions_but(decision, asked.filter(|_| decision.closed().0 == 1), &page.policy.commands.zone));
+    let mut closed = blocking(decision).into_iter().filter(|_| missing.is_some() && decision.closed().0 == 1);
+    let said = closed.find(|condition| condition.approval.as_ref().is_some_and(|missing| missing.so_far.is_empty()));
+    summary.push_str(&conditions_but(decision, said, page.policy, &links));
     if let Some(carries) = carries {
         let _ = write!(summary, "\n### What it carries\n\n{carries}\n");
     }
@@ -80,13 +84,13 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
 
 /// Returns the check run of an automatic deploy that did not happen, with the reason.
 pub(super) fn came_to_nothing(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
-    let summary = format!("❌ {why}\n\n{}", conditions(decision, &page.policy.commands.zone));
+    let summary = format!("❌ {why}\n\n{}", conditions(decision, page.policy, &Links::of(page.facts)));
     run(page, decision, CheckVerdict::Failure, format!("Not deployed — {}", short(why)), summary)
 }
 
 /// Returns the check run of a deploy that started and failed.
 pub(super) fn deploy_failed(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
-    let summary = format!("❌ {why}\n\n{}", conditions(decision, &page.policy.commands.zone));
+    let summary = format!("❌ {why}\n\n{}", conditions(decision, page.policy, &Links::of(page.facts)));
     // The gate may have shut since the deploy started.
     let title = if decision.standing.is_open() { "Gate passed, deploy failed" } else { "Deploy failed" };
     run(page, decision, CheckVerdict::Failure, title.to_owned(), summary)
@@ -95,7 +99,7 @@ pub(super) fn deploy_failed(page: Page<'_>, decision: &Decision, why: &str) -> E
 /// Returns the check run of a gate that the policy no longer has. It fails.
 pub(super) fn abolished(page: Page<'_>, decision: &Decision) -> Effect {
     let words = "the policy no longer has this gate, so nothing passes it";
-    let last = conditions(decision, &page.policy.commands.zone);
+    let last = conditions(decision, page.policy, &Links::of(page.facts));
     let summary = format!("❌ The policy no longer has this gate. Its last evaluation:\n\n{last}");
     run(page, decision, CheckVerdict::Failure, format!("Not evaluated — {words}"), summary)
 }
@@ -147,7 +151,7 @@ impl<'a> Page<'a> {
         });
         parts.push(links.policy(None, "policy"));
         parts.push(moment(decision.at, &self.policy.commands.zone));
-        format!("\n{}\n", capital(&parts.join(" · ")))
+        format!("\n{}\n", capitalized(&parts.join(" · ")))
     }
 }
 
@@ -172,7 +176,7 @@ pub(crate) fn symbol(condition: &Condition) -> &'static str {
         (_, "freeze") => "🧊",
         (ConditionState::Fail | ConditionState::Pending, "hold") => "⏸️",
         (ConditionState::Fail | ConditionState::Error, _) => "❌",
-        (ConditionState::Pending, _) if BY_HAND.contains(&condition.code.as_str()) => "✋",
+        (ConditionState::Pending, _) if is_by_hand(condition) => "✋",
         (ConditionState::Pending, _) => "⏳",
     }
 }
@@ -180,24 +184,29 @@ pub(crate) fn symbol(condition: &Condition) -> &'static str {
 /// Reasons that only a person ends.
 const BY_HAND: [&str; 3] = ["approval_missing", "deployed_missing", "deployed_incident"];
 
-/// Returns the conditions in Markdown: a table of those that block or are waived, and one line of
-/// those that pass.
-pub(crate) fn conditions(decision: &Decision, zone: &TimeZone) -> String {
-    conditions_but(decision, None, zone)
+fn is_by_hand(condition: &Condition) -> bool {
+    BY_HAND.contains(&condition.code.as_str())
+        || condition.parts.iter().any(|part| !part.standing.is_open() && is_by_hand(part))
 }
 
-fn conditions_but(decision: &Decision, said: Option<&Condition>, zone: &TimeZone) -> String {
+/// Returns the conditions in Markdown: a table of those that block or are waived, and one line of
+/// those that pass.
+pub(crate) fn conditions(decision: &Decision, policy: &Policy, links: &Links) -> String {
+    conditions_but(decision, None, policy, links)
+}
+
+fn conditions_but(decision: &Decision, said: Option<&Condition>, policy: &Policy, links: &Links) -> String {
     let mut out = String::new();
-    let mut left = MOST_ROWS;
+    let mut table = Table { zone: &policy.commands.zone, links, left: MOST_ROWS };
     let waived = decision.conditions.iter().filter(|condition| condition.standing == ConditionState::Waived);
     let shown: Vec<&Condition> =
         blocking(decision).into_iter().chain(waived).filter(|one| Some(*one) != said).collect();
     if !shown.is_empty() {
         out.push_str("| State | Condition | Reason |\n| --- | --- | --- |\n");
         for condition in &shown {
-            row(condition, 0, zone, &mut left, &mut out);
+            table.row(condition, 0, &mut out);
         }
-        if left == 0 {
+        if table.left == 0 {
             out.push_str("| … | | more than fits here |\n");
         }
     }
@@ -212,35 +221,39 @@ fn conditions_but(decision: &Decision, said: Option<&Condition>, zone: &TimeZone
             names.join(" · ")
         );
         for condition in &passed {
-            row(condition, 0, zone, &mut left, &mut out);
+            table.row(condition, 0, &mut out);
         }
         out.push_str("\n</details>\n");
     }
     out
 }
 
-fn row(condition: &Condition, depth: usize, zone: &TimeZone, left: &mut usize, out: &mut String) {
-    let Some(rest) = left.checked_sub(1) else { return };
-    *left = rest;
-    let indent = "&nbsp;&nbsp;".repeat(depth);
-    let mut reason = capital(&cell(&condition.sentence));
-    if let Some(link) = condition.link.as_ref().filter(|link| is_plain_link(link)) {
-        reason = format!("{reason} · [open]({link})");
-    }
-    let turns = condition.next_at.map(|at| moment(at, zone)).filter(|at| !reason.contains(at.as_str()));
-    if let Some(at) = turns {
-        reason = format!("{reason} · until {at} at the latest");
-    }
-    let _ = writeln!(out, "| {} | {indent}**{}** | {reason} |", symbol(condition), cell(&condition.name));
-    for part in &condition.parts {
-        row(part, depth + 1, zone, left, out);
-    }
+/// Rows of conditions.
+struct Table<'a> {
+    zone: &'a TimeZone,
+    links: &'a Links,
+    /// Number of rows that may still be written.
+    left: usize,
 }
 
-/// Returns a sentence with a capital letter.
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), chars.as_str()))
+impl Table<'_> {
+    fn row(&mut self, condition: &Condition, depth: usize, out: &mut String) {
+        let Some(rest) = self.left.checked_sub(1) else { return };
+        self.left = rest;
+        let indent = "&nbsp;&nbsp;".repeat(depth);
+        let mut reason = capitalized(&cell(&sentence_of(condition, self.links)));
+        if let Some(link) = condition.link.as_ref().filter(|link| is_plain_link(link)) {
+            reason = format!("{reason} · [open]({link})");
+        }
+        let turns = condition.next_at.map(|at| moment(at, self.zone)).filter(|at| !reason.contains(at.as_str()));
+        if let Some(at) = turns {
+            reason = format!("{reason} · until {at} at the latest");
+        }
+        let _ = writeln!(out, "| {} | {indent}**{}** | {reason} |", symbol(condition), cell(&condition.name));
+        for part in &condition.parts {
+            self.row(part, depth + 1, out);
+        }
+    }
 }
 
 /// Returns a reason as plain text, cut to length: titles are not Markdown.
@@ -251,11 +264,6 @@ fn short(reason: &str) -> String {
         Some((end, _)) => format!("{}…", &first[..end]),
         None => first.to_owned(),
     }
-}
-
-/// Escapes text for a table cell: a bar would end the cell even in code.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 
 fn is_plain_link(link: &str) -> bool {

@@ -41,7 +41,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Ancestry { of, any } => ancestry::evaluate(ctx, of, *any),
         ConditionRule::Tag { increasing, signed } => tag::evaluate(ctx, *increasing, *signed),
         ConditionRule::Blockers { label, milestone } => blockers::evaluate(ctx, label.as_deref(), milestone.as_deref()),
-        ConditionRule::Approval { count, teams, .. } => approval::evaluate(ctx, *count, teams),
+        ConditionRule::Approval { count, teams, mention } => approval::evaluate(ctx, *count, teams, *mention),
         ConditionRule::Hold => hold::evaluate(ctx),
         ConditionRule::Alerts { environment } => alerts::evaluate(ctx, environment.as_deref()),
         ConditionRule::Deployed { environment, soak } => deployed::evaluate(ctx, environment, *soak),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::decision::{Condition, ConditionState};
+use crate::domain::decision::{Condition, ConditionState, MissingApproval};
 
 /// Result of evaluating a condition.
 #[derive(Debug, Clone)]
@@ -26,6 +26,7 @@ impl ConditionResult {
             link: None,
             observed_at: None,
             next_at: None,
+            approval: None,
             parts: Vec::new(),
         };
         Self { condition, holds, needs_person: false }
@@ -76,6 +77,12 @@ impl ConditionResult {
     /// Sets the time of the next change that no event causes.
     pub(super) fn turns(mut self, at: Option<Timestamp>) -> Self {
         self.condition.next_at = at;
+        self
+    }
+
+    /// Sets the approval that is missing.
+    pub(super) fn lacks(mut self, approval: MissingApproval) -> Self {
+        self.condition.approval = Some(approval);
         self
     }
 

@@ -17,7 +17,7 @@ const MOST_BACK: usize = 100;
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: SignedDuration) -> ConditionResult {
     let history = ctx.eval.history(environment);
     let place = quoted(environment);
-    let (short, deploy) = (quoted(&ctx.subject.sha.short()), message::command(&["deploy", environment]));
+    let (short, deploy) = (ctx.subject.sha.code(), message::command(&["deploy", environment]));
     // A waiting or merely requested deployment has changed nothing there yet.
     if history.attempts_since(Timestamp::MIN).next().is_none() {
         return ConditionResult::wait(
@@ -36,7 +36,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
         Some(run) => match run.commit {
             None => run_unknown(&place, run.deployment),
             Some(commit) if *commit == ctx.subject.sha => soaked(ctx, environment, soak, run.from),
-            Some(commit) => missing(ctx, history, &format!("{place} runs {}", quoted(&commit.short()))),
+            Some(commit) => missing(ctx, history, &format!("{place} runs {}", commit.code())),
         }
         .seen(Some(run.from)),
         None => gone(ctx, history, &place),
@@ -54,7 +54,7 @@ fn tried(
     if current.is_some_and(|run| run.deployment == attempt.deployment) {
         return None;
     }
-    let short = quoted(&ctx.subject.sha.short());
+    let short = ctx.subject.sha.code();
     let is_the_same = attempt.commit == Some(&ctx.subject.sha);
     let status = attempt.facts.statuses.last()?;
     let is_newer = current.is_none_or(|run| status.at >= run.succeeded);
@@ -66,7 +66,7 @@ fn tried(
             ConditionResult::unknown("deployed_running", format!("{short} is being deployed to {place}"))
         }
         DeployState::Waiting | DeployState::InProgress if runs(current, &ctx.subject.sha) => {
-            let other = attempt.commit.map_or_else(|| "another commit".to_owned(), |sha| quoted(&sha.short()));
+            let other = attempt.commit.map_or_else(|| "another commit".to_owned(), Sha::code);
             ConditionResult::unknown(
                 "deployed_replacing",
                 format!("{place} runs {short}, and {other} is being deployed there"),
@@ -96,7 +96,7 @@ fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
 
 /// Returns the result if another commit runs, or none.
 fn missing(ctx: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> ConditionResult {
-    let short = quoted(&ctx.subject.sha.short());
+    let short = ctx.subject.sha.code();
     let mut earlier = history.attempts_since(Timestamp::MIN).take(MOST_BACK);
     if earlier.any(|attempt| attempt.commit == Some(&ctx.subject.sha)) {
         ConditionResult::fail("deployed_replaced", format!("{has}, which replaced {short}"))
@@ -107,7 +107,7 @@ fn missing(ctx: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> Co
 
 /// Returns the result if nothing runs there any more, or nothing ever has.
 fn gone(ctx: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> ConditionResult {
-    let short = quoted(&ctx.subject.sha.short());
+    let short = ctx.subject.sha.code();
     let last = history.backwards().next();
     let Some(last) = last.filter(|run| run.commit == Some(&ctx.subject.sha)) else {
         return ConditionResult::wait(
@@ -133,7 +133,7 @@ fn soaked(
 ) -> ConditionResult {
     let eval = ctx.eval;
     let place = quoted(environment);
-    let short = quoted(&ctx.subject.sha.short());
+    let short = ctx.subject.sha.code();
     if soak.is_zero() {
         return ConditionResult::pass("deployed", format!("{short} runs in {place}"));
     }

@@ -39,7 +39,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
             Err(Unclear::Unseen(pull)) => {
                 let held = if pull == item { String::new() } else { format!(" for #{item}") };
                 let words = format!(
-                    "#{pull} is on hold{held}, and it is not known what it brings: no event told of it. \
+                    "#{pull} is on hold{held}, and it is not known what it brings: no event reported it. \
                      Any change of #{pull} does"
                 );
                 return ConditionResult::error("hold_unknown", words).by_hand();

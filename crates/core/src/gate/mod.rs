@@ -21,6 +21,7 @@ mod deployed;
 mod freeze;
 mod hold;
 mod lock;
+pub(crate) mod missing_approval;
 mod order;
 mod record;
 mod reviews;
@@ -35,7 +36,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use crate::gate::approval::{approve_command, approvers_words};
+pub(crate) use crate::gate::approval::{approve_command, approvers, sentence_of};
 pub(crate) use crate::gate::calendar::freeze as freeze_state;
 pub(crate) use crate::gate::record::{advance, needs as want_all, recheck};
 use crate::{
@@ -176,7 +177,7 @@ impl<'f> ConditionContext<'_, 'f> {
         match self.eval.facts.answers.get(need).map(|known| &known.answer) {
             Some(Answer::Unavailable { why }) => ConditionResult::error(
                 &format!("{code}_unavailable"),
-                format!("GitHub did not tell {what}: {}", forge_words(why)),
+                format!("GitHub did not say {what}: {}", forge_words(why)),
             ),
             _ => ConditionResult::unknown(&format!("{code}_asked"), format!("GitHub is being asked {what}")),
         }

@@ -114,10 +114,10 @@ fn open_pulls(ctx: ConditionContext<'_, '_>) -> BTreeSet<ItemId> {
 }
 
 fn place_unknown(sha: &Sha, why: Option<&str>) -> ConditionResult {
-    let what = format!("whether {} is on a branch that counts", quoted(&sha.short()));
+    let what = format!("whether {} is on a branch that counts", sha.code());
     match why {
         Some(why) => {
-            ConditionResult::error("reviews_unavailable", format!("GitHub did not tell {what}: {}", forge_words(why)))
+            ConditionResult::error("reviews_unavailable", format!("GitHub did not say {what}: {}", forge_words(why)))
         }
         None => ConditionResult::unknown("reviews_asked", format!("GitHub is being asked {what}")),
     }
@@ -163,14 +163,14 @@ fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BT
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
         let Some(Answer::BroughtBy(by)) = ctx.answer(&need, AGE) else {
-            let what = format!("which pull request brought {}", quoted(&sha.short()));
+            let what = format!("which pull request brought {}", sha.code());
             unasked.get_or_insert_with(|| ctx.missing(&need, "reviews", &what));
             continue;
         };
         let landed = by.iter().filter(|(_, base)| is_line(ctx, base)).map(|(number, _)| *number);
         let landed: BTreeSet<ItemId> = landed.collect();
         if landed.is_empty() {
-            let words = format!("{} was pushed without a pull request", quoted(&sha.short()));
+            let words = format!("{} was pushed without a pull request", sha.code());
             return Err(Box::new(ConditionResult::fail("reviews_bypassed", words)));
         }
         pulls.extend(landed);

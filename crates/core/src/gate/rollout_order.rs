@@ -98,14 +98,14 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
                 )
             }
             Order::Lower { .. } | Order::Forward | Order::Unknown => format!(
-                "GitHub did not tell whether this commit is older than the one that {environment} runs, so nothing was \
+                "GitHub did not say whether this commit is older than the one that {environment} runs, so nothing was \
                  started. Repeat the command later."
             ),
         };
     }
     let (name, reference) = match (&request.origin, &request.sha) {
         (Origin::Tag(tag), _) => (quoted(tag), tag.clone()),
-        (_, Some(sha)) => (quoted(&sha.short()), sha.short().to_owned()),
+        (_, Some(sha)) => (sha.code(), sha.short().to_owned()),
         (_, None) => (quoted(&request.reference), request.reference.clone()),
     };
     let deploy = command(&["deploy", &request.environment, &format!("ref={reference}")]);
@@ -115,7 +115,7 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
             (format!("{environment} runs {}, which contains {name} and more", commit(Some(runs))), rollback)
         }
         Order::Forward | Order::Unknown => {
-            (format!("GitHub did not tell whether {name} is older than the commit that {environment} runs"), deploy)
+            (format!("GitHub did not say whether {name} is older than the commit that {environment} runs"), deploy)
         }
     };
     format!("{why}, so it is not deployed automatically. To deploy it by hand: {by_hand}.")

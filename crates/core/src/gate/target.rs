@@ -85,14 +85,14 @@ pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, ba
     if matches!(on_line, OnLine::Yes { .. }) {
         return Ok(());
     }
-    let short = quoted(&sha.short());
+    let short = sha.code();
     if (basis.goes_back || matches!(basis.watched, RefGuard::Tag(_))) && eval.was_on_line(sha) {
         return Ok(());
     }
     if let OnLine::Unknown(why) = on_line {
         let what = format!("whether {short} is on a branch that counts");
         return Err(Refusal::Pending(match why {
-            Some(why) => format!("GitHub did not tell {what}: {}.", forge_words(&why)),
+            Some(why) => format!("GitHub did not say {what}: {}.", forge_words(&why)),
             None => format!("GitHub is being asked {what}."),
         }));
     }
@@ -114,7 +114,7 @@ fn permitted_unmerged(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basi
     if basis.named.is_some_and(|named| matches!(named.kind, ResolvedRefKind::Branch | ResolvedRefKind::Tag)) {
         return Ok(());
     }
-    let short = quoted(&sha.short());
+    let short = sha.code();
     let own = eval.is_own(sha);
     if own == Some(true) || (own == Some(false) && matches!(eval.on_line(sha), OnLine::Yes { .. })) {
         return Ok(());
@@ -186,7 +186,7 @@ pub(crate) fn may(eval: &EvalContext<'_>, request: &DeployRequest, named: &Resol
             Some(true) => eval.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
             None => {
-                let what = format!("whether {} is a commit of this repository", quoted(&sha.short()));
+                let what = format!("whether {} is a commit of this repository", sha.code());
                 return Err(Refusal::Pending(format!("GitHub is being asked {what}.")));
             }
         },
@@ -251,7 +251,7 @@ pub(crate) fn unmerged_pull(
     });
     let why = format!(
         "#{pull} comes from a fork: someone with write access has to approve commit {} in a review first.{unclear}",
-        quoted(&sha.short())
+        sha.code()
     );
     Err(if is_unclear { Refusal::Pending(why) } else { Refusal::No(why) })
 }
@@ -260,7 +260,7 @@ fn elsewhere(sha: &Sha) -> String {
     format!(
         "{} is on no known branch of this repository. Name a branch or a tag, or deploy a fork's commit on its pull \
          request.",
-        quoted(&sha.short())
+        sha.code()
     )
 }
 

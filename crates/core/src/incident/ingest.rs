@@ -117,9 +117,9 @@ fn heard(facts: &mut RepoFacts, connection: &str, at: Timestamp) -> BTreeSet<Doc
     if let Some(incident) = facts.incidents.get_mut(&id) {
         let open = incident.episodes.iter().filter(|(key, episode)| key.from <= at && episode.ended.value.is_none());
         let open: Vec<_> = open.map(|(key, episode)| (key.clone(), episode.ended.at.max(at))).collect();
-        for (key, told) in open {
-            sight(incident, key, Some(at), told);
-            incident.whole_at = incident.whole_at.max(Some(told));
+        for (key, reported_at) in open {
+            sight(incident, key, Some(at), reported_at);
+            incident.whole_at = incident.whole_at.max(Some(reported_at));
             changed.insert(DocumentKey::Incident(id.clone()));
         }
     }

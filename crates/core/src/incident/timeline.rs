@@ -108,11 +108,11 @@ fn runs(facts: &IncidentFacts, over: &[Timestamp], grace: SignedDuration) -> Vec
         .iter()
         .filter_map(|(key, episode)| {
             let from = episode.fired?.min(key.from);
-            let told = episode.ended.at;
+            let reported = episode.ended.at;
             let until = match episode.ended.value {
                 Some(end) => Some(end.max(from)),
                 // A newer, complete message no longer lists the alert, so it ended.
-                None => (facts.whole_at > Some(told)).then_some(told.max(from)),
+                None => (facts.whole_at > Some(reported)).then_some(reported.max(from)),
             };
             Some(FiringPeriod { from, until, flaps: 0, by_hand: false })
         })

@@ -54,6 +54,7 @@ pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
         | Answer::TagCommit(_)
         | Answer::Named(_)
         | Answer::Runs(_)
+        | Answer::FailedJob(_)
         | Answer::BranchHead(_)
         | Answer::Kept
         | Answer::OpenIssues(_)

@@ -49,8 +49,8 @@ impl<'f> EvalContext<'f> {
     /// Returns the issues that a commit closes, by its message or according to the forge.
     pub(crate) fn closed_by(&self, sha: &Sha) -> impl Iterator<Item = ItemId> {
         let said = self.facts.commits.get(sha).into_iter().flat_map(|commit| &commit.closes).copied();
-        let told = self.facts.index.closed_by_commit.get(sha).into_iter().flatten().map(|(_, issue)| *issue);
-        said.chain(told)
+        let reported = self.facts.index.closed_by_commit.get(sha).into_iter().flatten().map(|(_, issue)| *issue);
+        said.chain(reported)
     }
 
     /// Returns the commits that the merge of a pull request brought: in the push to the target

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     domain::policy::Policy,
-    policy::{Layer, Problem, Rank, compile, merge, parse, validate},
+    policy::{Layer, Part, Problem, Rank, compile, merge, read, validate},
 };
 
 /// The report on one file, read as a repository's policy over the built-in one.
@@ -42,13 +42,17 @@ pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Po
         warnings: Vec::new(),
         notes: Vec::new(),
     };
-    let parsed = match parse(name, text) {
-        Ok(parsed) => parsed,
-        Err(problems) => return (wrong(problems), None),
-    };
+    let (parsed, mut problems) = read(name, text);
+    let Some(parsed) = parsed else { return (wrong(problems), None) };
     let mut layers = above.to_vec();
     layers.push(Layer { rank: Rank::Repository, parsed: parsed.clone() });
     let merged = merge(&layers);
+    if !problems.is_empty() {
+        // Everything wrong at once, also what only shows beside the other layers.
+        problems.extend(validate::together(&merged));
+        problems.sort_by(|a, b| (a.file != name, a.order()).cmp(&(b.file != name, b.order())));
+        return (wrong(problems), None);
+    }
     let policy = match compile(&merged) {
         Ok(policy) => policy,
         Err(problems) => return (wrong(problems), None),
@@ -95,21 +99,26 @@ impl Report {
 }
 
 impl fmt::Display for Report {
-    /// Writes the report for people: each problem or warning with its line, then one line, and the
-    /// notes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
-            writeln!(f, "{problem}")?;
-        }
-        for warning in &self.warnings {
-            writeln!(f, "{}", warning.as_warning())?;
-        }
-        if self.valid {
-            writeln!(f, "{}: valid: {}", self.file, self.summary)?;
+        f.write_str(&self.painted(&|_, text| text.to_owned()))
+    }
+}
+
+impl Report {
+    /// Returns the report for people: each problem or warning with its line, then one line, and the
+    /// notes. `paint` may add colours to a part.
+    pub fn painted(&self, paint: &dyn Fn(Part, &str) -> String) -> String {
+        let mut lines: Vec<String> =
+            self.problems.iter().map(|problem| problem.painted(Part::Problem, paint)).collect();
+        lines.extend(self.warnings.iter().map(|warning| warning.as_warning().painted(Part::Warning, paint)));
+        lines.push(if self.valid {
+            format!("{} {}", paint(Part::Valid, &format!("{}: valid:", self.file)), self.summary)
         } else {
-            let count = self.problems.len();
-            writeln!(f, "{}: {count} problem{}", self.file, if count == 1 { "" } else { "s" })?;
-        }
-        self.notes.iter().try_for_each(|note| writeln!(f, "{}: note: {note}", self.file))
+            let (count, file) = (self.problems.len(), &self.file);
+            paint(Part::Problem, &format!("{file}: {count} problem{}", if count == 1 { "" } else { "s" }))
+        });
+        lines.extend(self.notes.iter().map(|note| format!("{}: note: {note}", self.file)));
+        lines.push(String::new());
+        lines.join("\n")
     }
 }

@@ -16,7 +16,7 @@ pub mod schema;
 mod validate;
 mod yaml;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use crate::policy::{
     built_in::built_in,
@@ -24,7 +24,7 @@ pub use crate::policy::{
     compile::compile,
     file::PolicyFile,
     merge::{Layer, Merged, Rank, merge},
-    problem::{Problem, Snippet},
+    problem::{Part, Problem, Snippet},
     reference::reference_markdown,
     schema::schema,
     yaml::{MAX_BYTES, MAX_DEPTH, MAX_NODES},
@@ -32,6 +32,7 @@ pub use crate::policy::{
 use crate::{
     domain::policy::Policy,
     policy::{
+        decode::Decoded,
         problem::Position,
         yaml::{Node, Source, Step},
     },
@@ -53,7 +54,14 @@ pub struct Parsed {
 #[derive(Debug)]
 struct Origin {
     source: Source,
+    /// The tree, without what has mistakes.
     root: Node,
+    /// Ids of the nodes from which something with a mistake was left out.
+    torn: BTreeSet<usize>,
+    /// Names of environments as they are written, also of those with mistakes.
+    environments: Vec<String>,
+    /// True if every top-level key is known.
+    knows_keys: bool,
 }
 
 impl Parsed {
@@ -77,6 +85,17 @@ impl Parsed {
         self.at(self.origin.root.place_of_key(path, key), message)
     }
 
+    /// Returns true if nothing at `path`, or below, was left out because of a mistake. What seems to
+    /// be missing elsewhere may only be misspelled.
+    fn is_whole(&self, path: &[Step]) -> bool {
+        self.origin.torn.is_empty() || !self.origin.root.at(path).has(&self.origin.torn)
+    }
+
+    /// Returns true if every top-level key is known.
+    fn has_known_keys(&self) -> bool {
+        self.origin.knows_keys
+    }
+
     fn at(&self, mark: Position, message: impl Into<String>) -> Problem {
         self.origin.source.problem(mark, message)
     }
@@ -88,15 +107,35 @@ impl Parsed {
 /// within the file are reported, in the file's order. [`compile()`] checks what depends on other
 /// layers.
 pub fn parse(name: &str, text: &str) -> Result<Parsed, Vec<Problem>> {
+    match read(name, text) {
+        (Some(parsed), problems) if problems.is_empty() => Ok(parsed),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// Parses one file as far as possible. Returns it without what has mistakes, and all problems within
+/// the file, in the file's order.
+fn read(name: &str, text: &str) -> (Option<Parsed>, Vec<Problem>) {
     let source = Source { name: name.to_owned(), text: text.to_owned() };
-    let root = yaml::read(&source)?;
-    let (mut file, warnings): (PolicyFile, _) = decode::decode(&source, &root)?;
+    let mut root = match yaml::read(&source) {
+        Ok(root) => root,
+        Err(problems) => return (None, problems),
+    };
+    let decoded = decode::decode::<PolicyFile>(&source, &root);
+    let Decoded { value, warnings, mut problems, left_out, unknown_keys } = decoded;
+    let Some(mut file) = value else { return (None, problems) };
+    let environments = root.at(&["environments".into()]);
+    let environments = if environments.id == root.id { &[] } else { environments.entries() };
+    let environments = environments.iter().map(|entry| entry.key.clone()).collect();
+    let knows_keys = root.entries().iter().all(|entry| !unknown_keys.contains(&entry.mark));
+    let torn = root.prune(&left_out, &unknown_keys);
     for (index, phase) in file.phases.iter_mut().flatten().enumerate() {
         phase.line = root.place(&["phases".into(), index.into()]).line;
     }
-    let parsed = Parsed { file, warnings, origin: Arc::new(Origin { source, root }) };
-    let problems = validate::alone(&parsed);
-    if problems.is_empty() { Ok(parsed) } else { Err(problems) }
+    let parsed = Parsed { file, warnings, origin: Arc::new(Origin { source, root, torn, environments, knows_keys }) };
+    problems.extend(validate::alone(&parsed));
+    problems.sort_by(|a, b| a.order().cmp(&b.order()));
+    (Some(parsed), problems)
 }
 
 /// Returns the policy that a single file makes on top of the built-in one, as if it were a

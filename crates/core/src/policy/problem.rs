@@ -85,19 +85,43 @@ impl Problem {
     }
 }
 
+/// Parts of a report that a terminal may colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Position of a problem.
+    Place,
+    /// Marks below the source line of a problem.
+    Problem,
+    /// Marks below the source line of a warning.
+    Warning,
+    /// Suggestion.
+    Suggestion,
+    /// Last line of a valid file.
+    Valid,
+}
+
 impl fmt::Display for Problem {
-    /// Writes `file:line:column: message`, the source line, a caret and the suggestion.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
-        let meant = self.suggestion.as_ref().map(|word| format!("did you mean `{word}`?"));
+        f.write_str(&self.painted(Part::Problem, &|_, text| text.to_owned()))
+    }
+}
+
+impl Problem {
+    /// Returns `file:line:column: message`, the source line, a caret and the suggestion. `marks` is
+    /// the part that the caret is; `paint` may add colours to a part.
+    pub(crate) fn painted(&self, marks: Part, paint: &dyn Fn(Part, &str) -> String) -> String {
+        let place = paint(Part::Place, &format!("{}:{}:{}:", self.file, self.line, self.column));
+        let meant = self.suggestion.as_ref().map(|word| paint(Part::Suggestion, &format!("did you mean `{word}`?")));
         let Some(snippet) = &self.snippet else {
-            return meant.map_or(Ok(()), |meant| write!(f, "\n  {meant}"));
+            let meant = meant.map_or_else(String::new, |meant| format!("\n  {meant}"));
+            return format!("{place} {}{meant}", self.message);
         };
         let number = self.line.to_string();
         let margin = number.len();
-        write!(f, "\n  {number} | {}\n  {:margin$} | ", snippet.text, "")?;
-        write!(f, "{}{}", " ".repeat(snippet.offset), "^".repeat(snippet.width))?;
-        meant.map_or(Ok(()), |meant| write!(f, " {meant}"))
+        let offset = " ".repeat(snippet.offset);
+        let caret = paint(marks, &"^".repeat(snippet.width));
+        let meant = meant.map_or_else(String::new, |meant| format!(" {meant}"));
+        format!("{place} {}\n  {number} | {}\n  {:margin$} | {offset}{caret}{meant}", self.message, snippet.text, "")
     }
 }
 

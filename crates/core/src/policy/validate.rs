@@ -15,7 +15,7 @@ use crate::{
             evidence::EvidenceFile,
             phase::PhaseFile,
         },
-        problem::{nearest, quote},
+        problem::quote,
         yaml::Step,
     },
 };
@@ -78,7 +78,9 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn say(&mut self, path: &[Step], message: impl Into<String>) {
-        self.problems.push(self.parsed.problem(path, message));
+        if self.parsed.is_whole(path) {
+            self.problems.push(self.parsed.problem(path, message));
+        }
     }
 
     fn within(&mut self, path: &[Step], number: Option<u8>, most: u8) {
@@ -290,12 +292,14 @@ fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
     for (index, phase) in merged.file.phases.iter().flatten().enumerate() {
         let here = path(["phases".into(), index.into()]);
         let name = phase.name.as_str();
-        if phase.when.is_none() {
+        if phase.when.is_none() && merged.phases_from().is_whole(&here) {
             let message = format!("phase {} needs `when`: no phase above has its name", quote(name));
             problems.push(merged.phases_from().problem(&here, message));
         }
         let label = label_of(phase);
-        if let Some(other) = labels.insert(label.to_lowercase(), name) {
+        // Two phases of one name are reported in the file itself.
+        let twin = labels.insert(label.to_lowercase(), name);
+        if let Some(other) = twin.filter(|other| !other.eq_ignore_ascii_case(name)) {
             let message =
                 format!("phases {} and {} would have one label, {}", quote(other), quote(name), quote(&label));
             problems.push(merged.phases_from().problem(&here, message));
@@ -308,15 +312,14 @@ fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
     let empty = BTreeMap::new();
     let all = merged.file.environments.as_ref().unwrap_or(&empty);
     let known: BTreeMap<String, &EnvironmentFile> = all.iter().map(|(n, e)| (name_key(n.as_str()), e)).collect();
+    let described = references::described(merged);
     for layer in merged.layers() {
         for (name, environment) in layer.parsed.file.environments.iter().flatten() {
             for (index, before) in environment.after.iter().flatten().enumerate() {
                 let here = path(["environments".into(), name.as_str().into(), "after".into(), index.into()]);
                 let before = before.as_str();
-                if !known.contains_key(&name_key(before)) {
-                    let meant = nearest(before, all.keys().map(crate::policy::file::text::Name::as_str));
-                    let message = format!("environment {} is described nowhere", quote(before));
-                    problems.push(layer.parsed.problem(&here, message).meant(meant));
+                if !described.iter().any(|known| name_key(known) == name_key(before)) {
+                    problems.extend(references::unknown(&layer.parsed, &here, before, &described));
                 } else if leads_to(&known, before, name.as_str()) {
                     let message = format!("{} would have to run before itself", quote(name.as_str()));
                     problems.push(layer.parsed.problem(&here, message));

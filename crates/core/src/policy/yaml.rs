@@ -4,7 +4,10 @@
 //! tree lets [`crate::policy::decode`] continue and report several at once. Scalars keep their
 //! spelling: `009E73` stays a colour and `no` a word.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span};
 
@@ -93,16 +96,61 @@ impl From<usize> for Step {
 }
 
 impl Node {
-    /// Returns the position of the value at `path`; if it is missing, the position of its nearest
-    /// ancestor.
-    pub(crate) fn place(&self, path: &[Step]) -> Position {
-        let Some((step, rest)) = path.split_first() else { return self.mark };
+    /// Returns the value at `path`; if it is missing, its nearest ancestor.
+    pub(crate) fn at(&self, path: &[Step]) -> &Self {
+        let Some((step, rest)) = path.split_first() else { return self };
         let next = match (step, &self.kind) {
             (Step::Key(key), Kind::Map(entries)) => entries.iter().find(|e| e.key == *key).map(|e| &e.value),
             (Step::Index(index), Kind::List(items)) => items.get(*index),
             _ => None,
         };
-        next.map_or(self.mark, |node| node.place(rest))
+        next.map_or(self, |node| node.at(rest))
+    }
+
+    /// Returns the position of the value at `path`; if it is missing, the position of its nearest
+    /// ancestor.
+    pub(crate) fn place(&self, path: &[Step]) -> Position {
+        self.at(path).mark
+    }
+
+    /// Returns the entries, if it is a mapping.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            Kind::List(_) | Kind::Scalar { .. } => &[],
+        }
+    }
+
+    /// Removes the values with these ids, and the keys at these positions. Returns the ids of the
+    /// values that lost a part.
+    pub(crate) fn prune(&mut self, ids: &BTreeSet<usize>, keys: &BTreeSet<Position>) -> BTreeSet<usize> {
+        let before = self.children().count();
+        match &mut self.kind {
+            Kind::Scalar { .. } => {}
+            Kind::List(items) => items.retain(|item| !ids.contains(&item.id)),
+            Kind::Map(entries) => entries.retain(|e| !ids.contains(&e.value.id) && !keys.contains(&e.mark)),
+        }
+        let mut torn: BTreeSet<usize> = (self.children().count() < before).then_some(self.id).into_iter().collect();
+        match &mut self.kind {
+            Kind::Scalar { .. } => {}
+            Kind::List(items) => items.iter_mut().for_each(|item| torn.append(&mut item.prune(ids, keys))),
+            Kind::Map(entries) => entries.iter_mut().for_each(|e| torn.append(&mut e.value.prune(ids, keys))),
+        }
+        torn
+    }
+
+    /// Returns true if this value, or one within it, has one of these ids.
+    pub(crate) fn has(&self, ids: &BTreeSet<usize>) -> bool {
+        ids.contains(&self.id) || self.children().any(|child| child.has(ids))
+    }
+
+    fn children(&self) -> impl Iterator<Item = &Self> {
+        let (items, entries) = match &self.kind {
+            Kind::Scalar { .. } => (&[][..], &[][..]),
+            Kind::List(items) => (items.as_slice(), &[][..]),
+            Kind::Map(entries) => (&[][..], entries.as_slice()),
+        };
+        items.iter().chain(entries.iter().map(|entry| &entry.value))
     }
 
     /// Returns the position of the key `key` in the mapping at `path`.

@@ -16,9 +16,6 @@ use crate::text::message::quoted;
 /// Where phasebot's own source is, for links to the built-in policy.
 const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 
-/// Length of a commit's digits as people quote them.
-const SHORT: usize = 7;
-
 /// Addresses within one repository's web pages. Without a known host, names stay without links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Links {
@@ -49,7 +46,7 @@ impl Links {
 
     /// Returns a commit's digits with a link to it.
     pub(crate) fn commit(&self, sha: &Sha) -> String {
-        self.to(&quoted(&sha.short()), &format!("/commit/{sha}"))
+        self.to(&sha.code(), &format!("/commit/{sha}"))
     }
 
     /// Returns `words` with a link to the checks of a commit.
@@ -60,6 +57,26 @@ impl Links {
     /// Returns an item's number with a link to it, for places where the forge makes none.
     pub(crate) fn item(&self, item: ItemId) -> String {
         self.to(&format!("#{item}"), &format!("/issues/{item}"))
+    }
+
+    /// Returns a team that the policy names, with or without its organisation, with a link to its page.
+    pub(crate) fn team(&self, team: &str) -> String {
+        let words = quoted(team);
+        let Some((host, repository)) = self.base.as_ref().and_then(|base| {
+            let (scheme, rest) = base.split_once("://")?;
+            let (host, repository) = rest.split_once('/')?;
+            Some((format!("{scheme}://{host}"), repository))
+        }) else {
+            return words;
+        };
+        let owner = repository.split('/').next().unwrap_or_default();
+        let (organisation, name) = team.split_once('/').unwrap_or((owner, team));
+        let is_plain =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        if !is_plain(organisation) || !is_plain(name) {
+            return words;
+        }
+        format!("[{words}]({host}/orgs/{organisation}/teams/{name})")
     }
 
     /// Returns `words` with a link to the comment or review of a command. `words` are Markdown.
@@ -105,7 +122,7 @@ impl Links {
         }
     }
 
-    /// Links every commit in a text that is written as code in seven digits.
+    /// Links every commit in a text that is written as [`Sha::code`] writes it.
     pub(crate) fn dress(&self, markdown: &str) -> String {
         self.outside_fences(markdown, |line| self.commits(line))
     }
@@ -123,14 +140,17 @@ impl Links {
         let mut out = String::with_capacity(markdown.len() * 2);
         for line in markdown.split_inclusive('\n') {
             let ticks: String = line.chars().take_while(|c| *c == '`').collect();
-            let is_fence = ticks.len() >= 3;
-            if is_fence && fence.is_empty() {
+            // An odd backtick opens no code, so that it is not known which parts are code.
+            let is_odd = line.matches('`').count() % 2 == 1;
+            if fence.is_empty() && ticks.len() >= 3 {
                 fence = ticks;
                 out.push_str(line);
             } else if !fence.is_empty() {
                 if line.trim_end() == fence {
                     fence.clear();
                 }
+                out.push_str(line);
+            } else if is_odd {
                 out.push_str(line);
             } else {
                 out.push_str(&dress(line));
@@ -141,15 +161,11 @@ impl Links {
 
     fn commits(&self, line: &str) -> String {
         let mut out = String::with_capacity(line.len());
-        // Our own code spans have one backtick, so that every second piece is code.
+        // In code with one backtick on each side, every second piece is code; with two, none is.
         for (index, piece) in line.split('`').enumerate() {
             if index % 2 == 0 {
                 out.push_str(piece);
-                continue;
-            }
-            let is_commit =
-                piece.len() == SHORT && piece.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            if is_commit && !out.ends_with('[') {
+            } else if Sha::is_short_form(piece) && !out.ends_with('[') {
                 out.push_str(&self.to(&format!("`{piece}`"), &format!("/commit/{piece}")));
             } else {
                 out.push('`');
@@ -157,8 +173,7 @@ impl Links {
                 out.push('`');
             }
         }
-        // An odd backtick opened nothing.
-        if line.matches('`').count() % 2 == 1 { line.to_owned() } else { out }
+        out
     }
 
     fn items(&self, line: &str) -> String {
@@ -212,9 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_looks_like_a_commit_is_not_linked() {
+        let line = format!("branch {} and `x", quoted("abc1234"));
+        assert_eq!(links().dress(&line), line);
+        let line = quoted("abc1234") + " `abc1235`";
+        assert_eq!(links().dress(&line), "``abc1234`` [`abc1235`](https://x.test/a/b/commit/abc1235)");
+    }
+
+    #[test]
     fn items_are_linked_outside_of_code_only() {
+        assert_eq!(links().dress_check("a ` b `#4` #5"), "a ` b `#4` #5");
         let dressed = links().dress_check("#4, `#4` (#5) \\#6 [#7](y)");
         assert_eq!(dressed, "[#4](https://x.test/a/b/issues/4), `#4` ([#5](https://x.test/a/b/issues/5)) \\#6 [#7](y)");
+    }
+
+    #[test]
+    fn a_team_leads_to_its_page() {
+        assert_eq!(links().team("sre"), "[`sre`](https://x.test/orgs/a/teams/sre)");
+        assert_eq!(links().team("acme/sre"), "[`acme/sre`](https://x.test/orgs/acme/teams/sre)");
+        assert_eq!(links().team("a/b/c"), "`a/b/c`");
     }
 
     #[test]

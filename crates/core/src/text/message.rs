@@ -11,8 +11,28 @@ use crate::{
 use jiff::SignedDuration;
 
 /// Returns a name from outside as inline code, so that it can't contain a mention, link or command.
+/// A name that looks like a commit's has two backticks on each side: only [`Sha::code`] has one, and
+/// is linked to a commit.
 pub fn quoted(name: &str) -> String {
-    sanitize::code(&lookalike::escaped(name), 80)
+    let code = sanitize::code(&lookalike::escaped(name), 80);
+    if Sha::is_short_form(code.trim_matches('`')) { format!("`{code}`") } else { code }
+}
+
+/// Returns a text with a capital letter.
+pub fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+}
+
+/// Returns a sentence with a capital letter and a full stop.
+pub fn sentence(text: &str) -> String {
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{}{end}", capitalized(text))
+}
+
+/// Escapes Markdown for a table's cell: a bar would end the cell even in code.
+pub fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 
 /// Returns a forge's reason as a quotation: its own words whole, without the call that failed,
@@ -37,6 +57,22 @@ pub fn forge_words(why: &str) -> String {
         words = after;
     }
     spoken_in_full(words.trim_end_matches('.'))
+}
+
+/// Returns what became of a request that the forge did not carry out, and what to do now. `why` is
+/// an adapter's error, which begins with `in doubt: ` if the request may have been carried out, and
+/// with `not done: ` if it certainly was not, for a temporary reason.
+pub(crate) fn rejected(why: &str) -> String {
+    let words = forge_words(why);
+    if why.starts_with("in doubt: ") {
+        format!(
+            "GitHub did not confirm the request: {words}. Check whether it was carried out before you repeat the command."
+        )
+    } else if why.starts_with("not done: ") {
+        format!("GitHub did not carry out the request: {words}. Repeat the command later.")
+    } else {
+        format!("GitHub rejected the request: {words}. Repeat the command when that is fixed.")
+    }
 }
 
 fn spoken_in_full(words: &str) -> String {
@@ -147,7 +183,7 @@ fn way(kind: &EvidenceKind, is_pull: bool) -> String {
 
 /// Returns the short name of a commit, quoted, or words for an unknown one.
 pub(crate) fn commit(sha: Option<&Sha>) -> String {
-    sha.map_or_else(|| "a commit".to_owned(), |sha| quoted(&sha.short()))
+    sha.map_or_else(|| "a commit".to_owned(), Sha::code)
 }
 
 #[cfg(test)]
@@ -158,6 +194,8 @@ mod tests {
     fn quoting_takes_the_teeth_out() {
         assert_eq!(quoted("v1`@everyone`\n"), "`v1@everyone`");
         assert_eq!(quoted("``"), "`?`");
+        // Such a name is no commit.
+        assert_eq!(quoted("abc1234"), "``abc1234``");
     }
 
     #[test]
@@ -171,6 +209,20 @@ mod tests {
             assert_eq!(forge_words(why), format!("\u{201c}{words}\u{201d}"));
         }
         assert!(!forge_words("@everyone").contains("@everyone"));
+    }
+
+    #[test]
+    fn a_failed_request_says_what_to_do_now() {
+        for (why, words) in [
+            ("No. (422, POST /x)", "rejected the request: “No”. Repeat the command when that is fixed."),
+            ("not done: no answer", "did not carry out the request: “no answer”. Repeat the command later."),
+            (
+                "in doubt: no answer",
+                "did not confirm the request: “no answer”. Check whether it was carried out before",
+            ),
+        ] {
+            assert!(rejected(why).starts_with(&format!("GitHub {words}")), "{}", rejected(why));
+        }
     }
 
     #[test]

@@ -271,6 +271,11 @@ mod tests {
     }
 
     #[test]
+    fn a_text_cannot_leave_its_code_block() {
+        assert_eq!(fence("a\n````\n@everyone", 100).trim(), "`````text\na\n````\n@everyone\n`````");
+    }
+
+    #[test]
     fn a_line_begins_no_block() {
         for (line, escaped) in [
             ("- one", "\\- one"),

@@ -23,6 +23,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", READ, runs_of),
     Route::new("GET", "/repos/{owner}/{repo}/actions/runs", READ, runs),
     Route::new("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}", READ, run),
+    Route::new("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs", READ, jobs),
     Route::new("POST", "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs", &["actions:write"], rerun),
     Route::new("POST", "/repos/{owner}/{repo}/actions/runs/{run_id}/cancel", &["actions:write"], cancel),
     Route::new(
@@ -104,6 +105,16 @@ fn run(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let run = repo.runs.get(&call.number("run_id")?).ok_or_else(Reply::not_found)?;
     Ok(Reply::ok(shape::workflow_run(state, repo, run)))
+}
+
+/// Lists the jobs of an attempt: one, with the conclusion of its run.
+fn jobs(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let repo = state.repo(call.repo)?;
+    let run = repo.runs.get(&call.number("run_id")?).ok_or_else(Reply::not_found)?;
+    if !(1..=run.attempt).contains(&call.number("attempt_number")?) {
+        return Err(Reply::not_found());
+    }
+    Ok(Reply::page_of(&state.api, call, "jobs", vec![shape::job(state, repo, run)]))
 }
 
 fn rerun(state: &mut State, call: &Call) -> Result<Reply, Reply> {

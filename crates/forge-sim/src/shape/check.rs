@@ -185,6 +185,41 @@ pub(crate) fn workflow_run(state: &State, repo: &Repo, run: &WorkflowRun) -> Val
     })
 }
 
+/// Returns the JSON of a workflow run's job. Its last step ends as the run does.
+pub(crate) fn job(state: &State, repo: &Repo, run: &WorkflowRun) -> Value {
+    let place = format!("{}/repos/{}", state.api, repo.full_name());
+    let (id, page) = (run.id, format!("{}/{}/actions/runs/{}", state.api, repo.full_name(), run.id));
+    let step = |number: u64, name: &str, status: &str, conclusion: Option<&str>| json!({ "name": name, "number": number, "status": status, "conclusion": conclusion });
+    json!({
+        "id": id,
+        "run_id": run.id,
+        "run_url": format!("{place}/actions/runs/{}", run.id),
+        "run_attempt": run.attempt,
+        "node_id": node("CR_kwDO", id),
+        "head_sha": run.sha,
+        "url": format!("{place}/actions/jobs/{id}"),
+        "html_url": format!("{page}/job/{id}"),
+        "status": run.status,
+        "conclusion": run.conclusion,
+        "created_at": time(run.created_at),
+        "started_at": time(run.created_at),
+        "completed_at": run.conclusion.as_ref().map(|_| time(run.updated_at)),
+        "name": "deploy",
+        "steps": [
+            step(1, "Set up job", "completed", Some("success")),
+            step(2, "Deploy", &run.status, run.conclusion.as_deref()),
+        ],
+        "check_run_url": format!("{place}/check-runs/{id}"),
+        "labels": ["ubuntu-latest"],
+        "runner_id": null,
+        "runner_name": null,
+        "runner_group_id": null,
+        "runner_group_name": null,
+        "workflow_name": name_of(&run.path),
+        "head_branch": run.branch,
+    })
+}
+
 /// Returns the repository of a run's code: a fork if its branch is called `owner:branch`.
 fn head_repository(state: &State, repo: &Repo, branch: &str) -> Value {
     match branch.split_once(':') {

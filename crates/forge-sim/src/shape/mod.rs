@@ -8,7 +8,7 @@ mod item;
 mod place;
 mod pull;
 
-pub(super) use check::{check_run, check_suite, status, workflow, workflow_run};
+pub(super) use check::{check_run, check_suite, job, status, workflow, workflow_run};
 pub(super) use commit::{commit, commit_of_push, email, git_ref, simple_commit, tag_object};
 pub(super) use deploy::{deployment, deployment_status, release};
 pub(super) use item::{association, comment, issue, label, milestone, reaction};

@@ -28,7 +28,7 @@ pub struct Issue {
 /// The forge's result for an effect that it carried out.
 #[derive(Debug, Default)]
 pub struct Applied {
-    pub told: Option<ForgeResult>,
+    pub result: Option<ForgeResult>,
     /// The issue that was opened.
     pub issue: Option<ItemId>,
     /// Labels of an item after the effect.
@@ -61,14 +61,14 @@ impl Forge {
         let mut applied = Applied::default();
         if let Some(words) = outcome {
             match self.scripted(effect, &words, now) {
-                Ok(told) => applied.told = Some(told),
+                Ok(result) => applied.result = Some(result),
                 Err(why) => return Outcome::Failed(why),
             }
             return Outcome::Done(applied);
         }
         match effect {
             Effect::CreateDeployment { sha, .. } | Effect::Dispatch { sha, .. } => {
-                applied.told = Some(self.start(effect, sha.clone(), now));
+                applied.result = Some(self.start(effect, sha.clone(), now));
             }
             Effect::SetPhase { item, label, phase_labels } => {
                 let add: Vec<&LabelSpec> = label.iter().collect();

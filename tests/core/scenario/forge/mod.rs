@@ -32,7 +32,7 @@ use phasebot_core::{
         event::*,
         fact::deploy_request::RunFacts,
         id::*,
-        needs::{Closer, RequiredCheck},
+        needs::{Closer, FailedJob, RequiredCheck},
         permission::Role,
     },
     ingest::Us,
@@ -84,6 +84,8 @@ pub struct Forge {
     workflows: BTreeMap<u64, Timestamp>,
     /// Workflow runs without events.
     unheard: BTreeMap<u64, RunFacts>,
+    /// Failed jobs by run.
+    failed_jobs: BTreeMap<u64, FailedJob>,
     releases: BTreeMap<u64, ReleaseSeen>,
     /// Start time of each connection's alerts by group, and whether they are resolved.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,

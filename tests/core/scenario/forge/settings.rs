@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use phasebot_core::domain::{
     event::{CheckSource, RunOutcome},
     fact::deploy_request::RunFacts,
-    needs::{Closer, RequiredCheck},
+    needs::{Closer, FailedJob, RequiredCheck},
     permission::Role,
 };
 
@@ -84,6 +84,13 @@ impl Forge {
                     started_by: BTreeSet::new(),
                 };
                 self.unheard.insert(number_after(w, "run").unwrap(), run);
+            }
+            // `failed-job 801 deploy step Migrate`
+            "failed-job" => {
+                let run: u64 = w[1].parse().unwrap();
+                let step = after(w, "step").map(str::to_owned);
+                let url = format!("https://github.com/acme/shop/actions/runs/{run}/job/1#step:4:1");
+                self.failed_jobs.insert(run, FailedJob { name: w[2].clone(), step, url });
             }
             "signed" => self.signed.extend(w[1..].iter().cloned()),
             "linked" => {

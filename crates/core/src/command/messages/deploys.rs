@@ -1,7 +1,7 @@
 //! Replies to the commands that deploy and publish.
 
 use crate::{
-    command::messages::list,
+    command::messages::{bounded, list},
     domain::{
         id::{ItemId, Sha},
         needs::Answer,
@@ -18,7 +18,7 @@ pub(crate) fn tag_would_move(found: Option<&Sha>) -> String {
     match found {
         Some(found) => format!(
             "The tag names {} now, which is not the commit that the gate evaluated. Nothing was published.",
-            quoted(&found.short())
+            found.code()
         ),
         None => "The tag that the release was published with is gone.".to_owned(),
     }
@@ -81,15 +81,11 @@ pub(crate) fn nothing_runs(environment: &str) -> String {
 }
 
 pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha>, back: &[Sha]) -> String {
-    let known = list(back.iter().map(Sha::short));
+    let known = bounded(&back.iter().map(Sha::code).collect::<Vec<_>>());
     match to {
         _ if back.is_empty() => match runs {
             Some(runs) => {
-                format!(
-                    "{} has no earlier deployment than {} to go back to.",
-                    quoted(environment),
-                    quoted(&runs.short())
-                )
+                format!("{} has no earlier deployment than {} to go back to.", quoted(environment), runs.code())
             }
             None => format!("{} has no successful deployment to go back to.", quoted(environment)),
         },

@@ -45,7 +45,7 @@ pub(crate) fn not_in_teams(row: &Row, teams: &[String], by: &str) -> String {
 
 pub(crate) fn role_unknown(by: &str, unanswered: &Unanswered) -> String {
     format!(
-        "GitHub did not tell what {} may do here ({}), so nothing was done. {}Repeat the command later.",
+        "GitHub did not say what {} may do here ({}), so nothing was done. {}Repeat the command later.",
         quoted(by),
         forge_words(&unanswered.why),
         given_up(unanswered),
@@ -54,7 +54,7 @@ pub(crate) fn role_unknown(by: &str, unanswered: &Unanswered) -> String {
 
 pub(crate) fn teams_unknown(by: &str, teams: &[String], unanswered: &Unanswered) -> String {
     format!(
-        "GitHub did not tell whether {} is in {} ({}), so nothing was done. {}Repeat the command later. If it is refused \
+        "GitHub did not say whether {} is in {} ({}), so nothing was done. {}Repeat the command later. If it is refused \
          again, an owner has to let phasebot read the organisation's members.",
         quoted(by),
         list(teams.iter().map(String::as_str)),
@@ -69,7 +69,7 @@ fn given_up(unanswered: &Unanswered) -> String {
 
 /// Returns a person's permissions as the forge reported them.
 pub(crate) fn right(evidence: &Evidence) -> String {
-    let role = evidence.role.map_or_else(|| "GitHub did not tell the role".to_owned(), access);
+    let role = evidence.role.map_or_else(|| "GitHub did not report the role".to_owned(), access);
     let teams = evidence.teams.iter().map(|(team, member)| {
         let member = match member {
             Some(true) => "member of",

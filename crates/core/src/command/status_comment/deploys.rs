@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    command::status_comment::{MOST_LISTED, StatusComment, cell, list},
+    command::status_comment::{MOST_LISTED, StatusComment, list},
     deploy,
     domain::{
         decision::Condition,
@@ -12,8 +12,8 @@ use crate::{
         id::Sha,
     },
     environment::{foreign::is_foreign, history::Run},
-    gate::check_run,
-    text::message::{person, quoted},
+    gate::{check_run, missing_approval, sentence_of},
+    text::message::{cell, person, quoted},
 };
 
 /// Limit on the foreign deployments in one comment.
@@ -79,8 +79,11 @@ impl StatusComment<'_, '_> {
             decision.map(check_run::blocking).filter(|_| !deploy::waits_for_another(why)).unwrap_or_default();
         let details = self.links.checks(sha, "details");
         let by = format!("asked for by {} at {}", person(&request.by.login), self.times.at(request.at));
-        let headline = match blocking.first().map(|condition| condition.name.as_str()) {
-            Some("approval") => format!("{environment} needs approval"),
+        let first = blocking.first();
+        let headline = match first.map(|condition| condition.name.as_str()) {
+            _ if first.is_some_and(|first| missing_approval::of_condition(first).is_some()) => {
+                format!("{environment} needs approval")
+            }
             Some("hold") => "deploys are on hold".to_owned(),
             Some("lock") => format!("{environment} is locked"),
             Some("freeze") => format!("{environment} is frozen"),
@@ -97,13 +100,15 @@ impl StatusComment<'_, '_> {
         let mut line = match (blocking.as_slice(), others.as_slice()) {
             ([], _) if why.is_empty() => format!("⏳ **The {what}** starts soon ({by})"),
             ([], _) => format!("⏳ **The {what}** waits: {why} ({by})"),
-            ([_], [one]) => format!("{symbol} **The {what}** waits: {} ({by}) · {details}", one.sentence),
+            ([_], [one]) => {
+                format!("{symbol} **The {what}** waits: {} ({by}) · {details}", sentence_of(one, &self.links))
+            }
             _ => format!("{symbol} **The {what}** starts when this is settled ({by}) · {details}"),
         };
         if blocking.len() > 1 && !others.is_empty() {
             line.push_str("\n\n");
             for condition in others.iter().take(MOST_LISTED) {
-                let _ = writeln!(line, "- {} {}", check_run::symbol(condition), condition.sentence);
+                let _ = writeln!(line, "- {} {}", check_run::symbol(condition), sentence_of(condition, &self.links));
             }
             line.truncate(line.trim_end().len());
         }
@@ -113,13 +118,12 @@ impl StatusComment<'_, '_> {
     /// Adds that the last deploy of this change to an environment failed, or was rolled back.
     fn last(&self, environment: &str, deploys: &mut Deploys) {
         let facts = self.eval.facts;
-        let ended = facts.requests_for(environment).map(|(_, request)| request);
-        let ended = ended.filter(|request| {
+        let ended = facts.requests_for(environment).filter(|(_, request)| {
             !request.dry_run
                 && request.started_at.is_some()
                 && matches!(request.end(), Some(RequestEnd::Succeeded | RequestEnd::Failed))
         });
-        let Some(request) = ended.max_by_key(|request| request.since) else { return };
+        let Some((id, request)) = ended.max_by_key(|(_, request)| request.since) else { return };
         let runs_here = |sha: &Sha| self.carries(sha) == Some(true);
         let current = self.eval.history(environment).current();
         if current.and_then(|run| run.commit).is_some_and(runs_here) {
@@ -146,8 +150,9 @@ impl StatusComment<'_, '_> {
                     return;
                 };
                 deploys.headline.get_or_insert(format!("deploy to {name} failed"));
+                let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();
                 deploys.lines.push(format!(
-                    "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}. Retry: {} · go back: {}",
+                    "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}{step}. Retry: {} · go back: {}",
                     self.links.commit(to),
                     crate::text::message::command(&["deploy", environment]),
                     crate::text::message::command(&["rollback", environment]),

@@ -48,8 +48,8 @@ impl StatusComment<'_, '_> {
         let title = quoted(&check_run::title(&newest.decision));
         let (commit, details) = (self.links.commit(sha), self.links.checks(sha, "details"));
         let _ = writeln!(text, "\n{commit}{tags}: **{title}** · {details}\n");
-        let _ =
-            writeln!(text, "{}", check_run::conditions(&newest.decision, &self.eval.policy.commands.zone).trim_end());
+        let conditions = check_run::conditions(&newest.decision, self.eval.policy, &self.links);
+        let _ = writeln!(text, "{}", conditions.trim_end());
         if newest.turns.len() > 1 {
             let _ = writeln!(text, "\n<details><summary>Earlier states</summary>\n");
             for turn in newest.turns.iter().rev().take(MOST_TURNS) {

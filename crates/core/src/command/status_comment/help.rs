@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use crate::{
     command::{
         COMMANDS, Place, Row, messages, permissions,
-        status_comment::{MOST_LISTED, StatusComment, cell},
+        status_comment::{MOST_LISTED, StatusComment},
     },
     domain::{
         fact::command::{CommandFacts, Evidence},
         permission::Grant,
         policy::Mode,
     },
-    text::message::{person, quoted},
+    text::message::{cell, person, quoted},
 };
 
 /// Commands by their purpose, in the order of `/help`.

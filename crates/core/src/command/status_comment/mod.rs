@@ -37,8 +37,12 @@ use crate::{
 /// Limit on each list of linked items, environments or guards.
 const MOST_LISTED: usize = 20;
 
-/// Returns whether an item has a status comment.
+/// Returns whether an item has a status comment: commands ran there, or a rollback took it out of
+/// production.
 pub fn is_wanted(facts: &RepoFacts, item: ItemId) -> bool {
+    if facts.requests.index().by_taken_back.of(&item).next().is_some() {
+        return true;
+    }
     facts.commands_on(item).iter().any(|(_, command)| {
         command.action.as_ref().is_some_and(CommandAction::needs_status_comment)
             || (!command.is_noise() && command.reply.as_ref().is_some_and(|reply| reply.marker.is_none()))
@@ -191,17 +195,4 @@ fn list(text: &mut String, rows: &[String]) {
     if more > 0 {
         let _ = writeln!(text, "- and {more} more");
     }
-}
-
-/// Escapes text for a table cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
-}
-
-/// Returns a sentence with a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
-    format!("{first}{}{end}", chars.as_str())
 }

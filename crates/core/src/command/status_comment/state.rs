@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::{
-    command::status_comment::{StatusComment, sentence},
+    command::status_comment::StatusComment,
     domain::{
         fact::item::{OverrideKind, PhaseOverride},
         policy::{EvidenceKind, PhaseRule},
     },
     evidence::overrides,
     text::{
-        message::{person, quoted},
+        message::{capitalized, person, quoted, sentence},
         sanitize,
     },
 };
@@ -73,11 +73,7 @@ impl StatusComment<'_, '_> {
     /// Returns the phase, as a heading shows it.
     fn heading(&self) -> String {
         match &self.derived.phase {
-            Some(phase) => {
-                let mut name = phase.chars();
-                let first = name.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-                sanitize::inline(&format!("{first}{}", name.as_str()), 60)
-            }
+            Some(phase) => sanitize::inline(&capitalized(phase), 60),
             None if !self.derived.ours => "Left alone".to_owned(),
             None if self.is_closed() => "Closed".to_owned(),
             None => "No phase".to_owned(),

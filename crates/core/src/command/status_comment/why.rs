@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::{
-    command::status_comment::{StatusComment, sentence},
+    command::status_comment::StatusComment,
     domain::fact::command::CommandAction,
     evidence::overrides,
-    text::message::{person, quoted, spoken},
+    text::message::{person, quoted, sentence, spoken},
 };
 
 /// Limit on the transitions in the history, newest first.

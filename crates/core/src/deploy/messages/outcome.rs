@@ -13,9 +13,10 @@ use crate::{
             deploy_request::{DeployRequest, RequestKind, RunFacts},
         },
         id::{ItemId, Sha},
+        needs::FailedJob,
     },
     text::{
-        message::{command, commit, duration, quoted},
+        message::{command, commit, duration, quoted, spoken},
         sanitize,
     },
 };
@@ -78,6 +79,7 @@ pub(in crate::deploy) fn failed(
     facts: &RepoFacts,
     request: &DeployRequest,
     run: Option<&RunFacts>,
+    job: Option<&FailedJob>,
     running: Option<&Sha>,
 ) -> String {
     let link = run.map(run_page).or_else(|| run_link(facts, request));
@@ -85,7 +87,8 @@ pub(in crate::deploy) fn failed(
         Some(RunOutcome::Cancelled) => "was cancelled",
         _ => "failed",
     };
-    let link = link.map_or_else(|| ".".to_owned(), |link| format!(": {link}"));
+    let parts: Vec<String> = link.into_iter().chain(job.map(step)).collect();
+    let link = if parts.is_empty() { ".".to_owned() } else { format!(": {}", parts.join(", ")) };
     let mut text = format!("**The {} {how}**{link}", what(request));
     let environment = &request.environment;
     if request.kind == RequestKind::Rollback {
@@ -97,14 +100,24 @@ pub(in crate::deploy) fn failed(
             text,
             "\n\n{} last succeeded with {}. The failed run may have changed it:\n\n- retry: {}\n- go back to {}: {}",
             quoted(environment),
-            quoted(&running.short()),
+            running.code(),
             command(&[verb, environment]),
-            quoted(&running.short()),
+            running.code(),
             command(&["rollback", environment]),
         ),
         None => write!(text, "\n\nRetry: {}", command(&[verb, environment])),
     };
     text
+}
+
+/// Returns the step that failed, or the job, with a link to its log.
+pub(in crate::deploy) fn step(job: &FailedJob) -> String {
+    let name = spoken(&job.name);
+    let words = match &job.step {
+        Some(step) => format!("step {} of job {name}", spoken(step)),
+        None => format!("job {name}"),
+    };
+    sanitize::link(&job.url).map_or_else(|| words.clone(), |page| format!("[{words}]({page})"))
 }
 
 /// Returns a link to the workflow run that carries out a request.

@@ -55,16 +55,16 @@ impl RepoFacts {
         if self.deployments.is_empty() {
             return BTreeSet::new();
         }
-        let mut told: BTreeSet<u64> = BTreeSet::new();
+        let mut found: BTreeSet<u64> = BTreeSet::new();
         for key in changed {
             if let DocumentKey::Deployment(id) = key {
-                told.insert(*id);
+                found.insert(*id);
             }
             let by_commit = &self.deployments.index().by_commit;
-            self.commits_placed_by(key, &mut |sha| told.extend(by_commit.of(sha)));
+            self.commits_placed_by(key, &mut |sha| found.extend(by_commit.of(sha)));
         }
         let mut noted = BTreeSet::new();
-        for id in told {
+        for id in found {
             let Some(deployment) = self.deployments.get(&id) else { continue };
             let is_here = self.is_own_commit(deployment.listed_commit());
             // A commit that was here once stays this repository's.

@@ -78,6 +78,9 @@ pub struct DeployRequest {
     /// The comment that asked people to approve it, if there was one.
     #[serde(default)]
     pub approval: Option<ApprovalRequest>,
+    /// Pull requests that a rollback took out of production, so that they show it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub took_back: BTreeSet<ItemId>,
     /// The workflow run that carries it out: the run that was dispatched, or the first one that its
     /// deployment started.
     pub run: Option<u64>,
@@ -150,7 +153,8 @@ pub enum RequestEnd {
     /// It was withdrawn before it was started.
     Withdrawn,
     /// It was a dry run, and reported what would happen.
-    Told,
+    #[serde(alias = "Told")]
+    DryRunEnded,
 }
 
 impl DeployRequest {
@@ -176,6 +180,7 @@ impl DeployRequest {
             deployment: None,
             note: String::new(),
             approval: None,
+            took_back: BTreeSet::new(),
             run: None,
             attempts: 0,
             pinned: false,

@@ -202,8 +202,8 @@ impl RepoFacts {
                 }
                 self.index.ended_at.entry(after.clone()).or_default().insert(id.clone());
                 self.index.began_at.entry(before.clone()).or_default().insert(id);
-                let told = [after, before].into_iter().filter_map(|end| self.index.compared.get(end)).flatten();
-                for need in told.cloned().collect::<Vec<_>>() {
+                let needs = [after, before].into_iter().filter_map(|end| self.index.compared.get(end)).flatten();
+                for need in needs.cloned().collect::<Vec<_>>() {
                     self.index_comparison(&need);
                 }
             }

@@ -102,14 +102,14 @@ impl ItemFacts {
     /// Returns the time of the last reopening. If its event was missed, an open state newer than
     /// the last closing shows it.
     pub fn reopened_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let told = self.reopenings.range(..=now).next_back().copied();
+        let reopened = self.reopenings.range(..=now).next_back().copied();
         let last_closing = self.closings.range(..=now).next_back().map(|(at, _)| *at);
         let seen_open = self
             .open
             .as_ref()
-            .filter(|o| o.value && last_closing.is_some_and(|c| c < o.at) && told < last_closing)
+            .filter(|o| o.value && last_closing.is_some_and(|c| c < o.at) && reopened < last_closing)
             .map(|o| o.at);
-        told.max(seen_open)
+        reopened.max(seen_open)
     }
 
     /// Returns the closing in effect at `now`, if it is closed.

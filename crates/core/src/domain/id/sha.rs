@@ -50,6 +50,17 @@ impl Sha {
         ShortSha(digits)
     }
 
+    /// Returns the short form as inline code. Messages link it to the commit, and write no other
+    /// text in this form.
+    pub fn code(&self) -> String {
+        format!("`{}`", &*self.short())
+    }
+
+    /// Returns true if a text looks like the short form of a name.
+    pub fn is_short_form(text: &str) -> bool {
+        text.len() == SHORT && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+
     /// Returns true if the name begins with these hex digits, in either case.
     pub fn starts_with(&self, digits: &str) -> bool {
         let mut all = Digits::default();

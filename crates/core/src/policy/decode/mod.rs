@@ -29,51 +29,61 @@ const WORD_OR_SETTINGS: [&str; 2] = ["WordOrSettings", "GlobOrSettings"];
 /// Keys for monorepo targets. They are rejected with a message of their own.
 const BY_PATH: [&str; 2] = ["paths", "targets"];
 
-/// Reads a value of type `T` from a tree. Returns it with warnings about values that are valid but
-/// probably not intended, or the mistakes.
-pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+/// A value that was read from a tree, as far as that was possible.
+pub(crate) struct Decoded<T> {
+    /// The value, without the parts that have mistakes; `None`: nothing of it could be read.
+    pub(crate) value: Option<T>,
+    /// Values that are valid but probably not intended.
+    pub(crate) warnings: Vec<Problem>,
+    /// The mistakes, in the file's order.
+    pub(crate) problems: Vec<Problem>,
+    /// Ids of the nodes that were left out because of a mistake.
+    pub(crate) left_out: BTreeSet<usize>,
+    /// Positions of unknown keys.
+    pub(crate) unknown_keys: BTreeSet<Position>,
+}
+
+/// Reads a value of type `T` from a tree.
+pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Decoded<T> {
     let mut problems: Vec<Problem> = Vec::new();
     let mut known = BTreeSet::new();
     let mut skip = BTreeSet::new();
+    let mut unknown_keys = BTreeSet::new();
     let mut more = false;
-    let value = loop {
+    let (value, warnings) = loop {
         let context = Context { source, skip: &skip, found: RefCell::default(), warnings: RefCell::default() };
         let result = T::deserialize(Reader { node: root, context: &context });
-        for problem in context.found.into_inner() {
+        for (mark, problem) in context.found.into_inner() {
+            unknown_keys.insert(mark);
             if known.insert((problem.line, problem.column, problem.message.clone())) {
                 problems.push(problem);
             }
         }
         let warnings = context.warnings.into_inner();
         match result {
-            Ok(value) => break Some((value, warnings)),
+            Ok(value) => break (Some(value), warnings),
             Err(fault) => {
                 let (id, mark) = fault.place.unwrap_or((root.id, root.mark));
                 if !fault.follows {
                     problems.push(source.problem(mark, fault.message).meant(fault.meant));
                 }
                 if id == root.id || !skip.insert(id) {
-                    break None;
+                    break (None, warnings);
                 }
                 if skip.len() >= MAX_PASSES {
                     more = true;
-                    break None;
+                    break (None, warnings);
                 }
             }
         }
     };
-    match value {
-        Some(value) if problems.is_empty() => Ok(value),
-        _ => {
-            problems.sort_by(|a, b| a.order().cmp(&b.order()));
-            more |= problems.len() > MAX_PROBLEMS;
-            problems.truncate(MAX_PROBLEMS);
-            if more {
-                problems.push(source.problem(root.mark, "there are more mistakes than are looked for at once"));
-            }
-            Err(problems)
-        }
+    problems.sort_by(|a, b| a.order().cmp(&b.order()));
+    more |= problems.len() > MAX_PROBLEMS;
+    problems.truncate(MAX_PROBLEMS);
+    if more {
+        problems.push(source.problem(root.mark, "there are more mistakes than are looked for at once"));
     }
+    Decoded { value, warnings, problems, left_out: skip, unknown_keys }
 }
 
 /// A mistake that ends a pass.
@@ -122,7 +132,8 @@ impl de::Error for Fault {
 struct Context<'a> {
     source: &'a Source,
     skip: &'a BTreeSet<usize>,
-    found: RefCell<Vec<Problem>>,
+    /// Unknown keys.
+    found: RefCell<Vec<(Position, Problem)>>,
     warnings: RefCell<Vec<Problem>>,
 }
 
@@ -139,7 +150,7 @@ impl Context<'_> {
         } else {
             format!("unknown key {key}; known here: {}", list(known.iter().copied()))
         };
-        self.found.borrow_mut().push(self.source.problem(entry.mark, message).meant(meant));
+        self.found.borrow_mut().push((entry.mark, self.source.problem(entry.mark, message).meant(meant)));
     }
 }
 

@@ -3,12 +3,14 @@
 //! A policy that describes no environment may name those of the forge. If it describes some, any
 //! other name is a mistake.
 
+use std::collections::BTreeSet;
+
 use crate::{
     domain::fact::command::ALL,
     policy::{
         Merged, Parsed, Problem, Rank,
         file::{condition::Condition, text::Name},
-        problem::{nearest, quote},
+        problem::{list, nearest, quote},
         validate::{below, path},
         yaml::Step,
     },
@@ -25,19 +27,36 @@ pub(super) enum Kind {
 /// Adds a problem for each name that no layer describes. Only the repository's own file is checked:
 /// the layers above apply to many repositories.
 pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
-    let described: Vec<&str> = merged.file.environments.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let described = described(merged);
     if described.is_empty() {
         return;
     }
     for layer in merged.layers().iter().filter(|layer| layer.rank == Rank::Repository) {
         all(&layer.parsed, &mut |place, name, _| {
             if !described.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                let meant = nearest(name, described.iter().copied());
-                let message = format!("environment {} is described nowhere", quote(name));
-                problems.push(layer.parsed.problem(&place, message).meant(meant));
+                problems.extend(unknown(&layer.parsed, &place, name, &described));
             }
         });
     }
+}
+
+/// Returns the names of the environments that a layer describes, also those that have mistakes.
+pub(super) fn described(merged: &Merged) -> Vec<&str> {
+    let names = merged.file.environments.iter().flatten().map(|(name, _)| name.as_str());
+    let written = merged.layers().iter().flat_map(|layer| &layer.parsed.origin.environments);
+    names.chain(written.map(String::as_str)).collect()
+}
+
+/// Returns the problem of a name that no layer describes; `None`: a misspelled key may hide the
+/// description.
+pub(super) fn unknown(parsed: &Parsed, place: &[Step], name: &str, described: &[&str]) -> Option<Problem> {
+    let meant = nearest(name, described.iter().copied());
+    let known: BTreeSet<&str> = described.iter().copied().collect();
+    let message = match meant {
+        Some(_) => format!("no environment is called {}", quote(name)),
+        None => format!("no environment is called {}; known here: {}", quote(name), list(known)),
+    };
+    parsed.has_known_keys().then(|| parsed.problem(place, message).meant(meant))
 }
 
 /// Adds a warning for each freeze of an environment if the policy describes none.

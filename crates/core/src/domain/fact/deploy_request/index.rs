@@ -9,7 +9,7 @@ use crate::domain::{
         deploy_request::{DeployRequest, RequestKind, RunFacts},
         indexed::{IndexedMap, KeysBy, MapIndex},
     },
-    id::Sha,
+    id::{ItemId, Sha},
 };
 
 /// Deployments requested from us, by our id for each.
@@ -32,6 +32,8 @@ pub struct RequestIndex {
     pub by_deployment: KeysBy<u64, String>,
     /// Requests by the workflow run that carries them out.
     pub by_run: KeysBy<u64, String>,
+    /// Rollbacks by the pull requests that they took out of production.
+    pub by_taken_back: KeysBy<ItemId, String>,
     /// Dispatched requests whose workflow run is unknown, by environment.
     pub without_run: KeysBy<String, String>,
 }
@@ -53,6 +55,9 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
         for deployment in request.deployments() {
             self.by_deployment.add(deployment, id.clone());
         }
+        for pull in &request.took_back {
+            self.by_taken_back.add(*pull, id.clone());
+        }
         if let Some(run) = request.run {
             self.by_run.add(run, id.clone());
         } else if request.is_dispatched() {
@@ -72,6 +77,9 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
         }
         for deployment in request.deployments() {
             self.by_deployment.remove(&deployment, id);
+        }
+        for pull in &request.took_back {
+            self.by_taken_back.remove(pull, id);
         }
         if let Some(run) = request.run {
             self.by_run.remove(&run, id);

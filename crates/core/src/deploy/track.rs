@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::EvalContext,
-    deploy::{change, contents, finish::finish, messages, start::cancel},
+    deploy::{change, finish::finish, messages, start::cancel},
     domain::{
         effect::Effect,
         event::{DeployState, RunOutcome, RunTrigger},
@@ -14,7 +14,7 @@ use crate::{
             DocumentKey, RepoFacts,
             deploy_request::{DeployRequest, RequestEnd, RequestKind, RunFacts},
         },
-        id::Sha,
+        id::{ItemId, Sha},
         needs::{Answer, Need},
         policy::Policy,
         rule::{Via, name_key},
@@ -322,8 +322,9 @@ fn succeeded(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext
     }
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     let between = request.from.as_ref().zip(request.sha.as_ref());
-    let taken = between.and_then(|(from, to)| contents::pulls_between(&eval, to, from)).unwrap_or_default();
-    messages::rolled_back_to(facts, request, &taken, terms.now)
+    let taken = between.and_then(|(from, to)| eval.pulls_between(to, from)).unwrap_or_default();
+    let newest_first: Vec<ItemId> = taken.into_iter().rev().collect();
+    messages::rolled_back_to(facts, request, &newest_first, terms.now)
 }
 
 fn fail(

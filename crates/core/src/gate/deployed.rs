@@ -6,7 +6,7 @@ use crate::{
     domain::{event::DeployState, id::Sha},
     environment::history::{Attempt, History, Run, RunEnd},
     gate::{ConditionContext, condition_result::ConditionResult},
-    text::message::{self, quoted},
+    text::message::{self, deployment_name, quoted},
 };
 
 /// Time after which a deployment without a reported end no longer counts as under way.
@@ -86,7 +86,7 @@ fn tried(
 }
 
 fn run_unknown(place: &str, deployment: u64) -> ConditionResult {
-    let words = format!("it is not known yet which commit deployment {deployment} deployed to {place}");
+    let words = format!("it is not known yet which commit {} deployed to {place}", deployment_name(deployment));
     ConditionResult::unknown("deployed_run_unknown", words)
 }
 

@@ -3,6 +3,7 @@
 pub use crate::text::times::moment;
 use crate::{
     domain::{
+        event::is_external,
         id::Sha,
         policy::{Evidence, EvidenceKind, Pattern, PhaseRule},
     },
@@ -13,6 +14,11 @@ use jiff::SignedDuration;
 /// Returns a name from outside as inline code, so that it can't contain a mention, link or command.
 pub fn quoted(name: &str) -> String {
     sanitize::code(&lookalike::escaped(name), 80)
+}
+
+/// Returns a deployment's name. The id of an external deployment means nothing to people.
+pub fn deployment_name(id: u64) -> String {
+    if is_external(id) { "an external deployment".to_owned() } else { format!("deployment {id}") }
 }
 
 /// Returns a forge's reason as a quotation: its own words whole, without the call that failed,

@@ -7,10 +7,12 @@
 pub mod alert;
 pub mod app;
 pub mod cli;
+pub mod external;
 pub mod forge;
 pub mod http;
 pub mod metric;
 pub mod port;
+mod sender;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

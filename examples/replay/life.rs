@@ -127,6 +127,7 @@ impl Life {
                 creator: Some(ann()),
                 run: None,
                 from_fork: None,
+                source: None,
                 status: step.map(|(_, state)| DeployStatus { at: when, id, state }),
             };
             let kind = if step.is_some() { "deployment status" } else { "deployment" };

@@ -9,12 +9,12 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
-    alert::{json, proof::Secrets},
     domain::alert::{Alert, Group, Message, Says},
     port::{
         alert::{AlertSource, Refusal},
         forge::Undecodable,
     },
+    sender::{json, proof::Secrets},
 };
 
 /// Maximum alerts of one message that are read; the rest counts as left out.

@@ -6,12 +6,12 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
-    alert::{json, proof::Secrets},
     domain::alert::{Alert, Feedback, Group, Message, Says},
     port::{
         alert::{AlertSource, Refusal},
         forge::Undecodable,
     },
+    sender::{json, proof::Secrets},
 };
 
 /// Kinds of messages that such a connection sends.

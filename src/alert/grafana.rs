@@ -11,15 +11,16 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::{
-    alert::{
-        alertmanager, json,
-        proof::{Secrets, single_header},
-    },
+    alert::alertmanager,
     domain::alert::{Message, Says},
     port::{
         alert::{AlertSource, Refusal},
         clock::Clock,
         forge::Undecodable,
+    },
+    sender::{
+        json,
+        proof::{Secrets, single_header},
     },
 };
 

@@ -6,9 +6,7 @@
 mod alertmanager;
 mod generic;
 mod grafana;
-mod json;
 mod planetscale;
-mod proof;
 mod swap;
 
 pub use crate::alert::alertmanager::Alertmanager;

@@ -13,12 +13,12 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
-    alert::{json, proof::Secrets},
     domain::alert::{Alert, Group, Message, Says},
     port::{
         alert::{AlertSource, Refusal},
         forge::Undecodable,
     },
+    sender::{json, proof::Secrets},
 };
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-planetscale-signature");

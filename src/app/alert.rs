@@ -109,11 +109,6 @@ pub(crate) async fn decode(
     decoding.await.unwrap_or_else(|error| Err(failed(error)))
 }
 
-/// Returns the name of a connection in the inbox.
-pub(crate) fn hook(connection: &str) -> String {
-    format!("{HOOK}{connection}")
-}
-
 /// Returns the connection that a delivery's hook names.
 pub(crate) fn connection(hook: &str) -> &str {
     hook.strip_prefix(HOOK).unwrap_or(hook)

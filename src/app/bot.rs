@@ -14,6 +14,7 @@ use crate::{
     app::{
         alert::Alerts,
         catch_up,
+        external::EventConnections,
         intake::Intake,
         maintenance, outbox,
         policy::PolicySource,
@@ -37,6 +38,8 @@ pub struct Parts {
     pub policies: Arc<dyn PolicySource>,
     /// Monitoring connections.
     pub alerts: Alerts,
+    /// Connections of systems that deploy without the forge.
+    pub events: EventConnections,
     /// Settings.
     pub settings: BotSettings,
 }
@@ -61,8 +64,8 @@ pub struct Bot {
 impl Bot {
     /// Starts all loops. Must be called within a Tokio runtime.
     pub fn start(parts: Parts) -> Self {
-        let Parts { store, forges, clock, policies, alerts, settings } = parts;
-        let runtime = Arc::new(Runtime::new(store, forges, clock, policies, alerts, settings));
+        let Parts { store, forges, clock, policies, alerts, events, settings } = parts;
+        let runtime = Arc::new(Runtime::new(store, forges, clock, policies, alerts, events, settings));
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         loops.spawn(watched("scheduler", runtime.clone(), scheduler::run(runtime.clone(), stopped.clone())));

@@ -9,12 +9,7 @@ use rand::RngExt;
 use tracing::Instrument;
 
 use crate::{
-    app::{
-        alert::{self, Connection},
-        commit,
-        crash::crash_point,
-        runtime::Runtime,
-    },
+    app::{alert, commit, crash::crash_point, external, runtime::Runtime},
     domain::id::ForgeName,
     port::{
         clock::Clock,
@@ -50,17 +45,18 @@ impl TakeIn for Intake {
         taking.await.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("taking in failed: {error}"))))
     }
 
-    async fn take_in_alert(&self, connection: &str, body: Bytes) -> Result<String, StoreError> {
+    async fn take_in_message(&self, hook: &str, body: Bytes) -> Result<String, StoreError> {
         if self.runtime.draining() {
             return Err(StoreError::Unavailable("shutting down".to_owned()));
         }
-        let known = self.runtime.alerts.get(connection).cloned();
-        let known =
-            known.ok_or_else(|| StoreError::Unavailable(format!("no connection {connection} is configured")))?;
-        let (runtime, connection) = (self.runtime.clone(), connection.to_owned());
-        let span = tracing::info_span!("take_in", connection);
-        let taking =
-            tokio::spawn(async move { keep_alert(&runtime, &connection, &known, body).await }.instrument(span));
+        let (runtime, hook) = (self.runtime.clone(), hook.to_owned());
+        let span = tracing::info_span!("take_in", hook);
+        let taking = async move {
+            let letters = letters(&runtime, &hook, body).await;
+            let letters = letters.ok_or_else(|| StoreError::Unavailable(format!("no connection {hook} is configured")));
+            keep_letters(&runtime, letters?).await
+        };
+        let taking = tokio::spawn(taking.instrument(span));
         taking.await.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("taking in failed: {error}"))))
     }
 
@@ -92,8 +88,8 @@ impl TakeIn for Letterbox {
         self.store.accept(letter).await
     }
 
-    async fn take_in_alert(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
-        Err(StoreError::Invalid("messages of monitoring connections come by HTTP only".to_owned()))
+    async fn take_in_message(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
+        Err(StoreError::Invalid("messages of connections come by HTTP only".to_owned()))
     }
 
     fn ready(&self) -> bool {
@@ -122,21 +118,40 @@ fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes)
     (letter, route.urgent)
 }
 
+/// A message of a system beside the forges, as deliveries to store.
+struct Letters {
+    /// The message's id.
+    id: String,
+    forge: ForgeName,
+    /// Kind of the source.
+    kind: &'static str,
+    deliveries: Vec<NewDelivery>,
+}
+
 /// Decodes a message only to find the repositories it is for. Each repository decodes its part
-/// again when it decides.
-async fn keep_alert(
-    runtime: &Runtime,
-    name: &str,
-    connection: &Arc<Connection>,
-    body: Bytes,
-) -> Result<String, StoreError> {
+/// again when it decides. `None`: no such connection is configured.
+async fn letters(runtime: &Runtime, hook: &str, body: Bytes) -> Option<Letters> {
     let received_at = runtime.clock.now();
     let id = message_id(received_at);
-    let decoded = alert::decode(connection, &body, received_at).await;
-    let kind = connection.source.kind();
-    let new = |target: String, action: Option<&'static str>, nth: usize| NewDelivery {
-        forge: connection.forge.clone(),
-        hook: alert::hook(name),
+    let (forge, kind, parts) = if let Some(name) = external::connection(hook) {
+        let connection = runtime.events.get(name)?;
+        let decoded = external::decode(connection, &body, received_at).await;
+        (connection.forge.clone(), connection.source.kind(), vec![external::part(connection, decoded)])
+    } else {
+        let connection = runtime.alerts.get(alert::connection(hook))?;
+        let decoded = alert::decode(connection, &body, received_at).await;
+        let parts = match decoded {
+            Ok(message) => {
+                let parts = connection.split(&message).into_iter();
+                parts.map(|part| (part.target, part.action, None)).collect()
+            }
+            Err(error) => vec![(connection.default_target.clone(), None, Some(error.to_string()))],
+        };
+        (connection.forge.clone(), connection.source.kind(), parts)
+    };
+    let new = |(nth, (target, action, problem)): (usize, (String, Option<&'static str>, Option<String>))| NewDelivery {
+        forge: forge.clone(),
+        hook: hook.to_owned(),
         delivery: if nth == 0 { id.clone() } else { format!("{id}-{nth}") },
         event: kind.to_owned(),
         action: action.map(str::to_owned),
@@ -145,29 +160,26 @@ async fn keep_alert(
         installation: None,
         received_at,
         body: body.clone(),
-        quarantined: None,
+        quarantined: problem.map(|problem| commit::note(&[problem])),
     };
-    let deliveries: Vec<NewDelivery> = match decoded {
-        Ok(message) => {
-            let parts = connection.split(&message).into_iter().enumerate();
-            parts.map(|(nth, part)| new(part.target, part.action, nth)).collect()
-        }
-        Err(error) => {
-            let quarantined = Some(commit::note(&[error.to_string()]));
-            vec![NewDelivery { quarantined, ..new(connection.default_target.clone(), None, 0) }]
-        }
-    };
+    let deliveries = parts.into_iter().enumerate().map(new).collect();
+    Some(Letters { id, forge, kind, deliveries })
+}
+
+/// Stores the deliveries of a message; returns the message's id.
+async fn keep_letters(runtime: &Runtime, letters: Letters) -> Result<String, StoreError> {
+    let Letters { id, forge, kind, deliveries } = letters;
     let unreadable = deliveries.iter().any(|delivery| delivery.quarantined.is_some());
     let arriving = runtime.arrives();
     let accepted = runtime.store.accept_all(deliveries).await;
     drop(arriving);
-    runtime.count_received(&connection.forge, kind, if accepted.is_ok() { "accepted" } else { "failed" });
+    runtime.count_received(&forge, kind, if accepted.is_ok() { "accepted" } else { "failed" });
     match accepted {
         Ok(accepted) => {
             crash_point("inbox_committed");
             runtime.worked();
             if unreadable {
-                runtime.count_delivery(&connection.forge, kind, DeliveryState::Quarantined);
+                runtime.count_delivery(&forge, kind, DeliveryState::Quarantined);
                 tracing::warn!(?accepted, "message quarantined: it can't be understood");
             } else {
                 tracing::debug!(?accepted, "message taken in");

@@ -16,6 +16,7 @@ use crate::{
         backoff::Backoff,
         decision_slots::{Askers, Previews, Seats},
         duplicate_guard::DuplicateGuard,
+        external::EventConnections,
         identity::Identities,
         leases::Leases,
         limits::Limits,
@@ -83,6 +84,7 @@ pub(crate) struct Runtime {
     pub(crate) policies: Arc<dyn PolicySource>,
     pub(crate) settings: BotSettings,
     pub(crate) alerts: Alerts,
+    pub(crate) events: EventConnections,
     pub(crate) leases: Arc<Leases>,
     pub(crate) repos: Repos,
     pub(crate) identities: Identities,
@@ -124,6 +126,7 @@ impl Runtime {
         clock: Arc<dyn Clock>,
         policies: Arc<dyn PolicySource>,
         alerts: Alerts,
+        events: EventConnections,
         settings: BotSettings,
     ) -> Self {
         let leases = Arc::new(Leases::new(store.clone(), clock.clone()));
@@ -139,6 +142,7 @@ impl Runtime {
             clock,
             policies,
             alerts,
+            events,
             repos: Repos::new(settings.cached_repositories, leases.clone()),
             leases,
             settings,

@@ -16,7 +16,7 @@ use crate::{
         alert, binding, commands, commit,
         decision::{self, Decided, Failure, Scope},
         decision_slots::aside,
-        installation, maintenance,
+        external, installation, maintenance,
         policy::{self, Occasion},
         runtime::Runtime,
         survey,
@@ -31,6 +31,7 @@ use crate::{
     metric,
     plan::DecisionContext,
     port::{
+        external::Reported,
         forge::{Forge, Undecodable},
         store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, Partition, Seq, StoreError, StoredDelivery},
     },
@@ -122,7 +123,10 @@ async fn decide_one(
         return survey::decide(runtime, forge.as_ref(), &row, &body).await;
     }
     if let Some(target) = row.target.clone() {
-        return decide_alert(runtime, lease, forge, &row, &target, &body).await;
+        return match external::connection(&row.hook) {
+            Some(name) => decide_external(runtime, lease, forge, &row, &target, name, &body).await,
+            None => decide_alert(runtime, lease, forge, &row, &target, &body).await,
+        };
     }
     let event = match decode(forge, &row.event, body, row.received_at).await? {
         Ok(event) => event,
@@ -168,6 +172,56 @@ async fn decide_alert(
     if let Says::Nothing(reason) = &message.says {
         return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await;
     }
+    let (at, seen) = (message.at, Seen::Alert(Box::new(message)));
+    decide_message(runtime, lease, forge, row, target, at, seen).await
+}
+
+/// Decides a deployment that another system than the forge reports.
+async fn decide_external(
+    runtime: &Runtime,
+    lease: &Lease,
+    forge: &Arc<dyn Forge>,
+    row: &DeliveryRow,
+    target: &str,
+    name: &str,
+    body: &Bytes,
+) -> Result<(DeliveryState, String), Failure> {
+    let Some(connection) = runtime.events.get(name) else {
+        let note = format!("no connection [events.{name}] is configured");
+        return end(runtime, lease, row.seq, DeliveryState::Quarantined, note).await;
+    };
+    let reported = match external::decode(connection, body, row.received_at).await {
+        Ok(reported) => reported,
+        Err(error) => {
+            return end(runtime, lease, row.seq, DeliveryState::Quarantined, commit::note(&[error.to_string()])).await;
+        }
+    };
+    let is_for_target = connection.target(&reported).is_some_and(|meant| meant.eq_ignore_ascii_case(target));
+    let deployment = match reported {
+        Reported::Deployment { deployment, .. } if is_for_target => deployment,
+        Reported::Deployment { repository, .. } => {
+            let named = repository.unwrap_or_default();
+            let note = format!("this connection may not report deployments of {named:?}");
+            return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(&[note])).await;
+        }
+        Reported::Nothing(reason) => {
+            return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(&[reason])).await;
+        }
+    };
+    let (at, seen) = (deployment.at, Seen::External(Box::new(deployment)));
+    decide_message(runtime, lease, forge, row, target, at, seen).await
+}
+
+/// Decides a message of a system beside the forges. The repository comes from our own map.
+async fn decide_message(
+    runtime: &Runtime,
+    lease: &Lease,
+    forge: &Arc<dyn Forge>,
+    row: &DeliveryRow,
+    target: &str,
+    at: Timestamp,
+    seen: Seen,
+) -> Result<(DeliveryState, String), Failure> {
     let key = row.repo.map(|id| RepoKey { forge: row.forge.clone(), id });
     let place = match &key {
         Some(key) => runtime.store.repository(key).await?,
@@ -177,22 +231,15 @@ async fn decide_alert(
         return Err(Failure::NotNow(format!("phasebot is not installed on {target}")));
     };
     let owner = place.full_name.split('/').next().unwrap_or_default().to_owned();
-    let seen = RepoSeen {
+    let repo = RepoSeen {
         key: place.repo,
         full_name: place.full_name,
         default_branch: None,
         owner: Account::login_only(owner),
         web_host: None,
     };
-    let event = Event {
-        name: row.event.clone(),
-        connection: None,
-        repo: Some(seen.clone()),
-        sender: None,
-        at: message.at,
-        seen: Seen::Alert(Box::new(message)),
-    };
-    decide_for_repository(runtime, lease, forge.as_ref(), row, &event, &seen).await
+    let event = Event { name: row.event.clone(), connection: None, repo: Some(repo.clone()), sender: None, at, seen };
+    decide_for_repository(runtime, lease, forge.as_ref(), row, &event, &repo).await
 }
 
 async fn decide_for_repository(
@@ -232,6 +279,7 @@ async fn decide_for_repository(
         state.row = Some(place.row);
     }
     sentences.extend(place.odd);
+    sentences.extend(external::remark(&state.repo.facts, &event.seen));
     if sentences.iter().all(String::is_empty) {
         let what = if commit.facts.is_empty() { "it says nothing new" } else { "kept; nothing moved" };
         sentences.push(what.to_owned());

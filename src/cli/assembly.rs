@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    app::{Alerts, Bot, BotSettings, Parts, PolicySource},
+    app::{Alerts, Bot, BotSettings, EventConnections, Parts, PolicySource},
     cli::Failure,
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
-    http::{self, Admin, Limits, ServerState},
+    http::{self, Admin, Limits, Senders, ServerState},
     port::{clock::Clock, forge::Forge, store::Store},
     settings::{Credentials, Settings},
     telemetry::{LogLevel, Metrics},
@@ -28,6 +28,8 @@ pub struct Materials {
     pub policies: Arc<dyn PolicySource>,
     /// Monitoring connections.
     pub alerts: Alerts,
+    /// Connections of systems that deploy without the forge.
+    pub events: EventConnections,
     /// Settings of the bot.
     pub bot: BotSettings,
     /// Limits of the server.
@@ -70,16 +72,18 @@ impl Program {
 
     /// Starts the bot like [`Program::start`], with access settings for operators.
     pub fn start_with(materials: Materials, operators: Operators) -> Self {
-        let Materials { store, forges, clock, policies, alerts, bot, limits, metrics, public, admin } = materials;
-        let sources = alerts.sources();
-        let parts = Parts { store: store.clone(), forges: forges.clone(), clock, policies, alerts, settings: bot };
+        let Materials { store, forges, clock, policies, alerts, events, bot, limits, metrics, public, admin } =
+            materials;
+        let senders = Senders { alerts: alerts.sources(), events: events.sources() };
+        let parts =
+            Parts { store: store.clone(), forges: forges.clone(), clock, policies, alerts, events, settings: bot };
         let bot = Bot::start(parts);
         let (shutdown, ending) = watch::channel(false);
         let Operators { log, token, hosts } = operators;
         let operators = Admin { store, switches: bot.switches(), log, token, hosts };
         let state = ServerState::with_operators(
             forges,
-            sources,
+            senders,
             bot.intake(),
             metrics.clone(),
             limits,

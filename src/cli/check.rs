@@ -3,13 +3,14 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use clap::Args;
 
 use crate::{
     cli::{Context, Failure, Format},
-    policy::{self, MAX_BYTES, Part, Report, check_report},
+    policy::{self, MAX_BYTES, Part, Report, check_in_tree, check_report},
 };
 
 /// Check policy files.
@@ -72,9 +73,27 @@ fn coloured(part: Part, text: &str) -> String {
 fn check(file: &Path) -> Report {
     let name = file.display().to_string();
     match read(file) {
-        Ok(text) => check_report(&name, &text),
+        Ok(text) => match files_beside(file) {
+            Some(files) => check_in_tree(&name, &text, &files),
+            None => check_report(&name, &text),
+        },
         Err(message) => Report::unreadable(&name, &message),
     }
+}
+
+/// Returns the files of the Git checkout whose policy file this is, by their paths from its root; `None`
+/// if it is none, or Git does not list them.
+fn files_beside(file: &Path) -> Option<Vec<String>> {
+    let file = file.canonicalize().ok()?;
+    let root = file.ancestors().nth(Path::new(policy::PATH).components().count())?;
+    if root.join(policy::PATH) != file {
+        return None;
+    }
+    let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    let listed = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
+    let names = listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let names = names.map(|name| String::from_utf8_lossy(name).into_owned());
+    listed.status.success().then(|| names.collect())
 }
 
 /// Reads at most one byte more than a policy file may have.

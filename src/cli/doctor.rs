@@ -1,7 +1,7 @@
 //! `phasebot doctor`: checks the installation and suggests remedies.
 
-mod alerts;
 mod app;
+mod connections;
 mod database;
 mod gates;
 mod hook;
@@ -30,7 +30,7 @@ use crate::{
 ///
 /// Prints one line per check: settings, key, clock, database, the App and its webhook, the
 /// permissions of each installation compared with what its repositories' policies need, rate
-/// limits, alert connections. Changes nothing. Exits with 0 if nothing needs to be done.
+/// limits, alert and event connections. Changes nothing. Exits with 0 if nothing needs to be done.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  phasebot doctor\n  phasebot doctor --format json")]
 pub(super) struct Args {

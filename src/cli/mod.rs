@@ -10,6 +10,7 @@ pub mod deliveries;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+pub mod events;
 mod explain;
 mod healthcheck;
 mod policy;

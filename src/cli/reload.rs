@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     app::FilePolicies,
-    cli::{Failure, alerts, policy},
+    cli::{Failure, alerts, events, policy},
     forge::github::GitHub,
     port::clock::Clock,
     settings::{Loaded, Settings},
@@ -27,6 +27,7 @@ pub(super) struct Reload {
     pub(super) github: Arc<GitHub>,
     pub(super) policies: Arc<FilePolicies>,
     pub(super) alerts: alerts::Sources,
+    pub(super) events: events::Sources,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -78,6 +79,7 @@ impl Reload {
             .map_err(|error| Failure::Message(format!("[github]: {error}")))?;
         policy::renew(&self.policies, loaded.settings.policy_file.as_deref())?;
         alerts::renew(&self.alerts, &loaded.settings.alerts, &self.clock);
+        events::renew(&self.events, &loaded.settings.events);
         Ok(loaded)
     }
 

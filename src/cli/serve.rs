@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Context, Failure, alerts,
         assembly::{self, Materials, Operators, Program},
-        policy,
+        events, policy,
         reload::Reload,
         runtime, store,
     },
@@ -49,6 +49,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let store = store::open_to_serve(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
+    let (events, event_sources) = events::renewable(&settings.events)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
     let operators =
         Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone() };
@@ -58,6 +59,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         clock: clock.clone(),
         policies: policies.clone(),
         alerts,
+        events,
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,
@@ -87,6 +89,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         github,
         policies,
         alerts: sources,
+        events: event_sources,
         clock,
     };
     let renewing = tokio::spawn(reload.watch(loaded));

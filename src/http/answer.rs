@@ -33,7 +33,7 @@ pub enum Problem {
     #[error("there is nothing here")]
     NotFound,
     /// 404: no connection with this name is configured.
-    #[error("no monitoring connection of this name is configured")]
+    #[error("no connection of this name is configured")]
     NoSuchConnection,
     /// 404: no forge with this name is configured.
     #[error("no forge of this name is configured")]

@@ -1,10 +1,10 @@
 //! The HTTP server with all its routes, independent of the forges and the store.
 
 mod admin;
-mod alert;
 mod answer;
 mod body;
 mod health;
+mod message;
 mod names;
 mod server;
 pub mod setup;
@@ -35,7 +35,7 @@ pub use crate::http::webhook::VerifiedDelivery;
 use crate::{
     domain::id::ForgeName,
     metric,
-    port::{alert::AlertSource, forge::Forge, intake::TakeIn},
+    port::{alert::AlertSource, external::DeploymentSource, forge::Forge, intake::TakeIn},
     telemetry::Metrics,
 };
 
@@ -65,10 +65,19 @@ pub struct Limits {
     pub memory_bytes: usize,
 }
 
+/// Systems beside the forges that send messages, by the names of their connections.
+#[derive(Default)]
+pub struct Senders {
+    /// Monitoring connections: `/alerts/NAME`.
+    pub alerts: BTreeMap<String, Arc<dyn AlertSource>>,
+    /// Event connections: `/events/NAME`.
+    pub events: BTreeMap<String, Arc<dyn DeploymentSource>>,
+}
+
 /// State shared by the handlers.
 pub struct ServerState {
     forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
-    alerts: BTreeMap<String, Arc<dyn AlertSource>>,
+    senders: Senders,
     intake: Arc<dyn TakeIn>,
     metrics: Metrics,
     limits: Limits,
@@ -98,19 +107,19 @@ impl ServerState {
     /// Creates the server's state. `shutdown` becomes `true` when the server must stop.
     pub fn new(
         forges: impl IntoIterator<Item = Arc<dyn Forge>>,
-        alerts: BTreeMap<String, Arc<dyn AlertSource>>,
+        senders: Senders,
         intake: Arc<dyn TakeIn>,
         metrics: Metrics,
         limits: Limits,
         shutdown: watch::Receiver<bool>,
     ) -> Arc<Self> {
-        Self::with_operators(forges, alerts, intake, metrics, limits, shutdown, None)
+        Self::with_operators(forges, senders, intake, metrics, limits, shutdown, None)
     }
 
     /// Like [`ServerState::new`], with the operators' routes on the private address.
     pub fn with_operators(
         forges: impl IntoIterator<Item = Arc<dyn Forge>>,
-        alerts: BTreeMap<String, Arc<dyn AlertSource>>,
+        senders: Senders,
         intake: Arc<dyn TakeIn>,
         metrics: Metrics,
         limits: Limits,
@@ -124,7 +133,7 @@ impl ServerState {
             memory: Arc::new(Semaphore::new(limits.memory_bytes.min(Semaphore::MAX_PERMITS))),
         };
         let forges = forges.into_iter().map(|forge| (forge.name().clone(), forge)).collect();
-        Arc::new(Self { forges, alerts, intake, metrics, limits, bodies, shutdown, admin: admin.map(Arc::new) })
+        Arc::new(Self { forges, senders, intake, metrics, limits, bodies, shutdown, admin: admin.map(Arc::new) })
     }
 }
 
@@ -132,7 +141,8 @@ impl ServerState {
 pub fn public(state: Arc<ServerState>) -> Router {
     let routes = Router::new()
         .route("/webhooks/{forge}", post(webhook::receive).fallback(only_post))
-        .route("/alerts/{name}", post(alert::receive).put(alert::receive).fallback(only_post_or_put))
+        .route("/alerts/{name}", post(message::receive).put(message::receive).fallback(only_post_or_put))
+        .route("/events/{name}", post(message::receive).put(message::receive).fallback(only_post_or_put))
         .route("/healthz", get(health::alive).fallback(only_get))
         .route("/readyz", get(health::ready).fallback(only_get))
         .fallback(nothing);

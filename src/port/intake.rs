@@ -18,10 +18,10 @@ pub trait TakeIn: Send + Sync + 'static {
     /// decoded is stored as well.
     async fn take_in(&self, forge: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError>;
 
-    /// Stores a message of a monitoring connection, once for each repository that it is for;
-    /// returns its id. Sources have no message id by which a repeated message could be recognized,
-    /// so every message is stored.
-    async fn take_in_alert(&self, connection: &str, body: Bytes) -> Result<String, StoreError>;
+    /// Stores a message of a system beside the forges, once for each repository that it is for;
+    /// returns its id. `hook` names the connection: `alerts/NAME` or `events/NAME`. Sources have no
+    /// message id by which a repeated message could be recognized, so every message is stored.
+    async fn take_in_message(&self, hook: &str, body: Bytes) -> Result<String, StoreError>;
 
     /// Returns whether the store currently answers.
     fn ready(&self) -> bool;

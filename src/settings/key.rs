@@ -3,8 +3,9 @@
 use jiff::SignedDuration;
 
 use crate::settings::{
-    AlertFields, Draft, Github, LogFormat, Removal, Settings,
+    AlertFields, Draft, EventFields, Github, LogFormat, Removal, Settings,
     alert::{self, AlertKind, AlertType},
+    event::{self, EventKind},
     problem::nearest,
     value::Given,
 };
@@ -101,8 +102,31 @@ pub(super) const FIELDS: &[Key<AlertFields>] = &[
     plain("labels", |s, v| alert::pointer(v.text()?).map(|it| s.labels = it)),
 ];
 
+/// Settings of `[events.NAME]`.
+pub(super) const EVENT: &[Key<event::Draft>] = &[
+    plain("kind", |s, v| v.one_of(&EventKind::ALL).map(|it| s.connection.kind = it)),
+    secret("secrets", |s, v| v.secrets().map(|it| s.connection.secrets = it)),
+    plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
+    plain("signature_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.signature_header = it)),
+    plain("environments", |s, v| event::globs(v.list()?).map(|it| s.connection.environments = it)),
+    plain("in_progress", |s, v| v.list().map(|it| s.connection.in_progress = it)),
+    plain("success", |s, v| v.list().map(|it| s.connection.success = it)),
+    plain("failure", |s, v| v.list().map(|it| s.connection.failure = it)),
+    plain("removed", |s, v| v.list().map(|it| s.connection.removed = it)),
+];
+
+/// Settings of `fields` in `[events.NAME]`.
+pub(super) const EVENT_FIELDS: &[Key<EventFields>] = &[
+    plain("key", |s, v| alert::pointer(v.text()?).map(|it| s.key = it)),
+    plain("repository", |s, v| alert::pointer(v.text()?).map(|it| s.repository = it)),
+    plain("commit", |s, v| alert::pointer(v.text()?).map(|it| s.commit = it)),
+    plain("environment", |s, v| alert::pointer(v.text()?).map(|it| s.environment = it)),
+    plain("state", |s, v| alert::pointer(v.text()?).map(|it| s.state = it)),
+    plain("at", |s, v| alert::pointer(v.text()?).map(|it| s.at = it)),
+];
+
 /// Top-level sections that hold settings.
-const SECTIONS: [&str; 3] = ["github", "alerts", "forge"];
+const SECTIONS: [&str; 4] = ["github", "alerts", "events", "forge"];
 
 /// Reason for which a setting was not set.
 pub(super) enum Refused {
@@ -118,7 +142,7 @@ pub(super) enum Refused {
 pub(super) fn is_section(path: &[&str]) -> bool {
     match path {
         [section] => SECTIONS.contains(section),
-        ["alerts" | "forge", _] | ["alerts", _, "fields"] => true,
+        ["alerts" | "events" | "forge", _] | ["alerts" | "events", _, "fields"] => true,
         _ => false,
     }
 }
@@ -129,7 +153,7 @@ pub(super) fn section_problem(path: &[&str]) -> Option<&'static str> {
         ["forge", ..] => {
             Some("only the forge [github] can be configured at present; [forge.NAME] is kept for later versions")
         }
-        ["alerts", name, ..] if !alert::is_name(name) => {
+        ["alerts" | "events", name, ..] if !alert::is_name(name) => {
             Some("a connection's name may have lower-case letters, digits, - and _, at most 40 of them")
         }
         _ => None,
@@ -141,8 +165,10 @@ pub(super) fn open(draft: &mut Draft, path: &[&str]) -> Result<(), Refused> {
     if let Some(problem) = section_problem(path) {
         return Err(Refused::Section(problem.to_owned()));
     }
-    if let ["alerts", name, ..] = path {
-        draft.alerts.entry((*name).to_owned()).or_default();
+    match path {
+        ["alerts", name, ..] => drop(draft.alerts.entry((*name).to_owned()).or_default()),
+        ["events", name, ..] => drop(draft.events.entry((*name).to_owned()).or_default()),
+        _ => {}
     }
     Ok(())
 }
@@ -154,6 +180,8 @@ pub(super) fn is_secret(path: &[&str]) -> Option<bool> {
         ["github", name] => find(GITHUB, name).map(|key| key.secret),
         ["alerts", _, name] => find(ALERT, name).map(|key| key.secret),
         ["alerts", _, "fields", name] => find(FIELDS, name).map(|key| key.secret),
+        ["events", _, name] => find(EVENT, name).map(|key| key.secret),
+        ["events", _, "fields", name] => find(EVENT_FIELDS, name).map(|key| key.secret),
         _ => None,
     }
 }
@@ -176,6 +204,15 @@ pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result
                 _ => Err(Refused::Unknown(None)),
             }
         }
+        ["events", connection, rest @ ..] => {
+            let event = draft.events.entry((*connection).to_owned()).or_default();
+            event.given.insert(rest[0].to_owned());
+            match rest {
+                ["fields", name] => apply(EVENT_FIELDS, name, &mut event.connection.fields, value),
+                [name] => apply(EVENT, name, event, value),
+                _ => Err(Refused::Unknown(None)),
+            }
+        }
         _ => Err(Refused::Unknown(None)),
     }
 }
@@ -183,14 +220,16 @@ pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result
 /// Returns the full name of every setting, with the connections that `path` names.
 pub(super) fn names(path: &[&str]) -> Vec<String> {
     let connection = match path {
-        ["alerts", name, ..] => name,
+        ["alerts" | "events", name, ..] => name,
         _ => "NAME",
     };
     let root = ROOT.iter().map(|key| key.name.to_owned());
     let github = GITHUB.iter().map(|key| format!("github.{}", key.name));
     let alert = ALERT.iter().map(|key| format!("alerts.{connection}.{}", key.name));
     let fields = FIELDS.iter().map(|key| format!("alerts.{connection}.fields.{}", key.name));
-    root.chain(github).chain(alert).chain(fields).collect()
+    let event = EVENT.iter().map(|key| format!("events.{connection}.{}", key.name));
+    let event_fields = EVENT_FIELDS.iter().map(|key| format!("events.{connection}.fields.{}", key.name));
+    root.chain(github).chain(alert).chain(fields).chain(event).chain(event_fields).collect()
 }
 
 fn suggest(path: &[&str]) -> Option<String> {

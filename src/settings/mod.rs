@@ -10,6 +10,7 @@
 mod alert;
 mod credential;
 mod environment;
+mod event;
 mod file;
 mod key;
 mod problem;
@@ -26,6 +27,7 @@ use secrecy::SecretString;
 
 pub use crate::settings::alert::{AlertConnection, AlertFields, AlertKind, AlertRoute, AlertType};
 pub use crate::settings::credential::Credentials;
+pub use crate::settings::event::{EventConnection, EventFields, EventKind};
 pub use crate::settings::problem::{Place, Problem, SettingsError};
 pub use crate::settings::value::{duration, log_filter};
 
@@ -73,6 +75,8 @@ pub struct Settings {
     pub github: Github,
     /// Monitoring connections by name.
     pub alerts: BTreeMap<String, AlertConnection>,
+    /// Connections of systems that deploy without the forge, by name.
+    pub events: BTreeMap<String, EventConnection>,
 }
 
 /// The forge instance named `github`.
@@ -143,6 +147,7 @@ impl Default for Settings {
             shutdown_grace: SignedDuration::from_secs(20),
             github: Github::default(),
             alerts: BTreeMap::new(),
+            events: BTreeMap::new(),
         }
     }
 }
@@ -219,6 +224,7 @@ impl LogFormat {
 struct Draft {
     settings: Settings,
     alerts: BTreeMap<String, alert::Draft>,
+    events: BTreeMap<String, event::Draft>,
     problems: Vec<Problem>,
 }
 
@@ -227,6 +233,10 @@ impl Draft {
         for (name, draft) in self.alerts {
             self.problems.extend(draft.problems(&name));
             self.settings.alerts.insert(name, draft.connection);
+        }
+        for (name, draft) in self.events {
+            self.problems.extend(draft.problems(&name));
+            self.settings.events.insert(name, draft.connection);
         }
         if self.problems.is_empty() { Ok(self.settings) } else { Err(SettingsError(self.problems)) }
     }

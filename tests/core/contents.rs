@@ -8,10 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 use phasebot_core::{
-    domain::{decision::GateName, event::Event, fact::RepoFacts, id::Sha, policy::Policy},
+    domain::{alert::AlertRules, decision::GateName, event::Event, fact::RepoFacts, id::Sha, policy::Policy},
+    engine,
     gate::{self, Subject, carries::Carried},
     ingest::{Us, observe},
     phase,
+    plan::DecisionContext,
 };
 use proptest::prelude::*;
 
@@ -185,6 +187,28 @@ fn check(acts: &[Act], with_phases: bool) {
             assert_eq!(moved, carried.pulls(), "moved by {name}\n{}", model.steps);
         }
     }
+}
+
+/// The notes of draft releases are compared with what these carry only after something changed on
+/// which that rests.
+#[test]
+fn an_event_that_changes_no_contents_compares_no_notes() {
+    let policy = crate::policy_of(Some("mode: act\ngates: { release: { on: { draft: true }, notes: true } }\n"));
+    let history = read(
+        "08:00 push main c1\n08:01 release 4 created v1.0.0\n08:02 issue 1 opened by ann\n\
+                        08:03 check ci success on c1\n08:04 pull 2 opened by ann\n08:05 pull 2 merged by ann as m2\n",
+    );
+    let mut facts = RepoFacts::new(repo().key);
+    let mut compared = Vec::new();
+    for event in &history.events {
+        learn(&mut facts, std::slice::from_ref(event), &policy);
+        compared.push(facts.index.notes_compared.is_some());
+        let alerts = AlertRules::default();
+        let terms = DecisionContext { policy: &policy, alerts: &alerts, now: event.at, writes_disabled: None };
+        engine::advance(&mut facts, &terms);
+        assert_eq!(facts.index.notes_compared.as_ref(), Some(&policy.version));
+    }
+    assert_eq!(compared, [false, false, true, true, true, false]);
 }
 
 proptest! {

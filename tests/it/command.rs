@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, Parts, clock::SimClock},
     forge::github::{GitHub, GitHubConfig},
     policy,
     port::{
@@ -68,6 +68,7 @@ impl World {
                 file.map_or_else(policy::built_in, |text| policy::load(".github/phasebot.yml", text).unwrap()),
             )),
             alerts: Alerts::default(),
+            events: EventConnections::default(),
             settings: BotSettings::default(),
         });
         let alice = sim.person("alice", REPO).unwrap();

@@ -68,7 +68,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("forge_sim", &[]),
     ("port", &["domain"]),
     ("forge", &["domain", "port", "metric"]),
-    ("alert", &["domain", "port"]),
+    ("sender", &["port"]),
+    ("alert", &["domain", "port", "sender"]),
+    ("external", &["domain", "port", "sender"]),
     ("store", &["domain", "port", "metric"]),
     ("telemetry", &["metric", "settings", "version"]),
     (
@@ -88,6 +90,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "deploy",
             "domain",
             "engine",
+            "external",
             "forge",
             "forge_sim",
             "gate",

@@ -14,6 +14,7 @@ mod deploy;
 mod deploys;
 mod docs;
 mod doctor;
+mod events;
 mod flow;
 mod forge_act;
 mod forge_understand;

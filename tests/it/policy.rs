@@ -65,3 +65,27 @@ fn the_schema_is_printed() {
     assert!(well);
     assert_eq!(schema, phasebot::policy::schema());
 }
+
+#[test]
+fn paths_that_no_file_of_the_checkout_has_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(".github/phasebot.yml");
+    let policy = "services:\n  web: { paths: [\"web/**\", \"wbe/**\"] }\nshared: [Cargo.lock, \"libs/**\"]\n";
+    for (name, text) in [(".github/phasebot.yml", policy), ("web/a.html", ""), ("libs/b.rs", "")] {
+        fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let name = path.display().to_string();
+    let (text, well) = check(&[&name]);
+    assert!(well && !text.contains("matches no file"), "outside of a checkout: {text}");
+    let begun = std::process::Command::new("git").arg("init").arg("-q").arg(folder.path()).status().unwrap();
+    assert!(begun.success());
+    let (text, well) = check(&[&name]);
+    assert!(well, "{text}");
+    let warned: Vec<&str> = text.lines().filter(|line| line.contains("matches no file")).collect();
+    let expected = [
+        format!("{name}:2:17: warning: `wbe/**` matches no file here"),
+        format!("{name}:3:9: warning: `Cargo.lock` matches no file here"),
+    ];
+    assert_eq!(warned, expected, "{text}");
+}

@@ -61,6 +61,8 @@ fn the_example_file_names_every_setting() {
         (named["github"].as_table(), format!("{:#?}", whole.github)),
         (named["alerts"]["shop"].as_table(), format!("{:#?}", whole.alerts["shop"])),
         (named["alerts"]["shop"]["fields"].as_table(), format!("{:#?}", whole.alerts["shop"].fields)),
+        (named["events"]["argocd"].as_table(), format!("{:#?}", whole.events["argocd"])),
+        (named["events"]["argocd"]["fields"].as_table(), format!("{:#?}", whole.events["argocd"].fields)),
     ] {
         let fields = shown.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": ")).map(|(name, _)| name);
         for field in fields.filter(|field| field.starts_with(|c: char| c.is_ascii_lowercase())) {
@@ -77,6 +79,9 @@ fn the_example_file_names_every_setting() {
     let bare = "[alerts.shop]\nkind = \"generic\"\nrepositories = [\"acme/shop\"]\nsecrets = [\"s\"]";
     assert_eq!(format!("{shop:?}"), format!("{:?}", settings(bare, &[]).alerts["shop"]));
     assert_eq!(whole.alerts["prod"].kind, AlertKind::Alertmanager);
+    let argocd = &whole.events["argocd"];
+    let bare = "[events.argocd]\nkind = \"generic\"\nrepositories = [\"acme/shop\"]\nsecrets = [\"s\"]";
+    assert_eq!(format!("{argocd:?}"), format!("{:?}", settings(bare, &[]).events["argocd"]));
 }
 
 #[test]

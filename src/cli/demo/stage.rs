@@ -18,7 +18,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     app::{
-        Bot, BotSettings,
+        Bot, BotSettings, EventConnections,
         clock::{SimClock, SystemClock, after},
     },
     cli::{
@@ -109,6 +109,7 @@ impl Stage {
             clock: clock.clone(),
             policies: operators(Some(&written))?,
             alerts: alerts::connections(&monitoring(&token)?.alerts, &any_clock)?,
+            events: EventConnections::default(),
             bot: BotSettings::default(),
             limits: Limits::default(),
             metrics: Metrics::install()?,

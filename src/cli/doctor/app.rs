@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::{
-    cli::doctor::{Finding, Occasion, Report, Verdict, alerts, hook, repositories},
+    cli::doctor::{Finding, Occasion, Report, Verdict, connections, hook, repositories},
     forge::github::{
         app_permissions::Grants,
         inspect::{App, Inspector, Installation, PAGE, Rate, Seen},
@@ -81,7 +81,7 @@ pub(super) async fn check(
         report.extend(grants(settings, &app, installation, &wanted));
         report.add(rate(installation, inspector.rate(installation.id).await));
     }
-    alerts::check(settings, &served, report);
+    connections::check(settings, &served, report);
 }
 
 /// Returns the deviation of the machine's clock from GitHub's.

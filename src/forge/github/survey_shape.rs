@@ -320,6 +320,7 @@ pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp,
     let seen = |status: Option<DeployStatus>| {
         Seen::Deployment(DeploymentSeen {
             from_fork: None,
+            source: None,
             id: node.id,
             sha: node.sha.clone(),
             reference: node.r#ref.clone(),

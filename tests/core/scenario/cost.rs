@@ -92,6 +92,7 @@ impl Year {
         let at = start() + SignedDuration::from_hours(n.cast_signed());
         let deployment = DeploymentSeen {
             from_fork: None,
+            source: None,
             id: n,
             sha: sha(n + 1_000_000),
             reference: "main".into(),

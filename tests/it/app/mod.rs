@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, Parts, clock::SimClock},
     domain::{
         effect::{Effect, LabelSpec},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
@@ -71,6 +71,7 @@ impl World {
             clock: clock.clone(),
             policies: Arc::new(Arc::new(policy(mode))),
             alerts: Alerts::default(),
+            events: EventConnections::default(),
             settings,
         });
         Self { store, forge, clock, bot }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, Parts, clock::SimClock},
     domain::{
         effect::Effect,
         event::{ConnectionSeen, Seen},
@@ -47,6 +47,7 @@ impl Replica {
             clock: clock.clone(),
             policies: Arc::new(Arc::new(policy(Mode::Label))),
             alerts: Alerts::default(),
+            events: EventConnections::default(),
             settings: BotSettings::default(),
         });
         Self { bot, forge, clock, other }

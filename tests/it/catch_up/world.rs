@@ -9,7 +9,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, FilePolicies, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, clock::SimClock},
     cli::assembly::{self, Materials, Program},
     domain::id::{ForgeName, ItemId},
     forge::github::GitHubConfig,
@@ -118,6 +118,7 @@ impl World {
             clock: self.clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
             alerts: Alerts::default(),
+            events: EventConnections::default(),
             bot: BotSettings { catch_up: Some(EVERY), ..BotSettings::default() },
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),

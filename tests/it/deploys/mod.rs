@@ -6,6 +6,7 @@ mod contents;
 mod dispatch;
 mod edges;
 mod history;
+mod incident;
 mod lines;
 mod locks;
 mod release;

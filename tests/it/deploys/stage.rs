@@ -23,7 +23,17 @@ impl Stage {
     /// Creates a repository with this policy and these workflow files, a merged change, and a
     /// worker.
     pub async fn new(policy: &'static str, files: &[(&str, &str)], workers: &[Worker]) -> Self {
-        let world = World::with(Setup { policy, ..Setup::default() }).await;
+        Self::with_alerts(policy, "", files, workers).await
+    }
+
+    /// Creates the same, with these connections of the settings.
+    pub async fn with_alerts(
+        policy: &'static str,
+        alerts: &'static str,
+        files: &[(&str, &str)],
+        workers: &[Worker],
+    ) -> Self {
+        let world = World::with(Setup { policy, alerts, ..Setup::default() }).await;
         let bob = world.person("bob");
         world.forge.set_role(REPO, "carol", "write").unwrap();
         world.forge.set_role(REPO, "dan", "maintain").unwrap();
@@ -68,6 +78,12 @@ impl Stage {
     /// Returns the bot's deployments: environment, commit, last status.
     pub fn ours(&self) -> Vec<(String, String, String)> {
         self.world.forge.deployments(REPO)
+    }
+
+    /// Returns the commits that dispatched workflows were given, oldest first.
+    pub fn dispatched(&self) -> Vec<String> {
+        let runs = self.world.forge.dispatched(REPO).into_iter();
+        runs.map(|run| run.inputs["phasebot_sha"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Pushes a commit to main, by bob.

@@ -10,10 +10,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, FilePolicies, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, clock::SimClock},
     cli::{
         alerts,
         assembly::{self, Materials, Program},
+        events,
     },
     domain::{
         derived::Derived,
@@ -58,7 +59,7 @@ pub struct Setup {
     pub base_path: &'static str,
     /// Settings of the bot; `None`: the usual ones.
     pub bot: Option<BotSettings>,
-    /// Sections `[alerts.NAME]` of the settings.
+    /// Sections `[alerts.NAME]` and `[events.NAME]` of the settings.
     pub alerts: &'static str,
     /// Start time; `None`: a Monday morning.
     pub start: Option<Timestamp>,
@@ -137,6 +138,7 @@ impl World {
             clock: clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
             alerts: connections(setup.alerts, &clock),
+            events: event_connections(setup.alerts),
             bot: setup.bot.unwrap_or(BotSettings { dry_run: setup.dry_run, ..BotSettings::default() }),
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),
@@ -335,6 +337,11 @@ fn connections(settings: &str, clock: &Arc<SimClock>) -> Alerts {
     let settings = Settings::parse(Path::new("settings"), settings).unwrap();
     let clock: Arc<dyn Clock> = clock.clone();
     alerts::connections(&settings.alerts, &clock).unwrap_or_else(|_| panic!("the connections can't be made"))
+}
+
+fn event_connections(settings: &str) -> EventConnections {
+    let settings = Settings::parse(Path::new("settings"), settings).unwrap();
+    events::connections(&settings.events).unwrap_or_else(|_| panic!("the connections can't be made"))
 }
 
 async fn listener() -> TcpListener {

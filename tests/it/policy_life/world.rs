@@ -2,17 +2,17 @@
 //! simulated time.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use jiff::SignedDuration;
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, FilePolicies, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, Parts, clock::SimClock},
     domain::{id::ForgeName, policy::FILE},
     forge::github::{GitHub, GitHubConfig},
-    http::{Limits, ServerState, serve},
+    http::{Limits, Senders, ServerState, serve},
     policy,
     port::{
         clock::Clock,
@@ -130,11 +130,12 @@ impl World {
             clock: self.clock.clone(),
             policies: Arc::new(FilePolicies::new(operator).unwrap()),
             alerts: Alerts::default(),
+            events: EventConnections::default(),
             settings: self.settings.clone(),
         });
         let (shutdown, ending) = watch::channel(false);
         let metrics = Metrics::detached().unwrap();
-        let state = ServerState::new([forge], BTreeMap::new(), bot.intake(), metrics, Limits::default(), ending);
+        let state = ServerState::new([forge], Senders::default(), bot.intake(), metrics, Limits::default(), ending);
         let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.sim.set_webhook_url(&format!("http://{}/webhooks/github", public.local_addr().unwrap()));

@@ -1,7 +1,6 @@
 //! The real server on real sockets, with a forge and an intake that tests control.
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -21,7 +20,7 @@ use phasebot::{
         id::{Actor, ConnectionId, ForgeName},
         needs::{Answer, Need},
     },
-    http::{Limits, ServerState, serve},
+    http::{Limits, Senders, ServerState, serve},
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, Target, Undecodable, Verified},
         intake::TakeIn,
@@ -135,8 +134,8 @@ impl TakeIn for Intake {
         Ok(Accepted::New(1))
     }
 
-    async fn take_in_alert(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
-        unreachable!("no monitoring connection is configured")
+    async fn take_in_message(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
+        unreachable!("no connection is configured")
     }
 
     fn ready(&self) -> bool {
@@ -188,7 +187,7 @@ impl House {
         let forge: Arc<dyn Forge> = Arc::new(Fake(ForgeName::github()));
         let metrics = Metrics::detached().unwrap();
         let taker: Arc<dyn TakeIn> = intake.clone();
-        let state = ServerState::new([forge], BTreeMap::new(), taker, metrics, limits, ending);
+        let state = ServerState::new([forge], Senders::default(), taker, metrics, limits, ending);
         let (public_address, admin_address) = (public.local_addr().unwrap(), admin.local_addr().unwrap());
         let server = tokio::spawn(serve(state, public, admin));
         Self { public: public_address, admin: admin_address, intake, shutdown, server }

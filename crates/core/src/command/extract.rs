@@ -111,6 +111,7 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
         | Seen::Workflow(_)
         | Seen::Release(_)
         | Seen::Deployment(_)
+        | Seen::External(_)
         | Seen::MergeGroup(_)
         | Seen::Protection(_)
         | Seen::Repository(_)

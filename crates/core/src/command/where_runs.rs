@@ -12,7 +12,7 @@ use crate::{
     context::EvalContext,
     deploy,
     domain::{fact::command::ALL, id::Sha, permission::Role},
-    text::message::quoted,
+    text::message::{deployment_name, quoted},
 };
 
 /// Limit on the environments that are listed.
@@ -60,13 +60,17 @@ fn entry(eval: &EvalContext<'_>, environment: &str, text: &mut String) {
     match eval.history(environment).current() {
         Some(run) => {
             let what = run.commit.map_or_else(
-                || format!("deployment {}, whose commit is not known yet", run.deployment),
+                || format!("{}, whose commit is not known yet", deployment_name(run.deployment)),
                 |sha| format!("{}{}", sha.code(), tags(eval, sha)),
             );
             let by = match (facts.request_of(run.deployment), &run.facts.creator) {
                 (Some((_, request)), _) => format!(", {}", deploy::asker(request)),
                 (None, Some(creator)) => format!(", by {}", quoted(&creator.login)),
-                (None, None) => String::new(),
+                (None, None) => run
+                    .facts
+                    .source
+                    .as_ref()
+                    .map_or_else(String::new, |source| format!(", reported by {}", quoted(source))),
             };
             let _ = writeln!(text, "- {name} runs {what} since {}{by}", messages::time(run.from, policy));
         }
@@ -87,7 +91,7 @@ fn entry(eval: &EvalContext<'_>, environment: &str, text: &mut String) {
     for waiting in eval.history(environment).waiting().take(MOST_NAMED) {
         let sha = waiting.commit.map_or_else(String::new, |sha| format!(" of {}", sha.code()));
         let since = messages::time(waiting.begun, policy);
-        details.push(format!("deployment {}{sha} waits since {since}", waiting.deployment));
+        details.push(format!("{}{sha} waits since {since}", deployment_name(waiting.deployment)));
     }
     for detail in details {
         let _ = writeln!(text, "  - {detail}");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{
     context::EvalContext,
-    deploy::{change, contents, messages},
+    deploy::{change, messages},
     domain::{
         decision::{Condition, Decision},
         effect::Effect,
@@ -123,8 +123,8 @@ fn body(
     }
     let running = eval.history(environment).current().and_then(|run| run.commit);
     if let (Some(from), Some(to)) = (running, &request.sha) {
-        let pulls = contents::pulls_between(&eval, from, to).filter(|pulls| !pulls.is_empty());
-        if let Some(pulls) = pulls {
+        let pulls: Vec<ItemId> = eval.pulls_between(from, to).into_iter().flatten().rev().collect();
+        if !pulls.is_empty() {
             let _ = write!(text, "\n\nIt brings {}.", messages::pulls(facts, &pulls));
         }
         let compare = links.compare(from, to, "compare with what runs now");

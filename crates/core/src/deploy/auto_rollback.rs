@@ -21,7 +21,6 @@ use crate::{
     context::EvalContext,
     deploy::{finish::finish, messages, rollback::way_back},
     domain::{
-        decision::GateName,
         effect::Effect,
         event::DeployState,
         fact::{
@@ -33,7 +32,6 @@ use crate::{
         rule::{EnvironmentRule, RollbackOnIncident},
     },
     evidence::shipped::first,
-    gate::Subject,
     plan::{DecisionContext, PartialPlan, PlannedEffect},
 };
 
@@ -153,8 +151,7 @@ fn due(
     }
     let way = way_back(facts, policy, environment, rule, now);
     let target = way.targets.iter().find(|target| target.quiet)?;
-    let subject = Subject::new(GateName::Deploy(environment.to_owned()), run.commit?.clone(), now);
-    if !target.permitted || migrates(&eval, &subject, &target.sha) != Some(false) {
+    if !target.permitted || migrates(&eval, run.commit?, &target.sha) != Some(false) {
         return None;
     }
     Some(Due {
@@ -169,13 +166,11 @@ fn due(
 
 /// Returns whether something that `runs` and a rollback to `target` takes back has the label of a
 /// migration; `None` if it is not known what it takes back, or which labels that has.
-fn migrates(eval: &EvalContext<'_>, runs: &Subject, target: &Sha) -> Option<bool> {
+fn migrates(eval: &EvalContext<'_>, runs: &Sha, target: &Sha) -> Option<bool> {
     let mut found = false;
-    for sha in eval.known_between(target, &runs.sha)? {
-        for pull in eval.pulls_with(runs, sha)? {
-            let labels = eval.facts.item_labels(pull)?;
-            found |= labels.iter().any(|label| label.eq_ignore_ascii_case(MIGRATION));
-        }
+    for pull in eval.every_pull_between(target, runs)? {
+        let labels = eval.facts.item_labels(pull)?;
+        found |= labels.iter().any(|label| label.eq_ignore_ascii_case(MIGRATION));
     }
     Some(found)
 }

@@ -1,13 +1,18 @@
 //! End of a deploy, and the reply to whoever asked for it.
 
 use crate::{
-    deploy::set_state,
-    domain::fact::{
-        RepoFacts,
-        command::Ending,
-        deploy_request::{Origin, RequestEnd, RequestState},
+    context::EvalContext,
+    deploy::{messages, set_state},
+    domain::{
+        effect::Effect,
+        fact::{
+            RepoFacts,
+            command::Ending,
+            deploy_request::{Origin, RequestEnd, RequestState},
+        },
     },
-    plan::{CommandEnding, DecisionContext, PartialPlan, SuccessReply},
+    plan::{CommandEnding, DecisionContext, PartialPlan, PlannedEffect, SuccessReply},
+    text::links::Links,
 };
 
 /// Ends a request, and the command that asked for it.
@@ -20,7 +25,14 @@ pub(super) fn finish(
     out: &mut PartialPlan,
 ) {
     set_state(facts, id, RequestState::Ended { how, why: why.clone() }, terms, out);
-    let Some(Origin::Command(command)) = facts.requests.get(id).map(|request| request.origin.clone()) else { return };
+    let command = match facts.requests.get(id).map(|request| request.origin.clone()) {
+        Some(Origin::Command(command)) => command,
+        Some(Origin::Incident(incident)) => {
+            tell_on_incident(facts, id, &incident, how, &why, terms, out);
+            return;
+        }
+        Some(Origin::Tag(_) | Origin::Merge(_)) | None => return,
+    };
     let ending = match how {
         RequestEnd::Succeeded | RequestEnd::DryRunEnded => Ending::Done(why),
         RequestEnd::Failed => Ending::Failed(why),
@@ -28,4 +40,21 @@ pub(super) fn finish(
     };
     let reply = if how == RequestEnd::DryRunEnded { SuccessReply::DryRun } else { SuccessReply::None };
     out.endings.push(CommandEnding { command, ending, reply });
+}
+
+/// Tells on the incident's issue how its rollback ended.
+fn tell_on_incident(
+    facts: &RepoFacts,
+    id: &str,
+    incident: &str,
+    how: RequestEnd,
+    why: &str,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
+) {
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let Some(item) = eval.issue_of(incident) else { return };
+    let body = Links::of(facts).dress(&messages::automatic_rollback_ended(how, why));
+    let effect = Effect::UpsertComment { item, marker: format!("undo-end:{id}"), body, sticky: false };
+    out.effects.push(PlannedEffect { key: format!("undo-end/{id}"), replaces: false, effect });
 }

@@ -13,7 +13,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     gate::check_run,
-    text::message::{command, commit, forge_words, moment, plain, quoted, unlinked},
+    text::message::{command, commit, deployment_name, forge_words, moment, plain, quoted, unlinked},
 };
 use std::fmt::Write as _;
 
@@ -311,13 +311,23 @@ pub(super) fn rolls_back_automatically(
     policy: &Policy,
 ) -> String {
     format!(
-        "The incident began at {}, and deployment {deployment} to {} is its only suspect, so phasebot asks \
+        "The incident began at {}, and {} to {} is its only suspect, so phasebot asks \
          for a rollback, which passes the environment's gate like one by a person. {words}\n\nOnce it starts, the \
          environment is locked: {} ends that. Name the cause with `/cause REF`.",
         moment(since, &policy.commands.zone),
+        deployment_name(deployment),
         quoted(environment),
         command(&["unlock", environment]),
     )
+}
+
+/// Returns how an automatic rollback ended, for its incident's issue.
+pub(super) fn automatic_rollback_ended(how: RequestEnd, why: &str) -> String {
+    match how {
+        RequestEnd::Succeeded | RequestEnd::DryRunEnded => why.to_owned(),
+        RequestEnd::Failed => format!("**The rollback failed.** {why}"),
+        RequestEnd::Refused | RequestEnd::Withdrawn => format!("**Not rolled back.** {why}"),
+    }
 }
 
 pub(super) fn not_due() -> &'static str {

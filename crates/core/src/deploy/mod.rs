@@ -13,7 +13,6 @@
 mod approval_request;
 mod auto;
 mod auto_rollback;
-mod contents;
 mod finish;
 mod messages;
 mod notes;

@@ -20,7 +20,7 @@ use crate::{
 
 /// Asks for what the notes of draft releases need.
 pub(super) fn want_contents(eval: &EvalContext<'_>) {
-    if eval.policy.mode != Mode::Act || !eval.policy.gates.values().any(|rule| rule.notes) {
+    if eval.policy.mode != Mode::Act || !eval.policy.gates.values().any(|rule| rule.notes) || are_compared(eval) {
         return;
     }
     for draft in drafts_in(eval) {
@@ -28,6 +28,11 @@ pub(super) fn want_contents(eval: &EvalContext<'_>) {
             eval.carried(&draft.subject);
         }
     }
+}
+
+/// Returns whether nothing has changed on which notes rest since they were last compared.
+fn are_compared(eval: &EvalContext<'_>) -> bool {
+    eval.facts.index.notes_compared.as_ref() == Some(&eval.policy.version)
 }
 
 /// Returns the gate's name if it guards drafts of a tag and wants notes.
@@ -39,14 +44,18 @@ fn gate_of<'p>(policy: &'p Policy, gate: &GateName, tag: &str) -> Option<&'p str
 
 /// Queues the notes of every draft release whose contents changed.
 pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    if !terms.policy.gates.values().any(|rule| rule.notes) {
+    if !terms.policy.gates.values().any(|rule| rule.notes)
+        || are_compared(&EvalContext::new(facts, terms.policy, terms.now))
+    {
         return;
     }
+    let mut all_known = true;
     for draft in drafts(facts, terms.policy, terms.now) {
         let Some(gate) = gate_of(terms.policy, &draft.subject.gate, &draft.tag) else { continue };
         let eval = EvalContext::new(facts, terms.policy, terms.now);
         let carried = eval.carried(&draft.subject);
         if matches!(carried, Carried::Unknown { .. }) {
+            all_known = false;
             continue;
         }
         let text = carried.notes(&eval, &draft.subject.sha);
@@ -64,6 +73,7 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
         facts.publications.insert(name.clone(), Publication { sha, attempts: 1, settled: true, digest });
         out.changed.insert(DocumentKey::Publication(name));
     }
+    facts.index.notes_compared = all_known.then(|| terms.policy.version.clone());
 }
 
 /// Rechecks the notes of a draft release before they are sent: it is still a draft of this tag, and

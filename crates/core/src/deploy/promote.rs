@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     context::EvalContext,
     domain::{fact::RepoFacts, id::Sha, policy::Policy, rule::EnvironmentRule},
-    text::message::quoted,
+    text::message::{deployment_name, quoted},
 };
 
 /// Returns the commit to promote: the one that runs in every environment before this one. `Err`:
@@ -25,15 +25,16 @@ pub(crate) fn upstream(
         let Some(run) = eval.history(name).current() else {
             let foreign = eval.history(name).foreign_since(Timestamp::MIN).next();
             let foreign = foreign.map(|(id, _)| {
-                format!(" Deployment {id} is foreign: of a pull request's job, or at a commit of no branch here.")
+                let name = deployment_name(id);
+                format!(" What {name} brought is foreign: of a pull request's job, or at a commit of no branch here.")
             });
             return Err(format!("Nothing runs in {}.{}", quoted(name), foreign.unwrap_or_default()));
         };
         let Some(sha) = run.commit else {
             return Err(format!(
-                "It is not known yet which commit deployment {} put into {}. Say it again in a minute, or name the \
+                "It is not known yet which commit {} put into {}. Say it again in a minute, or name the \
                  commit with `/deploy`.",
-                run.deployment,
+                deployment_name(run.deployment),
                 quoted(name)
             ));
         };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::EvalContext,
-    deploy::{change, contents, finish::finish, messages, start::cancel},
+    deploy::{change, finish::finish, messages, start::cancel},
     domain::{
         effect::Effect,
         event::{DeployState, RunOutcome, RunTrigger},
@@ -14,7 +14,7 @@ use crate::{
             DocumentKey, RepoFacts,
             deploy_request::{DeployRequest, RequestEnd, RequestKind, RunFacts},
         },
-        id::Sha,
+        id::{ItemId, Sha},
         needs::{Answer, FailedJob, Need},
         policy::Policy,
         rule::{Via, name_key},
@@ -360,15 +360,18 @@ fn succeeded(
     }
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     let between = request.from.as_ref().zip(request.sha.as_ref());
-    let taken = between.and_then(|(from, to)| contents::pulls_between(&eval, to, from)).unwrap_or_default();
+    let taken = between.and_then(|(from, to)| eval.pulls_between(to, from)).unwrap_or_default();
+    let newest_first: Vec<ItemId> = taken.iter().rev().copied().collect();
     let places = eval.environments();
     let is_production = places.iter().any(|place| place.name == request.environment && place.production);
     drop(eval);
     if is_production {
-        change(facts, id, out, |request| request.took_back = taken.iter().take(MOST_TAKEN_BACK).copied().collect());
+        change(facts, id, out, |request| {
+            request.took_back = newest_first.iter().take(MOST_TAKEN_BACK).copied().collect();
+        });
         out.items.extend(&taken);
     }
-    messages::rolled_back_to(facts, request, &taken, terms.now)
+    messages::rolled_back_to(facts, request, &newest_first, terms.now)
 }
 
 fn fail(

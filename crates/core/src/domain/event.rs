@@ -5,6 +5,7 @@
 
 mod app;
 mod check;
+mod external;
 mod git;
 mod run;
 mod ship;
@@ -21,6 +22,7 @@ use crate::domain::{
 
 pub use crate::domain::event::app::App;
 pub use crate::domain::event::check::{CheckSeen, CheckSource, RunOutcome, StatusSeen, is_own_name};
+pub use crate::domain::event::external::{ExternalDeployment, ExternalState, is_external, removed_at};
 pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen};
 pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
@@ -90,6 +92,8 @@ pub enum Seen {
     Release(ReleaseSeen),
     /// A deployment, with its newest status if the event carries one.
     Deployment(DeploymentSeen),
+    /// A deployment that another system than the forge reports.
+    External(Box<ExternalDeployment>),
     /// A merge queue created or ended a merge group.
     MergeGroup(MergeGroupSeen),
     /// A job is waiting for a deployment protection rule.
@@ -130,6 +134,7 @@ impl Seen {
             | Self::Workflow(_)
             | Self::Release(_)
             | Self::Deployment(_)
+            | Self::External(_)
             | Self::MergeGroup(_)
             | Self::Protection(_)
             | Self::Repository(_)

@@ -33,6 +33,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemId>, polic
         | Seen::Workflow(_)
         | Seen::Release(_)
         | Seen::Deployment(_)
+        | Seen::External(_)
         | Seen::MergeGroup(_)
         | Seen::Protection(_)
         | Seen::Repository(_)

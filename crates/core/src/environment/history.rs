@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     context::EvalContext,
     domain::{
-        event::DeployState,
+        event::{DeployState, is_external},
         fact::{
             RepoFacts,
             deployment::{DeploymentFacts, DeploymentOrigin},
@@ -280,7 +280,11 @@ impl<'f> History<'f> {
         let until = end.checked_add(HANDOVER).unwrap_or(Timestamp::MAX);
         let last = DeploymentChange { at: until, kind: DeploymentChangeKind::Succeeded, deployment: u64::MAX };
         let later = index.turns.range(turn..=&last).filter(|later| *later != turn);
-        let mut successors = later.filter(|later| later.kind == DeploymentChangeKind::Succeeded);
+        let successors = later.filter(|later| later.kind == DeploymentChangeKind::Succeeded);
+        // Only the forge marks a deployment inactive for one that does not count.
+        let counts =
+            |later: &DeploymentChange| self.stretch(later).is_some_and(|top| self.counts(later.deployment, top.facts));
+        let mut successors = successors.filter(|later| !is_external(turn.deployment) || counts(later));
         let failed_by_then = |top: Top<'_>| top.stretch.failed.is_some_and(|failed| failed < end);
         successors.all(|later| self.stretch(later).is_none_or(failed_by_then))
     }

@@ -144,7 +144,7 @@ impl<'f> Ways<'f> {
         let landed = |push: &&&PushFacts| matches!(&push.name, RefName::Branch(branch) if ctx.eval.listed(branch));
         let first = pushes.iter().min_by_key(|push| push.at);
         let first_landed = pushes.iter().filter(landed).min_by_key(|push| push.at);
-        let (mut pulls, mut known) = (ctx.pulls_by(sha), false);
+        let (mut pulls, mut known) = (ctx.eval.pulls_by(sha), false);
         pulls.extend(index.pulls_by_head.get(sha).into_iter().flatten());
         for push in first.into_iter().chain(first_landed) {
             let merges = index.merged_as.get(&push.after);

@@ -10,18 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    commits::landing::Work,
+    commits::{brought::Brought, landing::Work},
     context::EvalContext,
     domain::{
-        event::RefName,
         id::{ItemId, Sha},
         needs::{Answer, Need},
     },
     gate::{ConditionContext, Subject, contents::Unknown},
-    text::message::forge_words,
+    text::message::{deployment_name, forge_words},
 };
 
-/// Limit on reverts of reverts, and on cherry-picks of cherry-picks.
+/// Limit on reverts of reverts.
 const DEEPEST: usize = 8;
 
 /// Contents of a subject.
@@ -155,40 +154,10 @@ impl EvalContext<'_> {
                 None => Carried::Unknown { why: "GitHub is being asked for the commits".to_owned(), asked: true },
             },
             Unknown::Run(deployment) => Carried::Unknown {
-                why: format!("it is not known yet which commit deployment {deployment} brought"),
+                why: format!("it is not known yet which commit {} brought", deployment_name(*deployment)),
                 asked: true,
             },
         }
-    }
-
-    /// Returns whether a pull request only moves commits from one listed branch to another.
-    fn is_promotion(&self, number: ItemId) -> bool {
-        let shape = self.facts.pull(number).and_then(|pull| pull.shape.as_ref()).map(|shape| &shape.value);
-        shape.is_some_and(|shape| !shape.from_fork && self.listed(&shape.head_ref) && self.listed(&shape.base_ref))
-    }
-
-    /// Returns the pull requests with which a commit came, and those of the commit that it was
-    /// cherry-picked from; `None` if none is known. `subject` ships the commit.
-    pub(crate) fn pulls_with(&self, subject: &Subject, sha: &Sha) -> Option<BTreeSet<ItemId>> {
-        let ctx = ConditionContext { eval: self, subject };
-        let (mut pulls, promotes) = pulls_of(ctx, sha);
-        let origin = self.original(sha);
-        if origin != sha {
-            pulls.extend(pulls_of(ctx, origin).0);
-        }
-        (promotes || !pulls.is_empty()).then_some(pulls)
-    }
-
-    /// Returns the commit that this one was cherry-picked from, or the commit itself.
-    fn original<'a>(&'a self, sha: &'a Sha) -> &'a Sha {
-        let mut found = sha;
-        for _ in 0..DEEPEST {
-            let Some(earlier) = self.facts.commits.get(found).and_then(|commit| commit.picked_from.first()) else {
-                break;
-            };
-            found = earlier;
-        }
-        found
     }
 }
 
@@ -201,17 +170,11 @@ fn changes(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>, others: &[Sh
     let eval = ctx.eval;
     let mut found: Gathered = BTreeMap::new();
     for sha in commits {
-        let (pulls, promotes) = pulls_of(ctx, sha);
-        let original = eval.original(sha);
-        let (originals, _) = if original == *sha { (BTreeSet::new(), false) } else { pulls_of(ctx, original) };
-        if originals.is_empty() && pulls.is_empty() && !promotes {
-            add(ctx, &mut found, Work::Commit(original.clone()), sha);
-        }
-        for pull in if originals.is_empty() { &pulls } else { &originals } {
-            let change = add(ctx, &mut found, Work::Pull(*pull), sha);
-            if !originals.is_empty() {
-                change.picked_by.extend(pulls.iter().filter(|by| *by != pull));
-            }
+        let Brought { work, picked_by } = eval.brought_with(sha);
+        for work in work {
+            let pull = if let Work::Pull(number) = &work { Some(*number) } else { None };
+            let change = add(ctx, &mut found, work, sha);
+            change.picked_by.extend(picked_by.iter().filter(|by| Some(**by) != pull));
         }
     }
     let works: BTreeSet<Work> = found.keys().cloned().collect();
@@ -254,43 +217,6 @@ fn name(work: &Work) -> String {
     }
 }
 
-/// Returns the pull requests that brought a commit, without those that only moved it, and whether
-/// there were such.
-fn pulls_of(ctx: ConditionContext<'_, '_>, sha: &Sha) -> (BTreeSet<ItemId>, bool) {
-    let facts = ctx.eval.facts;
-    let mut pulls = ctx.pulls_by(sha);
-    let named = facts.commits.get(sha).and_then(|commit| commit.merges);
-    pulls.extend(named.filter(|number| facts.pull(*number).is_some_and(|pull| pull.merged.is_some())));
-    if pulls.is_empty() {
-        pulls.extend(landed_with(ctx, sha));
-    }
-    if let (true, Some(Answer::BroughtBy(by))) =
-        (pulls.is_empty(), facts.answers.get(&Need::PullsOf { sha: sha.clone() }).map(|known| &known.answer))
-    {
-        pulls.extend(by.keys());
-    }
-    if pulls.is_empty() {
-        pulls.extend(facts.pulls_with_head(sha));
-    }
-    let all = pulls.len();
-    pulls.retain(|number| !ctx.eval.is_promotion(*number));
-    (pulls.clone(), pulls.len() < all)
-}
-
-/// Returns the pull request with whose merge a commit landed: the next merge in the list of a push,
-/// which is in the order of the branch.
-fn landed_with(ctx: ConditionContext<'_, '_>, sha: &Sha) -> BTreeSet<ItemId> {
-    let facts = ctx.eval.facts;
-    let pushes = facts.index.brought_by.get(sha).into_iter().flatten();
-    let landed = pushes.filter(|(name, _, _)| matches!(name, RefName::Branch(branch) if ctx.eval.listed(branch)));
-    let lists = landed.filter_map(|id| facts.pushes.get(id)).map(|push| &push.commits);
-    let merges = lists.filter_map(|list| {
-        let mut later = list.iter().skip_while(|other| *other != sha);
-        later.find_map(|other| facts.index.merged_as.get(other))
-    });
-    merges.flatten().copied().collect()
-}
-
 /// Returns the change among `works` that takes a change back and is not taken back itself.
 fn taken_back_by(eval: &EvalContext<'_>, work: &Work, works: &BTreeSet<Work>, depth: usize) -> Option<Work> {
     if depth >= DEEPEST {
@@ -312,7 +238,7 @@ fn takes_back(ctx: ConditionContext<'_, '_>, work: &Work, commits: &BTreeSet<&Sh
         Work::Commit(sha) => (Vec::new(), vec![sha]),
     };
     let reverted = shas.into_iter().filter(|sha| commits.contains(sha)).filter_map(|sha| facts.commits.get(sha));
-    let reverted = reverted.flat_map(|commit| &commit.reverts).flat_map(|sha| pulls_of(ctx, sha).0);
+    let reverted = reverted.flat_map(|commit| &commit.reverts).flat_map(|sha| ctx.eval.pulls_of(sha).0);
     said.into_iter().chain(reverted).collect()
 }
 

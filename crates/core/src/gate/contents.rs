@@ -5,14 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::{
     commits::landing::Work,
-    domain::{
-        decision::GateName,
-        event::RefName,
-        id::{ItemId, Sha},
-        needs::Need,
-    },
+    domain::{decision::GateName, event::RefName, id::Sha, needs::Need},
     environment::history::{History, Run},
     gate::{ConditionContext, condition_result::ConditionResult},
+    text::message::deployment_name,
 };
 
 /// Limit on the runs that are searched for one made by a workflow or a request.
@@ -34,7 +30,7 @@ impl Unknown {
             Self::Ask(need) => ctx.missing(need, code, what),
             Self::Run(deployment) => ConditionResult::unknown(
                 &format!("{code}_run_unknown"),
-                format!("{what} is not known yet, nor which commit deployment {deployment} deployed there"),
+                format!("{what} is not known yet, nor which commit {} deployed there", deployment_name(*deployment)),
             ),
         }
     }
@@ -115,34 +111,6 @@ impl<'f> ConditionContext<'_, 'f> {
             }
         }
         Ok(None)
-    }
-
-    /// Returns the pull requests that brought a commit, as far as events show: it is the merge of
-    /// one, or was pushed to its branch and was still there at the merge.
-    pub(super) fn pulls_by(self, sha: &Sha) -> BTreeSet<ItemId> {
-        let facts = self.eval.facts;
-        let index = &facts.index;
-        let mut pulls: BTreeSet<ItemId> = index.merged_as.get(sha).into_iter().flatten().copied().collect();
-        for id in index.brought_by.get(sha).into_iter().flatten() {
-            let (RefName::Branch(branch), Some(push)) = (&id.0, facts.pushes.get(id)) else { continue };
-            if self.eval.listed(branch) {
-                continue;
-            }
-            let from = index.pulls_from.get(branch).into_iter().flatten().copied();
-            pulls.extend(from.filter(|number| {
-                let Some(pull) = facts.pull(*number) else { return false };
-                match &pull.merged {
-                    // A commit that was pushed after the merge, or removed before it, came another
-                    // way.
-                    Some(merge) => {
-                        let mut rewrites = self.eval.rewrites_of(branch, push.at);
-                        push.at <= merge.at && !rewrites.any(|(at, _, to)| *at <= merge.at && *to != push.after)
-                    }
-                    None => pull.heads.contains_key(sha),
-                }
-            }));
-        }
-        pulls
     }
 }
 

@@ -1,12 +1,13 @@
-//! `deployed`: the same commit runs in another environment, for at least the soak time.
+//! `deployed`: the same commit runs in another environment, for at least the soak time. Within a
+//! service, a commit that differs only in changes of other services counts as the same.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    domain::{event::DeployState, id::Sha},
+    domain::{decision::GateName, event::DeployState, id::Sha, needs::Need},
     environment::history::{Attempt, History, Run, RunEnd},
-    gate::{ConditionContext, condition_result::ConditionResult},
-    text::message::{self, quoted},
+    gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
+    text::message::{self, deployment_name, quoted},
 };
 
 /// Time after which a deployment without a reported end no longer counts as under way.
@@ -35,8 +36,15 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
     match current {
         Some(run) => match run.commit {
             None => run_unknown(&place, run.deployment),
-            Some(commit) if *commit == ctx.subject.sha => soaked(ctx, environment, soak, run.from),
-            Some(commit) => missing(ctx, history, &format!("{place} runs {}", commit.code())),
+            Some(commit) if *commit == ctx.subject.sha => soaked(ctx, &short, environment, soak, run.from),
+            Some(commit) => match same_for_service(ctx, environment, commit) {
+                Ok(Some(service)) => {
+                    let runs = format!("{} (the same as {short} for {})", commit.code(), quoted(service));
+                    soaked(ctx, &runs, environment, soak, run.from)
+                }
+                Ok(None) => missing(ctx, history, &format!("{place} runs {}", commit.code())),
+                Err(unknown) => unknown.finding(ctx, "deployed", "what else that commit brings"),
+            },
         }
         .seen(Some(run.from)),
         None => gone(ctx, history, &place),
@@ -85,8 +93,39 @@ fn tried(
     Some(finding.seen(Some(status.at)))
 }
 
+/// Returns the service to which both the subject and the environment belong, if another commit is
+/// the same for it: everything in which they differ is known to belong to other services.
+fn same_for_service<'f>(
+    ctx: ConditionContext<'_, 'f>,
+    environment: &str,
+    commit: &Sha,
+) -> Result<Option<&'f str>, Unknown> {
+    let (eval, sha) = (ctx.eval, &ctx.subject.sha);
+    let scope = match (&ctx.subject.gate, ctx.subject.tags.first()) {
+        (GateName::Deploy(own), _) => eval.policy.scope_of_environment(own),
+        (GateName::Release(_), Some(tag)) => eval.policy.scope_of_tag(tag),
+        (GateName::Release(_), None) => return Ok(None),
+    };
+    if scope.service_name().is_none() || scope != eval.policy.scope_of_environment(environment) {
+        return Ok(None);
+    }
+    for (base, head) in [(commit, sha), (sha, commit)] {
+        let Some(commits) = eval.commits_between(base, head) else {
+            return Err(Unknown::Ask(Need::Commits { base: Some(base.clone()), head: head.clone() }));
+        };
+        let is_of_others = |commit: &&Sha| {
+            let work = eval.brought_with(commit).work;
+            !work.is_empty() && !work.iter().any(|work| eval.is_within(work, |touched| touched == scope))
+        };
+        if !commits.iter().all(is_of_others) {
+            return Ok(None);
+        }
+    }
+    Ok(scope.service_name())
+}
+
 fn run_unknown(place: &str, deployment: u64) -> ConditionResult {
-    let words = format!("it is not known yet which commit deployment {deployment} deployed to {place}");
+    let words = format!("it is not known yet which commit {} deployed to {place}", deployment_name(deployment));
     ConditionResult::unknown("deployed_run_unknown", words)
 }
 
@@ -125,17 +164,18 @@ fn gone(ctx: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> Con
     .seen(last.until)
 }
 
+/// Returns the result while what `runs` names runs there since `success`.
 fn soaked(
     ctx: ConditionContext<'_, '_>,
+    runs: &str,
     environment: &str,
     soak: SignedDuration,
     success: Timestamp,
 ) -> ConditionResult {
     let eval = ctx.eval;
     let place = quoted(environment);
-    let short = ctx.subject.sha.code();
     if soak.is_zero() {
-        return ConditionResult::pass("deployed", format!("{short} runs in {place}"));
+        return ConditionResult::pass("deployed", format!("{runs} runs in {place}"));
     }
     // An incident without an environment concerns this one, too.
     let times = [environment, ""].into_iter().filter_map(|name| eval.disturbances().get(name)).flatten();
@@ -148,9 +188,9 @@ fn soaked(
     let ripe = quiet_since.checked_add(soak).unwrap_or(Timestamp::MAX);
     let long = message::duration(soak);
     if eval.now >= ripe {
-        return ConditionResult::pass("deployed", format!("{short} has run in {place} for {long}"));
+        return ConditionResult::pass("deployed", format!("{runs} has run in {place} for {long}"));
     }
     let ends = message::moment(ripe, &eval.policy.commands.zone);
-    ConditionResult::wait("deployed_soaking", format!("{short} has to run in {place} for {long}, until {ends}"))
+    ConditionResult::wait("deployed_soaking", format!("{runs} has to run in {place} for {long}, until {ends}"))
         .turns(Some(ripe))
 }

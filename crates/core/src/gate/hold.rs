@@ -164,7 +164,7 @@ fn linked_elsewhere(ctx: ConditionContext<'_, '_>, item: ItemId) -> Result<bool,
     let mut pulls: BTreeSet<ItemId> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for commit in brought {
-        let by = ctx.pulls_by(commit);
+        let by = ctx.eval.pulls_by(commit);
         if by.is_empty() {
             strange.push(commit);
         }

@@ -148,7 +148,7 @@ fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BT
     let mut pulls: BTreeSet<ItemId> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for sha in commits {
-        let mut by = ctx.pulls_by(sha);
+        let mut by = ctx.eval.pulls_by(sha);
         by.retain(|number| landed_by(ctx, *number));
         if by.is_empty() {
             strange.push(sha);

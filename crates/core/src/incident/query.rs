@@ -87,6 +87,12 @@ pub(crate) struct Trouble {
 }
 
 impl EvalContext<'_> {
+    /// Returns the issue that shows an incident.
+    pub(crate) fn issue_of(&self, incident: &str) -> Option<ItemId> {
+        let (id, facts) = self.facts.incidents.get_key_value(incident)?;
+        Incident::new(self, id, facts).item(self)
+    }
+
     /// Returns the incidents that name an environment (lower case), fire there now and have done so
     /// for `hold`, show in an open issue, and that nobody has muted or named the cause of.
     pub(crate) fn troubles_in(&self, environment: &str) -> Vec<Trouble> {

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    commits::landing::Work,
     context::EvalContext,
     domain::{event::DeployState, fact::deployment::DeploymentFacts, id::ItemId},
     environment::history::{Attempt, History},
@@ -91,20 +90,14 @@ fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -
     let before = history.before(until).map(|run| run.commit);
     // If the previous commit is unknown, so is the difference.
     let Ok(before) = before.map(|known| known.ok_or(())).transpose() else { return Vec::new() };
-    let between = before.and_then(|base| eval.recorded_between(base, commit));
-    let mut pulls: BTreeSet<(Timestamp, ItemId)> = BTreeSet::new();
     let oldest = until.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
-    for (_, number) in facts.index.merges.range((oldest, 0)..) {
-        let landings = eval.landings(&Work::Pull(*number));
-        let brought = landings.iter().filter(|landing| match &between {
-            Some(between) => between.contains(&landing.sha),
-            None => {
-                eval.known_to_contain(commit, &landing.sha) == Some(true)
-                    && before.is_none_or(|base| eval.known_to_contain(base, &landing.sha) == Some(false))
-            }
-        });
-        pulls.extend(brought.map(|landing| (landing.from, *number)));
-    }
+    let brought = match before {
+        Some(base) => eval.pulls_between(base, commit).unwrap_or_default(),
+        None => eval.pulls_within(commit, oldest),
+    };
+    let merged_at = |number: &ItemId| facts.pull(*number).and_then(|pull| pull.merged.as_ref()).map(|merge| merge.at);
+    let merged = brought.into_iter().filter_map(|number| Some((merged_at(&number)?, number)));
+    let pulls: BTreeSet<(Timestamp, ItemId)> = merged.filter(|(at, _)| *at >= oldest).collect();
     let mut items: Vec<ItemId> = Vec::new();
     for (_, pull) in pulls.into_iter().rev() {
         for item in std::iter::once(pull).chain(eval.named_issues(pull)) {

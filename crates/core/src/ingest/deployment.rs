@@ -5,6 +5,7 @@ use crate::{
         event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, RunTrigger, WorkflowSeen},
         fact::{
             DocumentKey, Newest,
+            commit::SuiteFact,
             deploy_request::RunFacts,
             deployment::DeploymentFacts,
             release::{ReleaseFacts, ReleaseState},
@@ -17,8 +18,19 @@ use crate::{
 };
 
 impl Notes<'_> {
+    /// Records a workflow run, and what it shows of its check suite.
+    pub(super) fn workflow(&mut self, seen: &WorkflowSeen) {
+        self.run(seen);
+        let Some(suite) = seen.suite else { return };
+        let fact = SuiteFact { workflow: seen.workflow.clone(), trigger: seen.trigger.clone() };
+        // An event without the workflow's file does not remove it.
+        if self.facts.checks.entry(seen.sha.clone()).or_default().add_suite(suite, fact) {
+            self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
+        }
+    }
+
     /// Records a workflow run if it may deploy or waits for our answer to a protection rule.
-    pub(super) fn run(&mut self, seen: &WorkflowSeen) {
+    fn run(&mut self, seen: &WorkflowSeen) {
         let waits =
             self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
         let deploys = matches!(seen.trigger, RunTrigger::Deployment | RunTrigger::Dispatch)
@@ -85,6 +97,8 @@ impl Notes<'_> {
     pub(super) fn deployment(&mut self, seen: &DeploymentSeen) {
         let known = self.facts.deployments.remove(&seen.id);
         let mut fact = known.unwrap_or_else(|| DeploymentFacts::new(seen));
+        // Messages of other systems may tell of a start after they told of the end.
+        fact.created_at = fact.created_at.min(seen.created_at);
         fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
         fact.creator = fact.creator.take().or_else(|| seen.creator.as_ref().map(Actor::account));

@@ -9,11 +9,11 @@ use crate::{
         effect::POLICY_MARKER,
         event::{
             CheckSeen, CommitSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName,
-            ReviewSeen, Seen, StatusSeen, WorkflowSeen,
+            ReviewSeen, Seen, StatusSeen,
         },
         fact::{
             DocumentKey, Newest, RepoFacts,
-            commit::{GroupFacts, PushFacts, SuiteFact},
+            commit::{GroupFacts, PushFacts},
             item::{ItemFacts, Labels, Merge, PullShape, ReviewFact},
             keep_earliest,
             label::LabelEvent,
@@ -63,6 +63,7 @@ impl Us {
             | Seen::Workflow(_)
             | Seen::Release(_)
             | Seen::Deployment(_)
+            | Seen::External(_)
             | Seen::MergeGroup(_)
             | Seen::Protection(_)
             | Seen::Repository(_)
@@ -102,12 +103,14 @@ pub(crate) fn observe(
         Seen::Workflow(run) => notes.workflow(run),
         Seen::Release(release) => notes.release(release),
         Seen::Deployment(deployment) => notes.deployment(deployment),
+        Seen::External(deployment) => notes.external(deployment),
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
         Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),
         Seen::Protection(waiting) => notes.protection(waiting),
         Seen::Repository(_) | Seen::Connection(_) | Seen::Nothing { .. } => {}
     }
+    notes.place_external();
     let mut changed = notes.changed;
     for key in &changed {
         facts.reindex(key);
@@ -148,8 +151,10 @@ pub(super) struct Notes<'a> {
 
 impl Notes<'_> {
     fn about(&mut self) {
-        // An alert's repository comes from our own mapping and says nothing about the repository.
-        let seen = self.event.repo.as_ref().filter(|_| !matches!(self.event.seen, Seen::Alert(_)));
+        // The repository of an alert or an external deployment comes from our own mapping and says
+        // nothing about the repository.
+        let of_forge = !matches!(self.event.seen, Seen::Alert(_) | Seen::External(_));
+        let seen = self.event.repo.as_ref().filter(|_| of_forge);
         let Some(seen) = seen else { return };
         let at = self.event.at;
         let about = &mut self.facts.about;
@@ -361,16 +366,6 @@ impl Notes<'_> {
         let seen = StatusSeen { ours: seen.is_named_ours() && (seen.ours || by_us), ..seen.clone() };
         let key = add_status(self.facts, &seen);
         self.changed.insert(key);
-    }
-
-    fn workflow(&mut self, seen: &WorkflowSeen) {
-        self.run(seen);
-        let Some(suite) = seen.suite else { return };
-        let fact = SuiteFact { workflow: seen.workflow.clone(), trigger: seen.trigger.clone() };
-        // An event without the workflow's file does not remove it.
-        if self.facts.checks.entry(seen.sha.clone()).or_default().add_suite(suite, fact) {
-            self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
-        }
     }
 
     fn merge_group(&mut self, seen: &MergeGroupSeen) {

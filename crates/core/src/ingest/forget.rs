@@ -332,6 +332,7 @@ mod tests {
                 creator: None,
                 run: None,
                 from_fork: Some(from_fork),
+                source: None,
                 status: None,
             };
             facts.deployments.insert(id, DeploymentFacts::new(&seen));
@@ -358,6 +359,7 @@ mod tests {
             creator: None,
             run: Some(70),
             from_fork: Some(false),
+            source: None,
             status: None,
         };
         facts.deployments.insert(1, DeploymentFacts::new(&seen));

@@ -6,6 +6,7 @@
 mod answer;
 mod deployment;
 pub(crate) mod event;
+mod external;
 mod forget;
 mod paths;
 pub(crate) mod references;
@@ -103,6 +104,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
         | crate::domain::event::Seen::Workflow(_)
         | crate::domain::event::Seen::Release(_)
         | crate::domain::event::Seen::Deployment(_)
+        | crate::domain::event::Seen::External(_)
         | crate::domain::event::Seen::MergeGroup(_)
         | crate::domain::event::Seen::Protection(_)
         | crate::domain::event::Seen::Repository(_)

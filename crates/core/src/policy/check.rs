@@ -31,6 +31,15 @@ pub fn check_report(name: &str, text: &str) -> Report {
     check_over(name, text, &[]).0
 }
 
+/// Checks a text, and warns of paths that none of the repository's files has.
+pub fn check_in_tree(name: &str, text: &str, files: &[String]) -> Report {
+    let mut report = check_report(name, text);
+    if let (Some(parsed), _) = read(name, text) {
+        report.warnings.extend(validate::missing_files(&parsed, files));
+    }
+    report
+}
+
 /// Checks a text as a repository's file below these layers. If it is valid, also returns the
 /// resulting policy.
 pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Policy>) {

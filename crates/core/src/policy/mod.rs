@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 pub use crate::policy::{
     built_in::built_in,
-    check::{Report, check_over, check_report},
+    check::{Report, check_in_tree, check_over, check_report},
     compile::compile,
     file::PolicyFile,
     merge::{Layer, Merged, Rank, merge},

@@ -58,6 +58,14 @@ pub(crate) fn warnings(parsed: &Parsed, merged: &Merged) -> Vec<Problem> {
     warnings
 }
 
+/// Returns the warnings about paths that none of the repository's files has, in the file's order.
+pub(crate) fn missing_files(parsed: &Parsed, files: &[String]) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    services::warn_of_missing(parsed, files, &mut warnings);
+    warnings.sort_by(|a, b| a.order().cmp(&b.order()));
+    warnings
+}
+
 /// Returns the label that shows a phase.
 pub(crate) fn label_of(phase: &PhaseFile) -> String {
     phase.label.as_ref().map_or_else(|| format!("phase/{}", phase.name.as_str()), |label| label.as_str().to_owned())

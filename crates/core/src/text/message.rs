@@ -3,6 +3,7 @@
 pub use crate::text::times::moment;
 use crate::{
     domain::{
+        event::is_external,
         id::Sha,
         policy::{Evidence, EvidenceKind, Pattern, PhaseRule},
     },
@@ -33,6 +34,11 @@ pub fn sentence(text: &str) -> String {
 /// Escapes Markdown for a table's cell: a bar would end the cell even in code.
 pub fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+/// Returns a deployment's name. The id of an external deployment means nothing to people.
+pub fn deployment_name(id: u64) -> String {
+    if is_external(id) { "an external deployment".to_owned() } else { format!("deployment {id}") }
 }
 
 /// Returns a forge's reason as a quotation: its own words whole, without the call that failed,

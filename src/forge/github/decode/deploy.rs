@@ -80,6 +80,7 @@ fn deployment_seen(
         creator: deployment.creator.0.and_then(actor),
         run: run.id.0,
         from_fork: run.head_repository.0.and_then(|head| Some(head.id.0? != delivery.repo.as_ref()?.key.id)),
+        source: None,
         status: None,
     };
     Ok((seen, made_at))

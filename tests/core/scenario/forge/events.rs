@@ -53,6 +53,7 @@ impl Forge {
             "status" => ("status".into(), Seen::Status(self.status(at, w)?)),
             "workflow" => ("workflow_run.requested".into(), Seen::Workflow(self.workflow(at, w)?)),
             "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
+            "external" => ("external".into(), Seen::External(Box::new(self.external(at, w)?))),
             "protect" => ("deployment_protection_rule.requested".into(), Seen::Protection(self.protection(w))),
             "alert" => ("alert".into(), self.alert(at, w)?),
             "heard" => {

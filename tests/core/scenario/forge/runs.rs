@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 use phasebot_core::domain::{
     event::{
-        CheckSeen, CheckSource, DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, RunOutcome, StatusSeen,
-        WorkflowSeen,
+        CheckSeen, CheckSource, DeployState, DeployStatus, DeploymentSeen, ExternalDeployment, ExternalState,
+        ProtectionSeen, RunOutcome, StatusSeen, WorkflowSeen,
     },
     id::Actor,
 };
 
 use super::{
     Forge,
-    words::{after, has, number_after, outcome},
+    words::{after, has, number_after, outcome, time},
 };
 
 impl Forge {
@@ -61,6 +61,7 @@ impl Forge {
             created_at: at,
             creator: after(w, "creator").map(|login| self.accounts.actor(login)),
             run: number_after(w, "run"),
+            source: None,
             status: None,
         });
         let state = w.iter().find_map(|x| match x.as_str() {
@@ -73,6 +74,30 @@ impl Forge {
         });
         deployment.status = state.map(|state| DeployStatus { at, id: status_id, state });
         Some(deployment.clone())
+    }
+
+    /// `external argocd sync-1 production of m1|tag:v1.0.0 success [for 10:00]`: another system than
+    /// the forge reports the state of its deployment `sync-1`, as of a time.
+    pub(super) fn external(&mut self, at: Timestamp, w: &[String]) -> Option<ExternalDeployment> {
+        let commit = after(w, "of").map(str::to_owned).map(|name| match name.strip_prefix("tag:") {
+            Some(tag) => tag.to_owned(),
+            None => self.sha(&name).to_string(),
+        });
+        let state = w.iter().find_map(|x| match x.as_str() {
+            "in_progress" => Some(ExternalState::InProgress),
+            "success" => Some(ExternalState::Success),
+            "failure" => Some(ExternalState::Failure),
+            "removed" => Some(ExternalState::Removed),
+            _ => None,
+        });
+        Some(ExternalDeployment {
+            connection: w[1].clone(),
+            key: w[2].clone(),
+            commit,
+            environment: w[3].clone(),
+            state: state?,
+            at: after(w, "for").and_then(time).unwrap_or(at),
+        })
     }
 
     /// `actor ada triggering cyd`: the accounts that started a run and that re-ran it.

@@ -13,7 +13,7 @@ use crate::{
     },
     environment::{foreign::is_foreign, history::Run},
     gate::{check_run, missing_approval, sentence_of},
-    text::message::{cell, person, quoted},
+    text::message::{cell, deployment_name, person, quoted},
 };
 
 /// Limit on the foreign deployments in one comment.
@@ -227,7 +227,7 @@ impl StatusComment<'_, '_> {
         let made = made.filter_map(|(sha, id)| Some((sha, id, facts.deployments.get(id)?)));
         let foreign = made.filter(|(_, id, deployment)| is_foreign(facts, **id, deployment));
         let row = |(sha, id, deployment): (&Sha, &u64, &crate::domain::fact::deployment::DeploymentFacts)| {
-            format!("- deployment {id} of {} to {}", self.links.commit(sha), quoted(&deployment.environment))
+            format!("- {} of {} to {}", deployment_name(*id), self.links.commit(sha), quoted(&deployment.environment))
         };
         foreign.take(MOST_FOREIGN).map(row).collect()
     }

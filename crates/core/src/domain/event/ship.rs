@@ -61,6 +61,9 @@ pub struct DeploymentSeen {
     /// True if that run is of another repository's code; `None` if unknown.
     #[serde(default)]
     pub from_fork: Option<bool>,
+    /// The connection that reported it, if it is not one of the forge's own.
+    #[serde(default)]
+    pub source: Option<String>,
     /// The status that the event carries.
     pub status: Option<DeployStatus>,
 }

@@ -43,6 +43,9 @@ pub struct DeploymentFacts {
     /// facts that show it are removed in time.
     #[serde(default)]
     pub(super) commit_is_here: Option<bool>,
+    /// The connection that reported it, as in `[events.NAME]`; `None` for one of the forge's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Every status seen.
     pub statuses: BTreeSet<DeployStatus>,
 }
@@ -62,6 +65,7 @@ impl DeploymentFacts {
             given: None,
             from_fork: seen.from_fork,
             commit_is_here: None,
+            source: seen.source.clone(),
             statuses: BTreeSet::new(),
         }
     }

@@ -76,6 +76,9 @@ pub struct Index {
     pub groups_of: BTreeMap<ItemId, Few<Sha>>,
     /// Workflow runs that changed since their deployments were last linked to their requests.
     pub runs_to_link: BTreeSet<u64>,
+    /// Version of the policy under which the notes of draft releases were last compared with what
+    /// these carry; `None` if something on which their contents rest has changed since.
+    pub notes_compared: Option<String>,
     /// Pull requests by each commit that was ever their head.
     pub pulls_by_head: BTreeMap<Sha, Few<ItemId>>,
     /// Merges whose push was not seen, by time.
@@ -148,6 +151,9 @@ impl RepoFacts {
 
     /// Adds a changed document to the tables.
     pub fn reindex(&mut self, key: &DocumentKey) {
+        if self.changes_contents(key) {
+            self.index.notes_compared = None;
+        }
         match key {
             DocumentKey::Item(number) => self.index_item(*number),
             DocumentKey::Commit(sha) => {
@@ -257,6 +263,35 @@ impl RepoFacts {
             | DocumentKey::Publication(_)
             | DocumentKey::WaitingCommand(_)
             | DocumentKey::Policy => {}
+        }
+    }
+
+    /// Returns whether the contents of a release may depend on a document.
+    fn changes_contents(&self, key: &DocumentKey) -> bool {
+        match key {
+            DocumentKey::Item(number) => self.pull(*number).is_some_and(|pull| pull.merged.is_some()),
+            DocumentKey::About
+            | DocumentKey::Commit(_)
+            | DocumentKey::Push(..)
+            | DocumentKey::Ref(_)
+            | DocumentKey::Tags
+            | DocumentKey::Release(_)
+            | DocumentKey::Answer(_) => true,
+            DocumentKey::Checks(_)
+            | DocumentKey::Group(_)
+            | DocumentKey::Deployment(_)
+            | DocumentKey::Incident(_)
+            | DocumentKey::Storm(_)
+            | DocumentKey::Feedback(_)
+            | DocumentKey::Heartbeat(_)
+            | DocumentKey::Command(_)
+            | DocumentKey::WaitingCommand(_)
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::WaitingJob(..)
+            | DocumentKey::Publication(_)
+            | DocumentKey::Gate(..)
+            | DocumentKey::Policy => false,
         }
     }
 

@@ -1,11 +1,11 @@
 //! Metadata of a repository.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{fact::Newest, id::Account};
+use crate::domain::{event::ExternalDeployment, fact::Newest, id::Account};
 
 /// Metadata of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,4 +28,51 @@ pub struct RepositoryMetadata {
     pub active_at: Option<Timestamp>,
     /// Labels that exist with our colour and description.
     pub known_labels: BTreeSet<String>,
+    /// Times at which an environment was taken down, by its lower-case name and the connection that
+    /// reported it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub removals: BTreeMap<String, BTreeSet<(Timestamp, String)>>,
+    /// External deployments of tags that are not known yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub of_unknown_tags: BTreeSet<ExternalDeployment>,
+}
+
+/// Maximum environments whose removals are kept.
+const MOST_REMOVED: usize = 200;
+/// Maximum removals that are kept of one environment; the newest are kept.
+const MOST_REMOVALS: usize = 20;
+/// Maximum external deployments of unknown tags; the newest are kept.
+const MOST_OF_UNKNOWN_TAGS: usize = 50;
+
+impl RepositoryMetadata {
+    /// Records that what a connection deployed to an environment was taken down. Returns whether that
+    /// is new.
+    pub fn remove_environment(&mut self, environment: &str, connection: &str, at: Timestamp) -> bool {
+        if !self.removals.contains_key(environment) && self.removals.len() >= MOST_REMOVED {
+            return false;
+        }
+        let known = self.removals.entry(environment.to_owned()).or_default();
+        let is_new = known.insert((at, connection.to_owned()));
+        if known.len() > MOST_REMOVALS {
+            known.pop_first();
+        }
+        is_new && known.contains(&(at, connection.to_owned()))
+    }
+
+    /// Keeps an external deployment until its tag is known. Returns whether it is new.
+    pub fn keep_until_tagged(&mut self, deployment: &ExternalDeployment) -> bool {
+        let is_new = self.of_unknown_tags.insert(deployment.clone());
+        if self.of_unknown_tags.len() > MOST_OF_UNKNOWN_TAGS {
+            let oldest = self.of_unknown_tags.iter().min_by_key(|kept| kept.at).cloned();
+            oldest.map(|oldest| self.of_unknown_tags.remove(&oldest));
+        }
+        is_new
+    }
+
+    /// Returns the first time, at or after `since`, at which what a connection deployed to an
+    /// environment was taken down.
+    pub fn removed_after(&self, environment: &str, connection: &str, since: Timestamp) -> Option<Timestamp> {
+        let removals = self.removals.get(environment)?.range((since, String::new())..);
+        removals.into_iter().find(|(_, by)| by == connection).map(|(at, _)| *at)
+    }
 }

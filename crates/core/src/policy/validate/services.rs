@@ -1,4 +1,4 @@
-//! Warns of what two services claim.
+//! Warns of what two services claim, and of paths that no file has.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +40,23 @@ pub(super) fn warn(parsed: &Parsed, merged: &Merged, warnings: &mut Vec<Problem>
             let (environment, first) = (quote(environment.as_str()), quote(first.as_str()));
             let message = format!("environment {environment} belongs to {first}, which also claims it");
             warnings.push(parsed.problem(&here, message));
+        }
+    }
+}
+
+/// Adds a warning for each path of a service, or of `shared`, that none of the repository's files has.
+pub(super) fn warn_of_missing(parsed: &Parsed, files: &[String], warnings: &mut Vec<Problem>) {
+    let services = parsed.file.services.iter().flatten();
+    let lists = services.filter_map(|(name, service)| {
+        Some((path(["services".into(), name.as_str().into(), "paths".into()]), service.paths.as_ref()?))
+    });
+    let shared = parsed.file.shared.iter().map(|globs| (path(["shared".into()]), globs));
+    for (here, globs) in lists.chain(shared) {
+        for glob in globs.list() {
+            let pattern = Pattern::new(glob.as_str());
+            if pattern.is_ok_and(|pattern| !files.iter().any(|file| pattern.matches(file))) {
+                warnings.push(parsed.problem(&here, format!("{} matches no file here", quote(glob.as_str()))));
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::port::alert::Refusal;
 ///
 /// An empty secret proves nothing and is left out; without any secret every message is refused.
 #[derive(Clone)]
-pub(super) struct Secrets(Vec<SecretString>);
+pub(crate) struct Secrets(Vec<SecretString>);
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,12 +22,12 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    pub(super) fn new(secrets: &[SecretString]) -> Self {
+    pub(crate) fn new(secrets: &[SecretString]) -> Self {
         Self(secrets.iter().filter(|secret| !secret.expose_secret().is_empty()).cloned().collect())
     }
 
     /// Verifies a bearer token (RFC 6750) against the secrets.
-    pub(super) fn verify_bearer(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn verify_bearer(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let value = single_header(headers, &header::AUTHORIZATION, Refusal::MissingToken, Refusal::BadToken)?;
         let (scheme, token) = value.split_at_checked(7).ok_or(Refusal::BadToken)?;
         if !scheme.eq_ignore_ascii_case(b"Bearer ") {
@@ -43,7 +43,7 @@ impl Secrets {
     }
 
     /// Verifies a header with the HMAC-SHA256 of `parts` in hex, bare or after `sha256=`.
-    pub(super) fn verify_signature(
+    pub(crate) fn verify_signature(
         &self,
         headers: &HeaderMap,
         name: &HeaderName,
@@ -70,7 +70,7 @@ impl Secrets {
 
 /// Returns a header that must occur exactly once: a proxy and we could read two of them
 /// differently.
-pub(super) fn single_header<'a>(
+pub(crate) fn single_header<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
     missing: Refusal,

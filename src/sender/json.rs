@@ -16,14 +16,14 @@ const LONGEST_NAME: usize = 200;
 const LONGEST_VALUE: usize = 8_000;
 
 /// Parses the body as a JSON object.
-pub(super) fn object(body: &[u8]) -> Result<Value, Undecodable> {
+pub(crate) fn object(body: &[u8]) -> Result<Value, Undecodable> {
     let wrong = |message: String| Undecodable { path: "body".to_owned(), message };
     let value: Value = serde_json::from_slice(body).map_err(|error| wrong(format!("is not JSON: {error}")))?;
     if value.is_object() { Ok(value) } else { Err(wrong("is not a JSON object".to_owned())) }
 }
 
 /// Returns a text that is present and not empty; numbers and booleans are texts too.
-pub(super) fn text(value: Option<&Value>) -> Option<String> {
+pub(crate) fn text(value: Option<&Value>) -> Option<String> {
     let text = match value? {
         Value::String(text) => text.chars().take(LONGEST_VALUE).collect(),
         Value::Number(number) => number.to_string(),
@@ -34,14 +34,14 @@ pub(super) fn text(value: Option<&Value>) -> Option<String> {
 }
 
 /// Returns labels or annotations: an object of texts.
-pub(super) fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
+pub(crate) fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
     let entries = value.and_then(Value::as_object).into_iter().flatten().take(MOST_LABELS);
     entries.filter_map(|(name, value)| Some((name.chars().take(LONGEST_NAME).collect(), text(Some(value))?))).collect()
 }
 
 /// Returns a time: RFC 3339, or seconds or milliseconds since 1970. The year 1, which Go writes for
 /// "none", is none.
-pub(super) fn moment(value: Option<&Value>) -> Option<Timestamp> {
+pub(crate) fn moment(value: Option<&Value>) -> Option<Timestamp> {
     /// Larger values, from the year 5138 on in seconds, are milliseconds.
     const MOST_SECONDS: i64 = 100_000_000_000;
     let at: Timestamp = match value? {
@@ -61,7 +61,7 @@ pub(super) fn moment(value: Option<&Value>) -> Option<Timestamp> {
 }
 
 /// Returns an identifier for an alert whose source has none: a short hash of its labels.
-pub(super) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
+pub(crate) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
     for (name, value) in labels {
         for part in [name, value] {
@@ -73,6 +73,6 @@ pub(super) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
 }
 
 /// Returns labels in order as one key: `alertname="X",job="api"`.
-pub(super) fn key(labels: &BTreeMap<String, String>) -> String {
+pub(crate) fn key(labels: &BTreeMap<String, String>) -> String {
     labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(",")
 }

@@ -1,0 +1,115 @@
+//! Ingests deployments that other systems than the forge report.
+//!
+//! They become deployments like the forge's own, so that phases, gates and history treat them
+//! alike. Messages may come late, twice or out of order: the result is the same.
+
+use jiff::Timestamp;
+
+use crate::{
+    domain::{
+        event::{DeploymentSeen, ExternalDeployment, ExternalState, RefName, removed_at},
+        fact::{
+            DocumentKey, RepoFacts,
+            environment::{DeploymentChange, DeploymentChangeKind},
+        },
+        id::Sha,
+        rule::name_key,
+    },
+    ingest::event::Notes,
+};
+
+/// Maximum length of a tag, in bytes.
+const LONGEST_TAG: usize = 255;
+/// Maximum successes before a removal that are marked as taken down.
+const MOST_TAKEN_DOWN: usize = 100;
+
+impl RepoFacts {
+    /// Returns the commit that a message of another system names: by its full hash, or by a tag of
+    /// this repository.
+    pub fn commit_named(&self, name: &str) -> Option<Sha> {
+        if let Ok(sha) = name.parse() {
+            return Some(sha);
+        }
+        let moves = self.refs.get(&RefName::Tag(name.to_owned())).and_then(|facts| facts.moves().last());
+        match moves {
+            Some((_, place)) => place.clone(),
+            None => self.tags.listed.as_ref()?.get(name).cloned(),
+        }
+    }
+}
+
+impl Notes<'_> {
+    /// Records what another system reports of a deployment. A deployment of an unknown tag waits for
+    /// the tag.
+    pub(super) fn external(&mut self, seen: &ExternalDeployment) {
+        if seen.state == ExternalState::Removed {
+            self.removal(seen);
+            return;
+        }
+        let Some(name) = &seen.commit else { return };
+        let Some(sha) = self.facts.commit_named(name) else {
+            if name.len() <= LONGEST_TAG && self.facts.about.keep_until_tagged(seen) {
+                self.changed.insert(DocumentKey::About);
+            }
+            return;
+        };
+        let id = seen.id(&sha);
+        self.deployment(&DeploymentSeen {
+            id,
+            sha,
+            reference: String::new(),
+            environment: seen.environment.clone(),
+            production: None,
+            created_at: seen.at,
+            creator: None,
+            run: None,
+            from_fork: None,
+            source: Some(seen.connection.clone()),
+            status: Some(seen.status()),
+        });
+        if seen.state == ExternalState::Success
+            && let Some(end) = self.facts.about.removed_after(&name_key(&seen.environment), &seen.connection, seen.at)
+        {
+            self.take_down(id, end);
+        }
+    }
+
+    /// Records the external deployments of tags that are known now.
+    pub(super) fn place_external(&mut self) {
+        let waiting = &self.facts.about.of_unknown_tags;
+        let is_known = |kept: &&ExternalDeployment| {
+            kept.commit.as_ref().is_some_and(|name| self.facts.commit_named(name).is_some())
+        };
+        let known: Vec<ExternalDeployment> = waiting.iter().filter(is_known).cloned().collect();
+        for deployment in known {
+            self.facts.about.of_unknown_tags.remove(&deployment);
+            self.changed.insert(DocumentKey::About);
+            self.external(&deployment);
+        }
+    }
+
+    /// Records that what a connection deployed to an environment was taken down.
+    fn removal(&mut self, seen: &ExternalDeployment) {
+        let environment = name_key(&seen.environment);
+        if !self.facts.about.remove_environment(&environment, &seen.connection, seen.at) {
+            return;
+        }
+        self.changed.insert(DocumentKey::About);
+        let Some(index) = self.facts.deployments.index().environments.get(&environment) else { return };
+        let until = DeploymentChange { at: seen.at, kind: DeploymentChangeKind::Failed, deployment: u64::MAX };
+        let ran = index.turns.range(..=until).rev().filter(|turn| turn.kind == DeploymentChangeKind::Succeeded);
+        let of_connection = |id: &u64| {
+            let source = self.facts.deployments.get(id).and_then(|deployment| deployment.source.as_ref());
+            source == Some(&seen.connection)
+        };
+        let ran: Vec<u64> = ran.map(|turn| turn.deployment).filter(of_connection).take(MOST_TAKEN_DOWN).collect();
+        for id in ran {
+            self.take_down(id, seen.at);
+        }
+    }
+
+    fn take_down(&mut self, deployment: u64, at: Timestamp) {
+        self.facts.deployments.update(&deployment, |known| known.statuses.insert(removed_at(at)));
+        self.changed.insert(DocumentKey::Deployment(deployment));
+    }
+}

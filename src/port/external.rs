@@ -1,0 +1,37 @@
+//! A system that deploys without the forge: verifies and decodes its messages.
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use crate::{
+    domain::event::ExternalDeployment,
+    port::{alert::Refusal, forge::Undecodable},
+};
+
+/// The sender of an event connection, `[events.NAME]`.
+pub trait DeploymentSource: Send + Sync + 'static {
+    /// Returns the kind of its messages, such as `cdevents`.
+    fn kind(&self) -> &'static str;
+
+    /// Verifies that the sender knows one of the secrets, before anything in `body` is parsed.
+    /// Compares in constant time, with each live secret, over the raw bytes of the body.
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal>;
+
+    /// Decodes a message. Unknown fields, versions and values are never errors: a message that
+    /// reports no deployment becomes [`Reported::Nothing`].
+    fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Reported, Undecodable>;
+}
+
+/// Content of a message of an event connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reported {
+    /// A deployment.
+    Deployment {
+        /// `owner/name` of its repository, if the message names one; else the connection's first.
+        repository: Option<String>,
+        /// The deployment.
+        deployment: ExternalDeployment,
+    },
+    /// A message that is recorded but changes nothing, with the reason, for `deliveries show`.
+    Nothing(String),
+}

@@ -1,0 +1,5 @@
+//! What the adapters of systems beside the forges share: the proof that a sender knows a secret,
+//! and reading arbitrary JSON.
+
+pub(crate) mod json;
+pub(crate) mod proof;

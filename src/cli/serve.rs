@@ -8,15 +8,16 @@ use crate::{
     app::{BotSettings, OnRemoval, clock::SystemClock, crash},
     cli::{
         Context, Failure, alerts,
-        assembly::{self, Materials, Operators, Program},
+        assembly::{self, Materials, Operators, Pages, Program},
         policy,
         reload::Reload,
         runtime, store,
     },
     http,
     port::clock::Clock,
-    settings::{Credentials, Loaded, Removal},
+    settings::{Credentials, Loaded, Removal, Settings},
     telemetry::{LogLevel, Metrics},
+    web::Access,
 };
 
 /// Run the bot (the default command).
@@ -49,8 +50,10 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
+    let pages = pages(settings).await?;
+    let web = pages.as_ref().map(|pages| bound(&pages.listener));
     let operators =
-        Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone() };
+        Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone(), pages };
     let materials = Materials {
         store,
         forges: vec![github.clone()],
@@ -73,12 +76,12 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         public: assembly::bind("listen", settings.listen).await?,
         admin: assembly::bind("admin_listen", settings.admin_listen).await?,
     };
-    // The actual addresses: with port 0, the system chooses the port.
-    let bound =
-        |listener: &TcpListener| listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string());
     let (listen, admin) = (bound(&materials.public), bound(&materials.admin));
     let program = Program::start_with(materials, operators);
     tracing::info!(%listen, %admin, dry_run = settings.dry_run, "phasebot serves");
+    if let Some(web) = web {
+        tracing::info!(%web, "the web pages are served");
+    }
     let grace = settings.shutdown_grace.unsigned_abs();
     let reload = Reload {
         environment: context.environment.clone(),
@@ -95,6 +98,22 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         tracing::warn!("work was still under way after {grace:?}; it goes on at the next start");
     }
     served.map_err(|error| Failure::Message(format!("signals can't be heard: {error}")))
+}
+
+/// Opens the web pages, if they are switched on.
+async fn pages(settings: &Settings) -> Result<Option<Pages>, Failure> {
+    let Some(address) = settings.web_listen else { return Ok(None) };
+    Ok(Some(Pages {
+        listener: assembly::bind("web_listen", address).await?,
+        store: store::open_pages(settings).await?,
+        forge_url: settings.github.web_url.clone(),
+        access: Access::Open,
+    }))
+}
+
+/// Returns the actual address of a listener: with port 0, the system chooses the port.
+fn bound(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string())
 }
 
 /// Runs `serving` until it ends by itself, or until SIGTERM or Ctrl-C and for at most `grace`

@@ -11,4 +11,5 @@ pub mod intake;
 pub mod lease;
 pub mod operate;
 pub mod outbox;
+pub mod pages;
 pub mod store;

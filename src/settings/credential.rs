@@ -45,6 +45,7 @@ impl Settings {
                 "admin_listen can be reached from elsewhere; make one with: openssl rand -hex 32",
             ));
         }
+        problems.extend(self.pages_problem());
         let private_key = match self.private_key(&mut warnings) {
             Ok(key) => key,
             Err(problem) => {
@@ -74,6 +75,31 @@ impl Settings {
             webhook_secrets: self.github.webhook_secrets.clone(),
             warnings,
         })
+    }
+
+    /// Returns the reason for which the web pages may not be served as they are set, with the remedy.
+    fn pages_problem(&self) -> Option<Problem> {
+        let address = self.web_listen?;
+        let problem = |setting: &str, message: &str, help: String| {
+            Some(Problem::new(Place::Setting(setting.to_owned()), message.to_owned()).with_help(help))
+        };
+        if !self.web_open {
+            return problem(
+                "web_open",
+                "is false, and sign-in is not part of this version",
+                "the pages show private repositories: to show them to everyone on this machine, set web_open = true \
+                 with web_listen on 127.0.0.1; to switch them off, leave web_listen empty"
+                    .to_owned(),
+            );
+        }
+        if !address.ip().is_loopback() {
+            return problem(
+                "web_listen",
+                "can be reached from elsewhere, and web_open asks nobody to sign in",
+                format!("listen on 127.0.0.1:{} or [::1]:{}", address.port(), address.port()),
+            );
+        }
+        None
     }
 
     fn private_key(&self, warnings: &mut Vec<String>) -> Result<SecretString, Problem> {

@@ -41,6 +41,10 @@ pub struct Settings {
     pub admin_listen: SocketAddr,
     /// Public address of `listen`, without a slash at its end.
     pub public_url: String,
+    /// Address of the web pages; `None` serves none.
+    pub web_listen: Option<SocketAddr>,
+    /// True if the web pages show everything to everyone who reaches `web_listen`.
+    pub web_open: bool,
     /// Database.
     pub database_url: DatabaseUrl,
     /// True to back up an SQLite file before its schema is migrated.
@@ -127,6 +131,8 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             public_url: "http://127.0.0.1:8080".to_owned(),
+            web_listen: None,
+            web_open: false,
             database_url: DatabaseUrl::Sqlite(PathBuf::from("phasebot.db")),
             backup_before_migration: true,
             dry_run: false,

@@ -13,7 +13,7 @@ use phasebot::{
     app::{Alerts, Bot, BotSettings, FilePolicies, clock::SimClock},
     cli::{
         alerts,
-        assembly::{self, Materials, Program},
+        assembly::{self, Materials, Operators, Pages, Program},
     },
     domain::{
         derived::Derived,
@@ -27,6 +27,7 @@ use phasebot::{
     settings::Settings,
     store,
     telemetry::Metrics,
+    web::Access,
 };
 use phasebot_forge_sim::{
     AppKey, Delivery, Exchange, LabelChange, NewCommit, NewDeployment, NewPull, Options, Person, SimForge,
@@ -68,6 +69,8 @@ pub struct Setup {
     pub not_installed: bool,
     /// Storage; `None`: a new file.
     pub store: Option<Arc<dyn Store>>,
+    /// Serve the web pages; not with a `store`.
+    pub pages: Option<Access>,
 }
 
 /// Environment of a flow.
@@ -79,6 +82,8 @@ pub struct World {
     pub installation: u64,
     /// Address of the bot's server.
     pub address: SocketAddr,
+    /// Address of the web pages, if they are served.
+    pub web: Option<SocketAddr>,
     policy: Arc<Policy>,
     repo: RepoKey,
     server: JoinHandle<()>,
@@ -111,10 +116,21 @@ impl World {
         forge.set_role(REPO, "bob", "write").unwrap();
 
         let folder = TempDir::new().unwrap();
+        let database = new_database(&folder.path().join("flow.db")).await;
         let store = match setup.store {
             Some(store) => store,
-            None => store::open(&new_database(&folder.path().join("flow.db")).await).await.unwrap(),
+            None => store::open(&database).await.unwrap(),
         };
+        let pages = match setup.pages {
+            Some(access) => Some(Pages {
+                listener: listener().await,
+                store: store::open_pages(&database).await.unwrap(),
+                forge_url: forge.web_url(),
+                access,
+            }),
+            None => None,
+        };
+        let web = pages.as_ref().map(|pages| pages.listener.local_addr().unwrap());
         let github = assembly::github(GitHubConfig {
             name: ForgeName::github(),
             app_id: APP,
@@ -131,7 +147,7 @@ impl World {
         let (public, admin) = (listener().await, listener().await);
         let address = public.local_addr().unwrap();
         forge.set_webhook_url(&format!("http://{address}/webhooks/github"));
-        let program = Program::start(Materials {
+        let materials = Materials {
             store: store.clone(),
             forges: vec![github.unwrap()],
             clock: clock.clone(),
@@ -142,7 +158,8 @@ impl World {
             metrics: Metrics::detached().unwrap(),
             public,
             admin,
-        });
+        };
+        let program = Program::start_with(materials, Operators { pages, ..Operators::default() });
         let mut world = Self {
             forge,
             clock,
@@ -150,6 +167,7 @@ impl World {
             bot: program.bot,
             installation: 0,
             address,
+            web,
             policy,
             repo: RepoKey { forge: ForgeName::github(), id },
             server: tokio::spawn(async move {

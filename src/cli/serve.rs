@@ -13,11 +13,12 @@ use crate::{
         reload::Reload,
         runtime, store,
     },
+    forge::github::sign_in::GitHubSignIn,
     http,
-    port::clock::Clock,
+    port::{clock::Clock, store::Store},
     settings::{Credentials, Loaded, Removal, Settings},
     telemetry::{LogLevel, Metrics},
-    web::Access,
+    web::{Access, Sessions},
 };
 
 /// Run the bot (the default command).
@@ -50,7 +51,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
-    let pages = pages(settings).await?;
+    let pages = pages(settings, &store).await?;
     let web = pages.as_ref().map(|pages| bound(&pages.listener));
     let operators =
         Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone(), pages };
@@ -101,13 +102,25 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
 }
 
 /// Opens the web pages, if they are switched on.
-async fn pages(settings: &Settings) -> Result<Option<Pages>, Failure> {
+async fn pages(settings: &Settings, store: &Arc<dyn Store>) -> Result<Option<Pages>, Failure> {
     let Some(address) = settings.web_listen else { return Ok(None) };
+    let access = match &settings.github.client_secret {
+        Some(secret) if !settings.web_open => {
+            let github = &settings.github;
+            let (id, api, web) = (github.client_id.clone(), github.api_url.clone(), github.web_url.clone());
+            let github = GitHubSignIn::new(id, secret.clone(), api, web)
+                .map_err(|error| Failure::Message(format!("[github]: {error}")))?;
+            let url = settings.web_url.clone();
+            Access::SignIn(Box::new(Sessions::new(Arc::new(github), &settings.web_secrets, url, store.clone())))
+        }
+        // The settings were checked: this is the address of this machine.
+        _ => Access::Open,
+    };
     Ok(Some(Pages {
         listener: assembly::bind("web_listen", address).await?,
         store: store::open_pages(settings).await?,
         forge_url: settings.github.web_url.clone(),
-        access: Access::Open,
+        access,
     }))
 }
 

@@ -44,6 +44,8 @@ pub(super) const ROOT: &[Key<Settings>] = &[
     plain("admin_listen", |s, v| v.address().map(|it| s.admin_listen = it)),
     plain("public_url", |s, v| v.web_address().map(|it| s.public_url = it)),
     plain("web_listen", |s, v| v.optional_address().map(|it| s.web_listen = it)),
+    plain("web_url", |s, v| v.web_address().map(|it| s.web_url = it)),
+    secret("web_secrets", |s, v| v.secrets().map(|it| s.web_secrets = it)),
     plain("web_open", |s, v| v.flag().map(|it| s.web_open = it)),
     secret("database_url", |s, v| v.database().map(|it| s.database_url = it)),
     plain("backup_before_migration", |s, v| v.flag().map(|it| s.backup_before_migration = it)),
@@ -72,6 +74,8 @@ pub(super) const GITHUB: &[Key<Github>] = &[
         set: |s, v| v.secret().map(|it| s.private_key = Some(it)),
     },
     secret("webhook_secrets", |s, v| v.secrets().map(|it| s.webhook_secrets = it)),
+    plain("client_id", |s, v| v.text().map(|it| it.trim().clone_into(&mut s.client_id))),
+    secret("client_secret", |s, v| v.optional_secret().map(|it| s.client_secret = it)),
     plain("api_url", |s, v| v.web_address().map(|it| s.api_url = it)),
     plain("web_url", |s, v| v.web_address().map(|it| s.web_url = it)),
 ];

@@ -45,6 +45,6 @@ pub(super) async fn show(Visit(visitor): Visit, headers: HeaderMap) -> Result<Re
             }
         }
     };
-    let page = Page { title: "About", repository: None, person: visitor.person.as_ref(), main };
+    let page = Page { title: "About", repository: None, person: visitor.person(), main };
     Ok(answer::page(&headers, page.render()))
 }

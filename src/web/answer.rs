@@ -7,6 +7,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use maud::html;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
 use crate::{port::store::StoreError, web::page};
@@ -77,6 +78,14 @@ pub(super) enum Failure {
     Method,
     /// 421: the address does not answer to this name.
     OtherName,
+    /// 303: nobody signed in; with the path to come back to.
+    SignIn(String),
+    /// 400: the sign-in did not begin here, or was not accepted.
+    NotBegun,
+    /// 403: the form was not sent from one of our pages.
+    Forged,
+    /// 429: more requests than a reader sends.
+    TooMany,
     /// 503: too many pages are being made, or the store does not answer.
     Unavailable,
 }
@@ -91,6 +100,23 @@ impl From<StoreError> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, words) = match self {
+            Self::SignIn(to) => {
+                let to = utf8_percent_encode(&to, NON_ALPHANUMERIC);
+                return (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/login?to={to}"))]).into_response();
+            }
+            Self::NotBegun => (
+                StatusCode::BAD_REQUEST,
+                "Not signed in",
+                html! { "This sign-in did not begin here, was begun more than ten minutes ago, or GitHub did not accept it. " a href="/login" { "Sign in again" } "." },
+            ),
+            Self::Forged => (
+                StatusCode::FORBIDDEN,
+                "Refused",
+                html! { "This form was not sent from a page of this address. Reload the page and try again." },
+            ),
+            Self::TooMany => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many requests", html! { "Wait a moment, then reload the page." })
+            }
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "Not found",
@@ -114,7 +140,7 @@ impl IntoResponse for Failure {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response

@@ -76,7 +76,7 @@ pub(super) async fn show(
     let page = Page {
         title: &format!("Environments of {}", row.full_name),
         repository: Some((&row.full_name, Place::Environments)),
-        person: visitor.person.as_ref(),
+        person: visitor.person(),
         main,
     };
     Ok(answer::page(&headers, page.render()))

@@ -19,8 +19,8 @@ pub(super) struct Station {
     pub(super) name: String,
     /// Number of items.
     pub(super) items: u64,
-    /// Age of the oldest item, in short and in words.
-    pub(super) oldest: Option<(String, String)>,
+    /// Age of the oldest item.
+    pub(super) oldest: Option<String>,
     /// Fragment of the page to which it leads.
     pub(super) anchor: String,
 }
@@ -46,15 +46,8 @@ struct Shape {
     tall: bool,
 }
 
-const WIDE: Shape = Shape {
-    width: 1040.0,
-    height: 470.0,
-    reach: 196.0,
-    radius: 134.0,
-    station: (29.0, 11.0),
-    count: 25.0,
-    tall: false,
-};
+const WIDE: Shape =
+    Shape { width: 940.0, height: 400.0, reach: 196.0, radius: 134.0, station: (29.0, 11.0), count: 25.0, tall: false };
 
 const TALL: Shape =
     Shape { width: 320.0, height: 640.0, reach: 134.0, radius: 92.0, station: (24.0, 6.0), count: 20.0, tall: true };
@@ -183,17 +176,14 @@ impl Shape {
         let (label_x, label_y, anchor) = self.label(x, y, radius);
         let number = count(station.items);
         let size = self.count * if number.len() > 4 { 0.74 } else { 1.0 };
-        let spoken = match &station.oldest {
-            Some((_, age)) => format!("{}: {}, the oldest for {age}", station.name, items(station.items)),
-            None => format!("{}: {}", station.name, items(station.items)),
-        };
         let class = if station.items == 0 { format!("{} none", color(index)) } else { color(index) };
         html! {
-            a class=(class) href={ "#" (station.anchor) } aria-label=(spoken) {
+            // Its text is its name, so that people who speak to their computer can say what they see.
+            a class=(class) href={ "#" (station.anchor) } {
                 circle.disc cx=(one(x)) cy=(one(y)) r=(one(radius)) {}
-                text.count x=(one(x)) y=(one(y + size * 0.35)) font-size=(one(size)) { (number) }
                 text class={ "name " (anchor) } x=(one(label_x)) y=(one(label_y)) { (short(&station.name)) }
-                @if let Some((age, _)) = &station.oldest {
+                text.count x=(one(x)) y=(one(y + size * 0.35)) font-size=(one(size)) { (number) }
+                @if let Some(age) = &station.oldest {
                     text class={ "age " (anchor) } x=(one(label_x)) y=(one(label_y + 19.0)) {
                         @if self.tall { (age) } @else { "oldest " (age) }
                     }
@@ -206,8 +196,10 @@ impl Shape {
     fn label(&self, x: f64, y: f64, radius: f64) -> (f64, f64, &'static str) {
         let (from_x, from_y) = (x - self.width / 2.0, y - self.height / 2.0);
         let gap = radius + 12.0;
-        let above = (x, y - gap - 22.0, "middle");
-        let below = (x, y + gap + 15.0, "middle");
+        // The track bends away from the middle there, and leaves room towards it.
+        let shift = if self.tall { 0.0 } else { -from_x.signum() * 24.0 };
+        let above = (x + shift, y - gap - 20.0, "middle");
+        let below = (x + shift, y + gap + 13.0, "middle");
         let beside = |away: bool| {
             let right = (from_x > 0.0) == away;
             if right { (x + gap, y, "start") } else { (x - gap, y, "end") }

@@ -64,7 +64,7 @@ pub(super) async fn show(
     let page = Page {
         title: &format!("Gates of {}", row.full_name),
         repository: Some((&row.full_name, Place::Gates)),
-        person: visitor.person.as_ref(),
+        person: visitor.person(),
         main,
     };
     Ok(answer::page(&headers, page.render()))

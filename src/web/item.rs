@@ -65,15 +65,14 @@ pub(super) async fn show(
         (moves(&web, &row, &history, &policy))
     };
     let title = format!("#{item} {title}");
-    let page =
-        Page { title: &title, repository: Some((&row.full_name, Place::Item)), person: visitor.person.as_ref(), main };
+    let page = Page { title: &title, repository: Some((&row.full_name, Place::Item)), person: visitor.person(), main };
     Ok(answer::page(&headers, page.render()))
 }
 
 fn state(web: &Web, row: &RepositoryRow, derived: &Derived, policy: &Policy, now: Timestamp) -> Markup {
     let color = derived.phase.as_deref().and_then(|phase| policy.phase_index(phase)).map(figure::color);
     html! {
-        section.phase class=[color] aria-labelledby="now" {
+        section class={ "phase " (color.unwrap_or_default()) } aria-labelledby="now" {
             header {
                 h2 id="now" { (derived.phase.as_deref().unwrap_or("no phase")) }
                 @if let Some(since) = derived.since { span.soft { "for " (age::long(since, now)) } }

@@ -73,12 +73,8 @@ pub(super) async fn show(
         }
         p.status role="status" data-status="" {}
     };
-    let page = Page {
-        title: &row.full_name,
-        repository: Some((&row.full_name, Place::Loop)),
-        person: visitor.person.as_ref(),
-        main,
-    };
+    let page =
+        Page { title: &row.full_name, repository: Some((&row.full_name, Place::Loop)), person: visitor.person(), main };
     Ok(answer::page(&headers, page.render()))
 }
 
@@ -139,11 +135,7 @@ fn drawing(phases: &[Phase], now: Timestamp) -> Markup {
         .map(|(index, phase)| Station {
             name: phase.name.clone(),
             items: phase.count.items,
-            oldest: phase
-                .count
-                .oldest
-                .filter(|_| !phase.is_last)
-                .map(|since| (age::short(since, now), age::long(since, now))),
+            oldest: phase.count.oldest.filter(|_| !phase.is_last).map(|since| age::short(since, now)),
             anchor: anchor(index),
         })
         .collect();

@@ -9,6 +9,7 @@ mod access;
 mod age;
 mod answer;
 mod asset;
+mod bucket;
 mod environments;
 mod figure;
 mod gates;
@@ -18,13 +19,21 @@ mod page;
 mod prose;
 mod read;
 mod repositories;
+mod seal;
+mod session;
+mod sign_in;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
 use tokio::sync::Semaphore;
 
 pub use crate::web::access::Access;
+pub use crate::web::session::Sessions;
 use crate::{
     app::PolicySource,
     domain::id::ForgeName,
@@ -72,10 +81,15 @@ pub fn routes(parts: Parts) -> Router {
         .route("/{owner}/{name}/env", get(environments::show))
         .route("/{owner}/{name}/gates", get(gates::show))
         .route("/{owner}/{name}/items/{item}", get(item::show))
-        .route("/assets/{name}", get(asset::serve))
+        .route("/logout", post(sign_in::out))
         .fallback(nothing)
         .method_not_allowed_fallback(only_get)
         .layer(from_fn_with_state(Arc::clone(&web), access::guard))
+        // Nobody has to be signed in for these.
+        .route("/login", get(sign_in::offer))
+        .route("/login/github", get(sign_in::begin))
+        .route("/callback", get(sign_in::back))
+        .route("/assets/{name}", get(asset::serve))
         .layer(axum::middleware::from_fn(answer::headers));
     pages.with_state(web)
 }

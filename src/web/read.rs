@@ -47,17 +47,14 @@ impl Web {
         }
     }
 
-    /// Returns the repository that an address names, if the visitor may read it. A former name
-    /// finds nothing: another repository may get it.
+    /// Returns the repository that an address names, if the visitor may read it.
     pub(super) async fn repository(
         &self,
         visitor: &Visitor,
         Path(Name { owner, name }): &Path<Name>,
     ) -> Result<RepositoryRow, Failure> {
         let full_name = format!("{owner}/{name}");
-        let row = self.store.repository_named(&self.forge, &full_name).await?.ok_or(Failure::NotFound)?;
-        let is_shown = row.full_name.eq_ignore_ascii_case(&full_name) && visitor.may_read(&row);
-        if is_shown { Ok(row) } else { Err(Failure::NotFound) }
+        self.readable(visitor, &full_name).await?.ok_or(Failure::NotFound)
     }
 
     /// Returns the policy in force in a repository.

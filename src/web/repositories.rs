@@ -32,7 +32,7 @@ pub(super) async fn show(
 ) -> Result<Response, Failure> {
     let _turn = web.turn().await?;
     let mut rows = web.store.active_repositories(&web.forge, LOOKED_THROUGH).await?;
-    rows.retain(|row| visitor.may_read(row));
+    web.retain_readable(&visitor, &mut rows).await?;
     rows.sort_by_key(|row| row.full_name.to_lowercase());
     let more = rows.len().saturating_sub(MOST);
     rows.truncate(MOST);
@@ -84,6 +84,6 @@ pub(super) async fn show(
         }
         @if more > 0 { p.soft { "And " (more) " more: open one by its address, as /owner/name." } }
     };
-    let page = Page { title: "Repositories", repository: None, person: visitor.person.as_ref(), main };
+    let page = Page { title: "Repositories", repository: None, person: visitor.person(), main };
     Ok(answer::page(&headers, page.render()))
 }

@@ -6,7 +6,7 @@ mod order;
 mod people;
 mod places;
 mod questions;
-mod trouble;
+pub mod trouble;
 mod waiting;
 pub mod whole_loop;
 mod why;

@@ -71,6 +71,8 @@ pub struct Setup {
     pub store: Option<Arc<dyn Store>>,
     /// Serve the web pages; not with a `store`.
     pub pages: Option<Access>,
+    /// Serve the web pages at an address with this access, in place of `pages`.
+    pub sign_in: Option<fn(&SimForge, Arc<dyn Store>, String) -> Access>,
 }
 
 /// Environment of a flow.
@@ -121,9 +123,12 @@ impl World {
             Some(store) => store,
             None => store::open(&database).await.unwrap(),
         };
-        let pages = match setup.pages {
+        let listening = listener().await;
+        let url = format!("http://{}", listening.local_addr().unwrap());
+        let access = setup.sign_in.map(|access| access(&forge, store.clone(), url)).or(setup.pages);
+        let pages = match access {
             Some(access) => Some(Pages {
-                listener: listener().await,
+                listener: listening,
                 store: store::open_pages(&database).await.unwrap(),
                 forge_url: forge.web_url(),
                 access,

@@ -1,6 +1,6 @@
 //! A client that keeps cookies as a browser does, and follows no redirect by itself.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex};
 
 use http::{HeaderMap, StatusCode};
 
@@ -22,12 +22,13 @@ impl Answer {
 pub struct Client {
     http: reqwest::Client,
     address: SocketAddr,
+    cookies: Mutex<BTreeMap<String, String>>,
 }
 
 impl Client {
     pub fn new(address: SocketAddr) -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { http, address }
+        Self { http, address, cookies: Mutex::default() }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -39,11 +40,52 @@ impl Client {
     }
 
     pub async fn send(&self, method: reqwest::Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = self.http.request(method, format!("http://{}{path}", self.address));
+        let request = self.http.request(method, format!("http://{}{path}", self.address));
+        self.exchange(request, headers).await
+    }
+
+    /// Sends a form.
+    pub async fn post(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.http.post(format!("http://{}{path}", self.address)).body(form.to_owned());
+        self.exchange(request.header("content-type", "application/x-www-form-urlencoded"), headers).await
+    }
+
+    /// Opens an address of another host, which gets no cookies.
+    pub async fn follow(&self, address: &str) -> Answer {
+        let answer = self.http.get(address).send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Answer { status, headers, body: answer.text().await.unwrap() }
+    }
+
+    /// Returns the cookies as a browser sends them.
+    pub fn cookies(&self) -> String {
+        let all = self.cookies.lock().unwrap();
+        all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    pub fn forget_cookies(&self) {
+        self.cookies.lock().unwrap().clear();
+    }
+
+    async fn exchange(&self, mut request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answer {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        let cookies = self.cookies();
+        if !cookies.is_empty() && !headers.iter().any(|(name, _)| *name == "cookie") {
+            request = request.header("cookie", cookies);
+        }
         let answer = request.send().await.unwrap();
+        for cookie in answer.headers().get_all("set-cookie") {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap().to_owned();
+            let mut all = self.cookies.lock().unwrap();
+            if rest.contains("Max-Age=0") {
+                all.remove(name)
+            } else {
+                all.insert(name.to_owned(), value)
+            };
+        }
         let (status, headers) = (answer.status(), answer.headers().clone());
         Answer { status, headers, body: answer.text().await.unwrap() }
     }

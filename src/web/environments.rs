@@ -52,19 +52,20 @@ pub(super) async fn show(
     let row = web.repository(&visitor, &name).await?;
     let _turn = web.turn().await?;
     let now = web.clock.now();
-    let main = match read(&web, &row).await? {
-        Some(documents) => {
-            let policy = web.policy(&row).await?;
-            let repo = row.repo.clone();
-            // Thousands of documents are work for the processor, not for a thread that serves others.
-            let states =
-                tokio::task::spawn_blocking(move || environments::environments(&load(repo, &documents), &policy, now));
-            let states = states.await.map_err(|_| Failure::Unavailable)?;
-            cards(&web, &row, &states, now)
+    let main = if let Some(documents) = read(&web, &row).await? {
+        let policy = web.policy(&row).await?;
+        let repo = row.repo.clone();
+        // Thousands of documents are work for the processor, not for a thread that serves others.
+        let states =
+            tokio::task::spawn_blocking(move || environments::environments(&load(repo, &documents), &policy, now));
+        let states = states.await.map_err(|_| Failure::Unavailable)?;
+        cards(&web, &row, &states, now)
+    } else {
+        html! {
+            p.prose {
+                "More is recorded of this repository than this page reads. Ask with " code { "/where" } " in a comment."
+            }
         }
-        None => html! {
-            p.prose { "More is recorded of this repository than this page reads. Ask with " code { "/where" } " in a comment." }
-        },
     };
     let main = html! {
         div.head {

@@ -112,13 +112,11 @@ impl SqlitePages {
             result
         });
         let stopped = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
-        match tokio::time::timeout(TIME_LIMIT, &mut done).await {
-            Ok(done) => done.map_err(stopped)?,
-            Err(_) => {
-                interrupt.stop();
-                Err(too_long())
-            }
+        if let Ok(done) = tokio::time::timeout(TIME_LIMIT, &mut done).await {
+            return done.map_err(stopped)?;
         }
+        interrupt.stop();
+        Err(too_long())
     }
 }
 

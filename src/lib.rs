@@ -17,5 +17,6 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod version;
+pub mod web;
 
 pub use phasebot_core::{command, deploy, domain, engine, gate, incident, ingest, phase, plan, policy, text};

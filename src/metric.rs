@@ -92,7 +92,7 @@ figures! {
     HTTP_SECONDS = "phasebot_http_request_seconds", Kind::Histogram(WORK), ["route"],
         "Time to an answer";
     HTTP_CONNECTIONS = "phasebot_http_connections", Kind::Gauge, ["listener"],
-        "Open connections (public, admin)";
+        "Open connections (public, admin, web)";
 }
 
 /// Returns the table of `docs/operations.md`, in Markdown.

@@ -11,9 +11,10 @@ use crate::{
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
     http::{self, Admin, Limits, Senders, ServerState},
-    port::{clock::Clock, forge::Forge, store::Store},
+    port::{clock::Clock, forge::Forge, pages::PageStore, store::Store},
     settings::{Credentials, Settings},
     telemetry::{LogLevel, Metrics},
+    web::{self, Access},
 };
 
 /// Parts that a program is assembled from.
@@ -42,7 +43,7 @@ pub struct Materials {
     pub admin: TcpListener,
 }
 
-/// Access settings for operators.
+/// Parts that a program may do without: access settings for operators, and the web pages.
 #[derive(Default)]
 pub struct Operators {
     /// Log level, if it can be changed at run time.
@@ -51,6 +52,20 @@ pub struct Operators {
     pub token: Option<SecretString>,
     /// Host names that the private address accepts.
     pub hosts: Vec<String>,
+    /// The web pages.
+    pub pages: Option<Pages>,
+}
+
+/// The web pages of a program.
+pub struct Pages {
+    /// Their listener.
+    pub listener: TcpListener,
+    /// Their reads.
+    pub store: Arc<dyn PageStore>,
+    /// Root of the forge's own pages.
+    pub forge_url: String,
+    /// Who may see what.
+    pub access: Access,
 }
 
 /// A running bot and a server that is ready to run.
@@ -75,11 +90,24 @@ impl Program {
         let Materials { store, forges, clock, policies, alerts, events, bot, limits, metrics, public, admin } =
             materials;
         let senders = Senders { alerts: alerts.sources(), events: events.sources() };
-        let parts =
-            Parts { store: store.clone(), forges: forges.clone(), clock, policies, alerts, events, settings: bot };
+        let parts = Parts {
+            store: store.clone(),
+            forges: forges.clone(),
+            clock: clock.clone(),
+            policies: policies.clone(),
+            alerts,
+            events,
+            settings: bot,
+        };
         let bot = Bot::start(parts);
         let (shutdown, ending) = watch::channel(false);
-        let Operators { log, token, hosts } = operators;
+        let Operators { log, token, hosts, pages } = operators;
+        let (page_limits, page_ending) = (limits.clone(), ending.clone());
+        let serve_pages = async move {
+            let Some(Pages { listener, store, forge_url, access }) = pages else { return };
+            let routes = web::routes(web::Parts { store, policies, clock, forge_url, access });
+            http::serve_pages(listener, routes, page_limits, page_ending).await;
+        };
         let operators = Admin { store, switches: bot.switches(), log, token, hosts };
         let state = ServerState::with_operators(
             forges,
@@ -92,7 +120,7 @@ impl Program {
         );
         let serving = async move {
             tokio::select! {
-                () = http::serve(state, public, admin) => {}
+                ((), ()) = async { tokio::join!(http::serve(state, public, admin), serve_pages) } => {}
                 () = metrics.upkeep() => {}
             }
         };

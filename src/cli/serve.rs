@@ -8,15 +8,17 @@ use crate::{
     app::{BotSettings, OnRemoval, clock::SystemClock, crash},
     cli::{
         Context, Failure, alerts,
-        assembly::{self, Materials, Operators, Program},
+        assembly::{self, Materials, Operators, Pages, Program},
         events, policy,
         reload::Reload,
         runtime, store,
     },
+    forge::github::sign_in::GitHubSignIn,
     http,
-    port::clock::Clock,
-    settings::{Credentials, Loaded, Removal},
+    port::{clock::Clock, store::Store},
+    settings::{Credentials, Loaded, Removal, Settings},
     telemetry::{LogLevel, Metrics},
+    web::{Access, Sessions},
 };
 
 /// Run the bot (the default command).
@@ -51,8 +53,10 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let (events, event_sources) = events::renewable(&settings.events)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
+    let pages = pages(settings, &store).await?;
+    let web = pages.as_ref().map(|pages| bound(&pages.listener));
     let operators =
-        Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone() };
+        Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone(), pages };
     let materials = Materials {
         store,
         forges: vec![github.clone()],
@@ -76,12 +80,12 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         public: assembly::bind("listen", settings.listen).await?,
         admin: assembly::bind("admin_listen", settings.admin_listen).await?,
     };
-    // The actual addresses: with port 0, the system chooses the port.
-    let bound =
-        |listener: &TcpListener| listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string());
     let (listen, admin) = (bound(&materials.public), bound(&materials.admin));
     let program = Program::start_with(materials, operators);
     tracing::info!(%listen, %admin, dry_run = settings.dry_run, "phasebot serves");
+    if let Some(web) = web {
+        tracing::info!(%web, "the web pages are served");
+    }
     let grace = settings.shutdown_grace.unsigned_abs();
     let reload = Reload {
         environment: context.environment.clone(),
@@ -99,6 +103,34 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         tracing::warn!("work was still under way after {grace:?}; it goes on at the next start");
     }
     served.map_err(|error| Failure::Message(format!("signals can't be heard: {error}")))
+}
+
+/// Opens the web pages, if they are switched on.
+async fn pages(settings: &Settings, store: &Arc<dyn Store>) -> Result<Option<Pages>, Failure> {
+    let Some(address) = settings.web_listen else { return Ok(None) };
+    let access = match &settings.github.client_secret {
+        Some(secret) if !settings.web_open => {
+            let github = &settings.github;
+            let (id, api, web) = (github.client_id.clone(), github.api_url.clone(), github.web_url.clone());
+            let github = GitHubSignIn::new(id, secret.clone(), api, web)
+                .map_err(|error| Failure::Message(format!("[github]: {error}")))?;
+            let url = settings.web_url.clone();
+            Access::SignIn(Box::new(Sessions::new(Arc::new(github), &settings.web_secrets, url, store.clone())))
+        }
+        // The settings were checked: this is the address of this machine.
+        _ => Access::Open,
+    };
+    Ok(Some(Pages {
+        listener: assembly::bind("web_listen", address).await?,
+        store: store::open_pages(settings).await?,
+        forge_url: settings.github.web_url.clone(),
+        access,
+    }))
+}
+
+/// Returns the actual address of a listener: with port 0, the system chooses the port.
+fn bound(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string())
 }
 
 /// Runs `serving` until it ends by itself, or until SIGTERM or Ctrl-C and for at most `grace`

@@ -54,6 +54,9 @@ pub(super) struct Args {
     /// Work without a public address: `catch-up` fetches the deliveries.
     #[arg(long)]
     pull: bool,
+    /// Public address of the web pages, on which people sign in with the App.
+    #[arg(long, value_name = "URL")]
+    web_url: Option<String>,
     /// Request the permissions of further features, beyond labels and comments.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum)]
     with: Vec<More>,
@@ -94,7 +97,13 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         let page = open(args.port).await?;
         let features: Vec<Feature> = args.with.iter().map(|more| more.feature()).collect();
         let hook = format!("{}/webhooks/github", place.public.as_deref().unwrap_or(NOWHERE));
-        let manifest = app_permissions::manifest(&app_name(args), &hook, &page.redirect_url(), &features);
+        let manifest = app_permissions::manifest(
+            &app_name(args),
+            &hook,
+            &page.redirect_url(),
+            place.pages.as_ref().map(|pages| format!("{pages}/callback")).as_deref(),
+            &features,
+        );
         let form = Form { action: place.new_app(args.org.as_deref()), origin: place.web.clone(), manifest };
         let (mut desk, serving) = page.serve(form);
         let serving = tokio::spawn(serving);

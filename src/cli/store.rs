@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use crate::{
     cli::Failure,
-    port::store::Store,
+    port::{pages::PageStore, store::Store},
     settings::{DatabaseUrl, Settings},
     store::{self, Migration, OpenError},
 };
@@ -22,10 +22,18 @@ pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenErro
     open_with(settings, Migration::Refuse).await
 }
 
+/// Opens the web pages' own connections to the store, which must be open.
+pub(super) async fn open_pages(settings: &Settings) -> Result<Arc<dyn PageStore>, Failure> {
+    Ok(store::open_pages(&url(settings)).await?)
+}
+
 async fn open_with(settings: &Settings, migration: Migration) -> Result<Arc<dyn Store>, OpenError> {
-    let url = match &settings.database_url {
+    store::open_with(&url(settings), migration).await
+}
+
+fn url(settings: &Settings) -> String {
+    match &settings.database_url {
         DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
         DatabaseUrl::Postgres(url) => url.expose_secret().to_owned(),
-    };
-    store::open_with(&url, migration).await
+    }
 }

@@ -29,7 +29,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use crate::http::admin::Admin;
 pub use crate::http::answer::Problem;
-pub use crate::http::server::serve;
+pub use crate::http::server::{serve, serve_pages};
 pub use crate::http::webhook::VerifiedDelivery;
 
 use crate::{
@@ -157,7 +157,7 @@ pub fn admin(state: Arc<ServerState>) -> Router {
     around(routes).with_state(state)
 }
 
-fn around(routes: Router<Arc<ServerState>>) -> Router<Arc<ServerState>> {
+fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.layer(CatchPanicLayer::custom(panicked)).layer(from_fn(measure))
 }
 

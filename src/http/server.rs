@@ -12,14 +12,14 @@ use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use metrics::gauge;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
 };
 use tower::ServiceExt;
 
 use crate::{
     http::{
-        Limits, ServerState, admin, public,
+        Limits, ServerState, admin, around, public,
         timeouts::{PatientStream, Progress},
     },
     metric,
@@ -38,15 +38,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The caller limits that time: dropping the future closes all connections. Deliveries that are
 /// already being stored continue in their own tasks.
 pub async fn serve(state: Arc<ServerState>, public_listener: TcpListener, admin_listener: TcpListener) {
+    let (limits, shutdown) = (&state.limits, &state.shutdown);
     tokio::join!(
-        listen("public", public_listener, public(Arc::clone(&state)), &state),
-        listen("admin", admin_listener, admin(Arc::clone(&state)), &state),
+        listen("public", public_listener, public(Arc::clone(&state)), limits, shutdown.clone()),
+        listen("admin", admin_listener, admin(Arc::clone(&state)), limits, shutdown.clone()),
     );
 }
 
-async fn listen(name: &'static str, listener: TcpListener, routes: Router, state: &ServerState) {
-    let limits = &state.limits;
-    let mut shutdown = state.shutdown.clone();
+/// Serves the web pages like [`serve`], on a listener with connections of its own.
+pub async fn serve_pages(listener: TcpListener, pages: Router, limits: Limits, shutdown: watch::Receiver<bool>) {
+    listen("web", listener, around(pages), &limits, shutdown).await;
+}
+
+async fn listen(
+    name: &'static str,
+    listener: TcpListener,
+    routes: Router,
+    limits: &Limits,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -121,8 +131,9 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let served = progress.begin();
     let mut response = routes.oneshot(request.map(Body::new)).await?;
-    // Only an accepted sender may keep the connection.
-    if !response.status().is_success() {
+    // Only an accepted sender may keep the connection. A redirection, or that a page did not change,
+    // is no refusal.
+    if !response.status().is_success() && !response.status().is_redirection() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     drop(served);

@@ -12,4 +12,6 @@ pub mod intake;
 pub mod lease;
 pub mod operate;
 pub mod outbox;
+pub mod pages;
+pub mod sign_in;
 pub mod store;

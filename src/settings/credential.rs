@@ -50,6 +50,7 @@ impl Settings {
                 "admin_listen can be reached from elsewhere; make one with: openssl rand -hex 32",
             ));
         }
+        problems.extend(self.pages_problem());
         let private_key = match self.private_key(&mut warnings) {
             Ok(key) => key,
             Err(problem) => {
@@ -79,6 +80,56 @@ impl Settings {
             webhook_secrets: self.github.webhook_secrets.clone(),
             warnings,
         })
+    }
+
+    /// Returns the reason for which the web pages may not be served as they are set, with the remedy.
+    fn pages_problem(&self) -> Option<Problem> {
+        let address = self.web_listen?;
+        let problem = |setting: &str, message: &str, help: String| {
+            Some(Problem::new(Place::Setting(setting.to_owned()), message.to_owned()).with_help(help))
+        };
+        if !self.web_open {
+            return self.sign_in_problem();
+        }
+        if !address.ip().is_loopback() {
+            return problem(
+                "web_listen",
+                "can be reached from elsewhere, and web_open asks nobody to sign in",
+                format!("listen on 127.0.0.1:{} or [::1]:{}", address.port(), address.port()),
+            );
+        }
+        None
+    }
+
+    /// Returns the setting that is missing for people to sign in.
+    fn sign_in_problem(&self) -> Option<Problem> {
+        const SHORTEST: usize = 32;
+        let open = "or set web_open = true with web_listen on 127.0.0.1 to show the pages to everyone on this machine";
+        if self.github.client_id.is_empty() {
+            return Some(missing("github.client_id", &format!("it is on the App's settings page, {open}")));
+        }
+        if self.github.client_secret.is_none() {
+            return Some(missing("github.client_secret", &format!("generate one on the App's settings page, {open}")));
+        }
+        let help = "use one or two of at least 32 characters; make one with: openssl rand -hex 32";
+        if self.web_secrets.is_empty() {
+            return Some(missing("web_secrets", help));
+        }
+        if self.web_secrets.iter().any(|it| it.expose_secret().len() < SHORTEST) {
+            let place = Place::Setting("web_secrets".to_owned());
+            return Some(Problem::new(place, "is too short".to_owned()).with_help(help.to_owned()));
+        }
+        let uri: Option<http::Uri> = self.web_url.parse().ok();
+        let is_here = uri.as_ref().and_then(http::Uri::host).is_some_and(|host| {
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        });
+        if !self.web_url.starts_with("https://") && !is_here {
+            let message = "is not https, so that browsers would refuse the cookie of whoever signs in".to_owned();
+            let help = "put a TLS proxy in front of web_listen, and set web_url to its https address".to_owned();
+            return Some(Problem::new(Place::Setting("web_url".to_owned()), message).with_help(help));
+        }
+        None
     }
 
     fn private_key(&self, warnings: &mut Vec<String>) -> Result<SecretString, Problem> {

@@ -43,6 +43,14 @@ pub struct Settings {
     pub admin_listen: SocketAddr,
     /// Public address of `listen`, without a slash at its end.
     pub public_url: String,
+    /// Address of the web pages; `None` serves none.
+    pub web_listen: Option<SocketAddr>,
+    /// Public address of `web_listen`, without a slash at its end.
+    pub web_url: String,
+    /// Secrets that seal the cookies of the web pages: one, or two while one replaces the other.
+    pub web_secrets: Vec<SecretString>,
+    /// True if the web pages show everything to everyone who reaches `web_listen`.
+    pub web_open: bool,
     /// Database.
     pub database_url: DatabaseUrl,
     /// True to back up an SQLite file before its schema is migrated.
@@ -90,6 +98,10 @@ pub struct Github {
     pub private_key: Option<SecretString>,
     /// Webhook secrets: one, or two while one replaces the other.
     pub webhook_secrets: Vec<SecretString>,
+    /// The App's client id, for people to sign in; empty if not set.
+    pub client_id: String,
+    /// The App's client secret.
+    pub client_secret: Option<SecretString>,
     /// Root of the API, without a slash at its end.
     pub api_url: String,
     /// Root of the web pages, without a slash at its end.
@@ -131,6 +143,10 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             public_url: "http://127.0.0.1:8080".to_owned(),
+            web_listen: None,
+            web_url: "http://127.0.0.1:8081".to_owned(),
+            web_secrets: Vec::new(),
+            web_open: false,
             database_url: DatabaseUrl::Sqlite(PathBuf::from("phasebot.db")),
             backup_before_migration: true,
             dry_run: false,
@@ -159,6 +175,8 @@ impl Default for Github {
             private_key_file: None,
             private_key: None,
             webhook_secrets: Vec::new(),
+            client_id: String::new(),
+            client_secret: None,
             api_url: "https://api.github.com".to_owned(),
             web_url: "https://github.com".to_owned(),
         }

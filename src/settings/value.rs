@@ -111,6 +111,11 @@ impl Given<'_> {
         self.parsed("expected an IP address and port, such as 127.0.0.1:8080")
     }
 
+    /// Like [`Self::address`]; `None` if it is empty.
+    pub(super) fn optional_address(&self) -> Read<Option<SocketAddr>> {
+        if self.text()?.trim().is_empty() { Ok(None) } else { self.address().map(Some) }
+    }
+
     /// Parses an absolute web address; drops a slash at its end.
     pub(super) fn web_address(&self) -> Read<String> {
         let wanted = "expected an address that begins with https:// or http://";

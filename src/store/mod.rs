@@ -9,10 +9,10 @@ mod timely;
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    port::store::Store,
+    port::{pages::PageStore, store::Store},
     store::{
-        postgres::PostgresStore,
-        sqlite::{SqliteOptions, SqliteStore},
+        postgres::{PostgresPages, PostgresStore},
+        sqlite::{SqliteOptions, SqlitePages, SqliteStore},
     },
 };
 
@@ -135,6 +135,19 @@ pub async fn open_with(url: &str, migration: Migration) -> Result<Arc<dyn Store>
     .await;
     match opened {
         Ok(store) => Ok(Arc::new(store?)),
+        Err(stopped) => Err(OpenError::Engine { path: "file".to_owned(), message: stopped.to_string() }),
+    }
+}
+
+/// Opens the web pages' own connections to the database that `url` names. A store must have opened
+/// it before: the schema is not looked at.
+pub async fn open_pages(url: &str) -> Result<Arc<dyn PageStore>, OpenError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Arc::new(PostgresPages::open(url)?));
+    }
+    let path = sqlite_path(url)?.to_owned();
+    match tokio::task::spawn_blocking(move || SqlitePages::open(&path)).await {
+        Ok(pages) => Ok(Arc::new(pages?)),
         Err(stopped) => Err(OpenError::Engine { path: "file".to_owned(), message: stopped.to_string() }),
     }
 }

@@ -81,6 +81,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("http", &["domain", "port", "metric", "telemetry"]),
+    ("web", &["app", "command", "domain", "port"]),
     (
         "cli",
         &[
@@ -107,6 +108,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "telemetry",
             "text",
             "version",
+            "web",
         ],
     ),
     ("main", &["cli"]),
@@ -160,7 +162,7 @@ const IMPURE: &[&str] = &[
 
 /// Crates that only certain layers may use.
 const CRATES: &[(&str, &[&str])] = &[
-    ("axum", &["http", "forge_sim"]),
+    ("axum", &["http", "web", "forge_sim"]),
     ("hyper", &["http", "forge_sim"]),
     ("octocrab", &["forge"]),
     ("reqwest", &["cli", "forge", "forge_sim"]),

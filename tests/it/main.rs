@@ -35,4 +35,5 @@ mod store;
 mod supply;
 mod support;
 mod upgrade;
+mod web;
 mod webhook;

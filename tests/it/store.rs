@@ -11,6 +11,7 @@ mod given;
 mod inbox;
 mod model;
 mod outbox;
+mod pages;
 mod postgres;
 mod sqlite;
 mod together;
@@ -19,13 +20,16 @@ mod upkeep;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use phasebot::port::store::Store;
+use phasebot::port::{pages::PageStore, store::Store};
 
 /// A new, empty database of some engine.
 #[async_trait]
 pub(crate) trait Database: Send + Sync {
     /// Opens a handle, as another process would.
     async fn open(&self) -> Arc<dyn Store>;
+
+    /// Opens the web pages' own connections, once a store was opened.
+    async fn pages(&self) -> Arc<dyn PageStore>;
 }
 
 /// Runs every clause on a new database of its own, which `$fresh` creates.
@@ -104,6 +108,12 @@ macro_rules! conformance {
                 a_pruned_delivery_number_is_not_given_again,
                 stats_count_what_waits,
                 it_answers_a_ping,
+            }
+            pages {
+                items_are_counted_and_listed_by_phase,
+                an_item_and_its_history_are_read_alone,
+                documents_are_read_by_key_and_by_the_beginning_of_it,
+                active_repositories_are_listed_and_found_by_name,
             }
             together {
                 of_64_accepts_of_one_delivery_one_is_new,

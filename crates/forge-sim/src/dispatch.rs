@@ -51,6 +51,7 @@ pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
         body: body.clone().unwrap_or_default(),
         repo: 0,
         installation: 0,
+        person: String::new(),
         link: path,
         stale: (fault == Some(FaultKind::StaleList)).then(|| now.saturating_sub(LISTS_LAG).unwrap_or(now)),
     };
@@ -144,6 +145,13 @@ fn authenticate(state: &State, asked: &Asked, route: &Route, call: &mut Call) ->
         }
         return check_jwt(secret, &state.app.key, state.app.id, now).map_err(Reply::unauthorized);
     }
+    // A person may read a repository with a token of their own.
+    let is_repository = asked.method == "GET" && route.template == "/repos/{owner}/{repo}";
+    if route.auth == Auth::User || (is_repository && secret.starts_with("ghu_")) {
+        let person = state.person_of(secret).ok_or_else(|| Reply::unauthorized("Bad credentials"))?;
+        person.clone_into(&mut call.person);
+        return Ok(());
+    }
     let token = state.tokens.get(secret).filter(|t| t.expires_at > now);
     call.installation = token.ok_or_else(|| Reply::unauthorized("Bad credentials"))?.installation;
     Ok(())
@@ -158,7 +166,12 @@ fn locate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Resul
     let name = format!("{}/{}", call.param("owner"), call.param("repo")).to_lowercase();
     let present = state.names.get(&name).copied();
     let repo = present.or_else(|| state.old_names.get(&name).copied()).ok_or_else(Reply::not_found)?;
-    if route.auth == Auth::Installation {
+    if !call.person.is_empty() {
+        // What both the person and the App can see.
+        if state.installation_of(repo).is_none() || !state.may_read(&call.person, repo) {
+            return Err(Reply::not_found());
+        }
+    } else if route.auth == Auth::Installation {
         let token = asked.authorization.split_once(' ').and_then(|(_, secret)| state.tokens.get(secret));
         let mine = state.installations.get(&call.installation).is_some_and(|i| i.repos.contains(&repo));
         let narrowed = token.and_then(|t| t.only.as_ref()).is_some_and(|only| !only.contains(&repo));

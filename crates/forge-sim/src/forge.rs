@@ -213,6 +213,7 @@ impl SimForge {
             web: format!("http://{address}"),
             signed_in: options.signed_in,
             registrations: BTreeMap::new(),
+            sign_ins: super::oauth::SignIns::default(),
             base_path: options.base_path,
             app: App {
                 id: options.app_id,

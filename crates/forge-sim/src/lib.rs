@@ -32,6 +32,7 @@ mod forge;
 mod git;
 mod limits;
 mod model;
+mod oauth;
 mod person;
 mod registration;
 mod route;

@@ -37,6 +37,8 @@ pub(super) struct Manifest {
     url: String,
     hook_attributes: Option<HookAttributes>,
     redirect_url: Option<String>,
+    #[serde(default)]
+    callback_urls: Vec<String>,
     #[serde(default, rename = "description")]
     _description: String,
     #[serde(default, rename = "public")]
@@ -172,8 +174,15 @@ impl State {
         };
         let bot = self.bot();
         self.user(&bot, "Bot");
-        Ok(Secrets { private_key, client_secret: random(40) })
+        let client_secret = random(40);
+        self.sign_ins.register(client_id(id), client_secret.clone(), found.manifest.callback_urls);
+        Ok(Secrets { private_key, client_secret })
     }
+}
+
+/// Returns the client id of an App.
+pub(super) fn client_id(app: u64) -> String {
+    format!("Iv23{app:016x}")
 }
 
 /// Returns a name as part of an address.

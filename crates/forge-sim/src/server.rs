@@ -106,6 +106,7 @@ fn below<'a>(base: &str, path: &'a str) -> &'a str {
 fn show(page: Page) -> Response<Body> {
     match page {
         Page::Html(status, text) => (status, Html(text)).into_response(),
+        Page::Json(value) => axum::Json(value).into_response(),
         Page::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
     }
 }

@@ -18,6 +18,7 @@ use super::{
     fault::Faults,
     limits::Limits,
     model::{Installation, Item, Repo, Token, User},
+    oauth::SignIns,
     registration::Registration,
     shape,
 };
@@ -61,6 +62,7 @@ pub(super) struct State {
     pub(super) signed_in: String,
     /// Apps whose credentials were not fetched yet, by their codes.
     pub(super) registrations: BTreeMap<String, Registration>,
+    pub(super) sign_ins: SignIns,
     /// The part of `api` behind the host.
     pub(super) base_path: String,
     pub(super) app: App,

@@ -9,6 +9,7 @@ use super::{registration::Manifest, route::unescape, state::State};
 pub(super) enum Page {
     Html(StatusCode, String),
     Redirect(String),
+    Json(serde_json::Value),
 }
 
 /// Returns the page at this address; `None` if there is none, although the API may have a route.
@@ -29,6 +30,13 @@ pub(super) fn page(state: &mut State, method: &str, path: &str, query: &str, bod
         ("POST", ["settings", "apps"]) => create_app(state, &form),
         ("GET", ["apps", slug, "installations", "new"]) if *slug == state.app.slug => choose(state, slug),
         ("POST", ["apps", slug, "installations", "new"]) if *slug == state.app.slug => install(state),
+        ("GET", ["login", "oauth", "authorize"]) => match state.authorize(&query) {
+            Ok(to) => Page::Redirect(to),
+            Err(why) => html(StatusCode::NOT_FOUND, "Authorize", &format!("<p>{}</p>", escaped(why))),
+        },
+        ("POST", ["login", "oauth", "access_token"]) => {
+            Page::Json(state.exchange(&serde_json::from_slice(body).unwrap_or_default()))
+        }
         ("GET", ["settings", "installations", id]) => html(
             StatusCode::OK,
             "Installed",

@@ -23,7 +23,7 @@ use crate::{
     },
     cli::{
         Failure, alerts,
-        assembly::{self, Materials, Program},
+        assembly::{self, Materials, Operators, Pages, Program},
         policy::operators,
     },
     domain::{
@@ -38,6 +38,7 @@ use crate::{
     settings::Settings,
     store,
     telemetry::Metrics,
+    web::Access,
 };
 use phasebot_forge_sim::{AppKey, Delivery, Options, SimError, SimForge};
 
@@ -63,6 +64,7 @@ pub(super) struct Stage {
     pub(super) policy: Arc<Policy>,
     pub(super) public: SocketAddr,
     pub(super) admin: SocketAddr,
+    pub(super) web: SocketAddr,
     store: Arc<dyn Store>,
     repo: RepoKey,
     bot: Bot,
@@ -86,8 +88,9 @@ impl Stage {
         let folder = tempfile::Builder::new().prefix("phasebot-demo-").tempdir();
         let folder =
             folder.map_err(|error| Failure::Message(format!("no temporary directory can be made: {error}")))?;
-        let store = store::open(&format!("sqlite://{}", folder.path().join("demo.db").display())).await;
-        let store = store.map_err(|error| Failure::Message(error.to_string()))?;
+        let url = format!("sqlite://{}", folder.path().join("demo.db").display());
+        let store = store::open(&url).await.map_err(|error| Failure::Message(error.to_string()))?;
+        let reads = store::open_pages(&url).await.map_err(|error| Failure::Message(error.to_string()))?;
         let github = assembly::github(GitHubConfig {
             name: ForgeName::github(),
             app_id: APP_ID,
@@ -100,10 +103,11 @@ impl Stage {
         std::fs::write(&written, "mode: act\n").map_err(|error| Failure::Message(error.to_string()))?;
         let token: SecretString = hex::encode(rand::rng().random::<[u8; 16]>()).into();
         let any_clock: Arc<dyn Clock> = clock.clone();
-        let (public, admin) = (listener().await?, listener().await?);
-        let (public_at, admin_at) = (address(&public)?, address(&admin)?);
+        let (public, admin, web) = (listener().await?, listener().await?, listener().await?);
+        let (public_at, admin_at, web_at) = (address(&public)?, address(&admin)?, address(&web)?);
+        let pages = Pages { listener: web, store: reads, forge_url: forge.web_url(), access: Access::Open };
         let policy = Arc::new(policy::built_in());
-        let program = Program::start(Materials {
+        let materials = Materials {
             store: store.clone(),
             forges: vec![github],
             clock: clock.clone(),
@@ -115,7 +119,8 @@ impl Stage {
             metrics: Metrics::install()?,
             public,
             admin,
-        });
+        };
+        let program = Program::start_with(materials, Operators { pages: Some(pages), ..Operators::default() });
         forge.set_webhook_url(&format!("http://{public_at}/webhooks/github"));
         Ok(Self {
             forge,
@@ -123,6 +128,7 @@ impl Stage {
             policy,
             public: public_at,
             admin: admin_at,
+            web: web_at,
             store,
             repo: RepoKey { forge: ForgeName::github(), id },
             bot: program.bot,

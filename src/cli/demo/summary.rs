@@ -57,6 +57,7 @@ fn by_route(calls: &[Exchange]) -> Vec<(String, usize)> {
 pub(super) fn addresses(stage: &Stage, page: &mut Page<'_>) -> Result<(), Failure> {
     page.line("")?;
     page.line(&page.strong("Everything is still up. Try:"))?;
+    page.line(&format!("  pages    http://{}/{REPO} in a browser", stage.web))?;
     page.line(&format!("  health   curl http://{}/readyz", stage.public))?;
     page.line(&format!("  metrics  curl http://{}/metrics", stage.admin))?;
     if let Some(installation) = stage.forge.deliveries().iter().find_map(|delivery| delivery.installation) {

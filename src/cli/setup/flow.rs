@@ -29,6 +29,8 @@ pub(super) struct Registered {
     pub(super) html_url: String,
     pub(super) private_key: SecretString,
     pub(super) webhook_secret: Option<SecretString>,
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<SecretString>,
 }
 
 impl Registered {
@@ -59,6 +61,8 @@ pub(super) async fn register(
                     html_url: text::line(&app.html_url),
                     private_key: app.pem,
                     webhook_secret: app.webhook_secret,
+                    client_id: app.client_id,
+                    client_secret: app.client_secret,
                 };
                 writeln!(out, "Registered: {} (App {})", registered.html_url, registered.id)?;
                 return Ok(registered);

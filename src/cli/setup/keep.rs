@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::{NamedTempFile, PersistError};
 
@@ -122,6 +123,12 @@ fn variables(app: &Registered, place: &Place, key_file: &Path) -> Vec<(String, S
         ("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", key_file.display().to_string()),
     ];
     all.extend(secret(app).map(|secret| ("PHASEBOT_GITHUB__WEBHOOK_SECRETS", secret.expose_secret().to_owned())));
+    if let (Some(pages), Some(secret)) = (&place.pages, usable(app.client_secret.as_ref())) {
+        all.push(("PHASEBOT_GITHUB__CLIENT_ID", app.client_id.clone()));
+        all.push(("PHASEBOT_GITHUB__CLIENT_SECRET", secret.expose_secret().to_owned()));
+        all.push(("PHASEBOT_WEB_URL", pages.clone()));
+        all.push(("PHASEBOT_WEB_SECRETS", hex::encode(rand::rng().random::<[u8; 32]>())));
+    }
     all.push(("PHASEBOT_GITHUB__API_URL", place.api.clone()));
     all.push(("PHASEBOT_GITHUB__WEB_URL", place.web.clone()));
     all.extend(place.public.clone().map(|url| ("PHASEBOT_PUBLIC_URL", url)));
@@ -131,8 +138,12 @@ fn variables(app: &Registered, place: &Place, key_file: &Path) -> Vec<(String, S
 /// Returns the webhook secret if it can be the value of a variable: in a list, commas separate the
 /// values.
 fn secret(app: &Registered) -> Option<&SecretString> {
+    usable(app.webhook_secret.as_ref())
+}
+
+fn usable(secret: Option<&SecretString>) -> Option<&SecretString> {
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | '\'');
-    app.webhook_secret.as_ref().filter(|secret| {
+    secret.filter(|secret| {
         let secret = secret.expose_secret();
         !secret.is_empty() && secret.chars().all(fits)
     })

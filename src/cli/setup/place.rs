@@ -15,6 +15,8 @@ pub(super) struct Place {
     pub(super) api: String,
     /// Public address of phasebot; `None` if GitHub cannot reach it.
     pub(super) public: Option<String>,
+    /// Public address of the web pages; `None` if people do not sign in to them.
+    pub(super) pages: Option<String>,
 }
 
 impl Place {
@@ -49,7 +51,13 @@ impl Place {
                 "--public-url: GitHub can't reach {url}; without a public address use --pull"
             )));
         }
-        Ok(Self { web, api, public })
+        let pages = args.web_url.as_ref().map(|url| address("--web-url", url)).transpose()?;
+        if let Some(url) = pages.as_ref().filter(|url| !url.starts_with("https://") && !is_here(url)) {
+            return Err(Failure::Message(format!(
+                "--web-url: browsers keep nobody signed in at {url}; put a TLS proxy in front of the pages, and use its https address"
+            )));
+        }
+        Ok(Self { web, api, public, pages })
     }
 
     /// Returns the address of the page for registering a new App.

@@ -182,13 +182,23 @@ struct Manifest {
 }
 
 /// Returns the manifest to register an App with, as JSON text. `hook_url` receives the webhook
-/// deliveries; GitHub sends the browser back to `redirect_url`.
-pub fn manifest(name: &str, hook_url: &str, redirect_url: &str, features: &[Feature]) -> String {
+/// deliveries; GitHub sends the browser back to `redirect_url`, and whoever signs in to
+/// `callback_url`.
+pub fn manifest(
+    name: &str,
+    hook_url: &str,
+    redirect_url: &str,
+    callback_url: Option<&str>,
+    features: &[Feature],
+) -> String {
     let mut manifest: serde_json::Value = serde_json::from_str(MANIFEST).unwrap_or_default();
     let grants = Grants::with(features);
     manifest["name"] = name.into();
     manifest["hook_attributes"]["url"] = hook_url.into();
     manifest["redirect_url"] = redirect_url.into();
+    if let Some(url) = callback_url {
+        manifest["callback_urls"] = vec![url].into();
+    }
     manifest["default_permissions"] = grants
         .permissions
         .iter()
@@ -214,6 +224,7 @@ mod tests {
             "bot",
             "https://bot.example/webhooks/github",
             "http://127.0.0.1:1/callback",
+            None,
             &[],
         ))
         .unwrap();

@@ -43,6 +43,7 @@ mod repo;
 mod required;
 pub mod route;
 pub mod ruleset;
+pub mod sign_in;
 mod survey;
 mod survey_shape;
 mod transport;

@@ -31,6 +31,11 @@ pub struct NewApp {
     pub pem: SecretString,
     /// Webhook secret; `None` if the App has no webhook.
     pub webhook_secret: Option<SecretString>,
+    /// Client id, for people to sign in; empty if GitHub gave none.
+    #[serde(default)]
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: Option<SecretString>,
 }
 
 /// Exchanges a code, which works once and for one hour. `now` is used for rate limits.

@@ -72,6 +72,11 @@ impl Address {
 
     /// Returns a pool that connects on demand.
     pub(super) fn pool(&self) -> Result<Pool, OpenError> {
+        self.pool_of(CONNECTIONS)
+    }
+
+    /// Returns a pool of at most this many connections.
+    pub(super) fn pool_of(&self, connections: usize) -> Result<Pool, OpenError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = if self.config.get_ssl_mode() == SslMode::Disable {
             Manager::from_config(self.config.clone(), NoTls, recycling)
@@ -79,7 +84,7 @@ impl Address {
             Manager::from_config(self.config.clone(), MakeRustlsConnect::new(self.tls()?), recycling)
         };
         Pool::builder(manager)
-            .max_size(CONNECTIONS)
+            .max_size(connections)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))

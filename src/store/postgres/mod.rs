@@ -19,6 +19,7 @@ mod ingest;
 mod lease;
 mod memo;
 mod outbox;
+mod pages;
 #[cfg(test)]
 mod plan;
 mod repo;
@@ -36,6 +37,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+pub use crate::store::postgres::pages::PostgresPages;
 use crate::{
     domain::{
         derived::Transition,

@@ -9,7 +9,7 @@ use crate::{
     store::postgres::{
         PostgresStore, budget, decision, erase, inbox, ingest,
         lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
-        memo, outbox, repo, schema, timer, upkeep,
+        memo, outbox, pages, repo, schema, timer, upkeep,
     },
 };
 
@@ -83,6 +83,13 @@ async fn every_hot_postgres_query_uses_an_index() {
         (repo::TRANSITIONS, vec![forge, repo, item]),
         (repo::FORGET_HISTORY, vec![forge, repo, item, "5"]),
         (repo::KEEP_HISTORY, vec![forge, repo, item, "ARRAY[1]::int8[]", "ARRAY['a']::text[]", "ARRAY['{}']::text[]"]),
+        (pages::ACTIVE_REPOSITORIES, vec![forge, "1000"]),
+        (pages::PHASE_COUNTS, vec![forge, repo]),
+        (pages::OLDEST_IN_PHASE, vec![forge, repo, "'phase/code'", "50"]),
+        (pages::NEWEST_IN_PHASE, vec![forge, repo, "'phase/code'", "50"]),
+        (pages::ITEM, vec![forge, repo, item]),
+        (pages::DOCUMENTS, vec![forge, repo, "ARRAY['item/7']::text[]"]),
+        (pages::DOCUMENTS_UNDER, vec![forge, repo, "'item/'", "'item0'", "50"]),
         (outbox::QUEUE_ONCE, vec![forge, repo, "'phase/7'", "1", "1::int2", "'{}'", "5::int8", "NULL::int8"]),
         (outbox::CANCEL, vec![forge, repo, "ARRAY['phase/7']::text[]", "5"]),
         (outbox::DUE, vec!["100000", "32", "1"]),

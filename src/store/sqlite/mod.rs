@@ -12,6 +12,7 @@ mod file;
 mod inbox;
 mod memo;
 mod outbox;
+mod pages;
 #[cfg(test)]
 mod plan;
 mod reader;
@@ -29,6 +30,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use crate::store::sqlite::file::{BackupError, back_up, look};
+pub use crate::store::sqlite::pages::SqlitePages;
 use crate::{
     domain::{
         derived::Transition,

@@ -8,7 +8,9 @@ use crate::{
     port::store::{DeliveryFilter, DeliveryState},
     store::{
         Migration,
-        sqlite::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep},
+        sqlite::{
+            SqliteOptions, budget, connection, decision, inbox, memo, outbox, pages, repo, schema, timer, upkeep,
+        },
     },
 };
 
@@ -46,6 +48,13 @@ fn every_hot_query_uses_an_index() {
         (repo::FACTS, "sqlite_autoindex_fact_1"),
         (repo::ITEMS, "sqlite_autoindex_item_1"),
         (repo::TRANSITIONS, "PRIMARY KEY"),
+        (pages::ACTIVE_REPOSITORIES, "sqlite_autoindex_repository_1"),
+        (pages::PHASE_COUNTS, "COVERING INDEX item_by_phase"),
+        (pages::OLDEST_IN_PHASE, "item_by_phase"),
+        (pages::NEWEST_IN_PHASE, "item_by_phase"),
+        (pages::ITEM, "sqlite_autoindex_item_1"),
+        (pages::DOCUMENT, "sqlite_autoindex_fact_1"),
+        (pages::DOCUMENTS_UNDER, "sqlite_autoindex_fact_1"),
         (outbox::QUEUE_REPLACING, ""),
         (outbox::QUEUE_ONCE, "effect_key"),
         (outbox::CANCEL, "effect_live_key"),

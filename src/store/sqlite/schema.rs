@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0003_budget.sql"),
     include_str!("../../../migrations/sqlite/0004_keys.sql"),
     include_str!("../../../migrations/sqlite/0005_effects.sql"),
+    include_str!("../../../migrations/sqlite/0006_pages.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.
@@ -155,10 +156,10 @@ mod tests {
     fn a_newer_schema_is_refused_and_left_as_it_is() {
         let connection = Connection::open_in_memory().unwrap();
         migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap();
-        connection.pragma_update(None, "user_version", 7).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap_err();
-        assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 7, known: known() });
-        assert!(refused.to_string().contains("version 7"), "{refused}");
+        assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 99, known: known() });
+        assert!(refused.to_string().contains("version 99"), "{refused}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use phasebot::{
     app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, clock::SimClock},
     cli::{
         alerts,
-        assembly::{self, Materials, Program},
+        assembly::{self, Materials, Operators, Pages, Program},
         events,
     },
     domain::{
@@ -28,6 +28,7 @@ use phasebot::{
     settings::Settings,
     store,
     telemetry::Metrics,
+    web::Access,
 };
 use phasebot_forge_sim::{
     AppKey, Delivery, Exchange, LabelChange, NewCommit, NewDeployment, NewPull, Options, Person, SimForge,
@@ -69,6 +70,10 @@ pub struct Setup {
     pub not_installed: bool,
     /// Storage; `None`: a new file.
     pub store: Option<Arc<dyn Store>>,
+    /// Serve the web pages; not with a `store`.
+    pub pages: Option<Access>,
+    /// Serve the web pages at an address with this access, in place of `pages`.
+    pub sign_in: Option<fn(&SimForge, Arc<dyn Store>, String) -> Access>,
 }
 
 /// Environment of a flow.
@@ -80,6 +85,8 @@ pub struct World {
     pub installation: u64,
     /// Address of the bot's server.
     pub address: SocketAddr,
+    /// Address of the web pages, if they are served.
+    pub web: Option<SocketAddr>,
     policy: Arc<Policy>,
     repo: RepoKey,
     server: JoinHandle<()>,
@@ -112,10 +119,24 @@ impl World {
         forge.set_role(REPO, "bob", "write").unwrap();
 
         let folder = TempDir::new().unwrap();
+        let database = new_database(&folder.path().join("flow.db")).await;
         let store = match setup.store {
             Some(store) => store,
-            None => store::open(&new_database(&folder.path().join("flow.db")).await).await.unwrap(),
+            None => store::open(&database).await.unwrap(),
         };
+        let listening = listener().await;
+        let url = format!("http://{}", listening.local_addr().unwrap());
+        let access = setup.sign_in.map(|access| access(&forge, store.clone(), url)).or(setup.pages);
+        let pages = match access {
+            Some(access) => Some(Pages {
+                listener: listening,
+                store: store::open_pages(&database).await.unwrap(),
+                forge_url: forge.web_url(),
+                access,
+            }),
+            None => None,
+        };
+        let web = pages.as_ref().map(|pages| pages.listener.local_addr().unwrap());
         let github = assembly::github(GitHubConfig {
             name: ForgeName::github(),
             app_id: APP,
@@ -132,7 +153,7 @@ impl World {
         let (public, admin) = (listener().await, listener().await);
         let address = public.local_addr().unwrap();
         forge.set_webhook_url(&format!("http://{address}/webhooks/github"));
-        let program = Program::start(Materials {
+        let materials = Materials {
             store: store.clone(),
             forges: vec![github.unwrap()],
             clock: clock.clone(),
@@ -144,7 +165,8 @@ impl World {
             metrics: Metrics::detached().unwrap(),
             public,
             admin,
-        });
+        };
+        let program = Program::start_with(materials, Operators { pages, ..Operators::default() });
         let mut world = Self {
             forge,
             clock,
@@ -152,6 +174,7 @@ impl World {
             bot: program.bot,
             installation: 0,
             address,
+            web,
             policy,
             repo: RepoKey { forge: ForgeName::github(), id },
             server: tokio::spawn(async move {

@@ -31,10 +31,30 @@ async fn all_the_way(forge: &phasebot_forge_sim::SimForge, setup: &mut Setup) {
 #[tokio::test(flavor = "multi_thread")]
 async fn from_nothing_to_a_bot_that_serves() {
     let forge = forge().await;
-    let mut setup = Setup::start(&forge, &["--org", "acme", "--public-url", PUBLIC]);
+    let pages = "https://pages.invalid";
+    let mut setup = Setup::start(&forge, &["--org", "acme", "--public-url", PUBLIC, "--web-url", pages]);
     all_the_way(&forge, &mut setup).await;
     let (status, err) = setup.end();
     assert!(status.success(), "{}\n{err}", setup.said);
+
+    // What people sign in with: GitHub knows where to send them back.
+    let github = phasebot::forge::github::sign_in::GitHubSignIn::new(
+        setup.variable("PHASEBOT_GITHUB__CLIENT_ID"),
+        setup.variable("PHASEBOT_GITHUB__CLIENT_SECRET").into(),
+        forge.api_url(),
+        forge.web_url(),
+    );
+    let page = phasebot::port::sign_in::SignIn::authorize_url(
+        &github.unwrap(),
+        &format!("{}/callback", setup.variable("PHASEBOT_WEB_URL")),
+        "state",
+        "challenge",
+    );
+    let answer = Browser::new().request(&page).send().await.unwrap();
+    assert_eq!(answer.status(), 302);
+    let to = answer.headers()["location"].to_str().unwrap();
+    assert!(to.starts_with("https://pages.invalid/callback?code="), "{to}");
+    assert_eq!(setup.variable("PHASEBOT_WEB_SECRETS").len(), 64);
 
     // Stored files.
     let id = setup.variable("PHASEBOT_GITHUB__APP_ID");

@@ -241,6 +241,19 @@ async fn every_route_answers_as_github_describes_it() {
         assert_eq!(status, expected, "{method} {path}: {answer}");
     }
 
+    // With a person's own token.
+    let token = format!("Bearer {}", world.sim.new_person_token("bob"));
+    for path in ["/user".to_owned(), "/user/installations".to_owned(), repo.to_owned()] {
+        assert_eq!(world.send(Method::GET, &path, &token, None).await.status().as_u16(), 200, "{path}");
+    }
+    let found: Value = world.send(Method::GET, "/user/installations", &token, None).await.json().await.unwrap();
+    let path = format!("/user/installations/{}/repositories", found["installations"][0]["id"]);
+    let found: Value = world.send(Method::GET, &path, &token, None).await.json().await.unwrap();
+    assert_eq!((&found["total_count"], &found["repositories"][0]["full_name"]), (&json!(1), &json!(REPO)));
+    let token = format!("Bearer {}", world.sim.new_person_token("mallory"));
+    let found: Value = world.send(Method::GET, &path, &token, None).await.json().await.unwrap();
+    assert_eq!(found["total_count"], 0);
+
     // Last: the new App replaces ours.
     let code = world.registered("https://bot.example/webhooks/github").await;
     let path = format!("/app-manifests/{code}/conversions");

@@ -6,7 +6,10 @@ mod leases;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use phasebot::{port::store::Store, store::open};
+use phasebot::{
+    port::{pages::PageStore, store::Store},
+    store::{open, open_pages},
+};
 
 use super::Database;
 use crate::support::postgres::PostgresDatabase;
@@ -15,6 +18,10 @@ use crate::support::postgres::PostgresDatabase;
 impl Database for PostgresDatabase {
     async fn open(&self) -> Arc<dyn Store> {
         open(&self.url).await.unwrap()
+    }
+
+    async fn pages(&self) -> Arc<dyn PageStore> {
+        open_pages(&self.url).await.unwrap()
     }
 }
 

@@ -6,9 +6,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use phasebot::{
-    port::store::{Store, StoreError},
+    port::{
+        pages::PageStore,
+        store::{Store, StoreError},
+    },
     store::{
-        OpenError, open,
+        OpenError, open, open_pages,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -42,6 +45,10 @@ impl SqliteFile {
 impl Database for SqliteFile {
     async fn open(&self) -> Arc<dyn Store> {
         open(&format!("sqlite://{}", self.path().display())).await.unwrap()
+    }
+
+    async fn pages(&self) -> Arc<dyn PageStore> {
+        open_pages(&format!("sqlite://{}", self.path().display())).await.unwrap()
     }
 }
 

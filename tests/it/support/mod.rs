@@ -1,5 +1,6 @@
 //! Helpers that several test modules share.
 
+pub mod browser;
 pub mod database;
 pub mod memory_store;
 pub mod postgres;

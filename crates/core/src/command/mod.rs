@@ -10,6 +10,7 @@
 //! are made from it. A new command is a file here and a row there.
 
 pub mod conclude;
+pub mod environments;
 pub mod extract;
 pub mod grammar;
 mod markdown;

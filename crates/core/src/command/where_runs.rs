@@ -5,20 +5,18 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use crate::{
     command::{
         Place, Row,
+        environments::{self, MOST_NAMED},
         grammar::{Given, Kind, may},
-        locks, messages,
+        messages,
         run::{CommandResult, Invocation},
     },
     context::EvalContext,
-    deploy,
-    domain::{fact::command::ALL, id::Sha, permission::Role},
+    domain::permission::Role,
     text::message::{deployment_name, quoted},
 };
 
 /// Limit on the environments that are listed.
 const MOST: usize = 20;
-/// Limit on the tags that are named for a commit, and on what waits for an environment.
-const MOST_NAMED: usize = 3;
 
 pub(super) static ROW: Row = Row {
     name: "where",
@@ -36,8 +34,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         Err(why) => return CommandResult::Misread(why),
     };
     let eval = EvalContext::new(turn.facts, turn.policy, turn.now);
-    let seen = turn.facts.deployments.index().environments.keys();
-    let mut all: BTreeSet<&str> = turn.policy.environments.keys().chain(seen).map(String::as_str).collect();
+    let mut all = environments::names(&eval);
     if let Some(named) = &named {
         all = BTreeSet::from([named.as_str()]);
     }
@@ -55,51 +52,28 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
 }
 
 fn entry(eval: &EvalContext<'_>, environment: &str, text: &mut String) {
-    let (facts, policy) = (eval.facts, eval.policy);
-    let name = quoted(policy.environments.get(environment).map_or(environment, |rule| rule.name.as_str()));
-    match eval.history(environment).current() {
+    let state = environments::state(eval, environment);
+    let name = quoted(&state.name);
+    match &state.running {
         Some(run) => {
-            let what = run.commit.map_or_else(
+            let what = run.commit.as_ref().map_or_else(
                 || format!("{}, whose commit is not known yet", deployment_name(run.deployment)),
-                |sha| format!("{}{}", sha.code(), tags(eval, sha)),
+                |sha| format!("{}{}", sha.code(), tags(&run.tags)),
             );
-            let by = match (facts.request_of(run.deployment), &run.facts.creator) {
-                (Some((_, request)), _) => format!(", {}", deploy::asker(request)),
-                (None, Some(creator)) => format!(", by {}", quoted(&creator.login)),
-                (None, None) => run
-                    .facts
-                    .source
-                    .as_ref()
-                    .map_or_else(String::new, |source| format!(", reported by {}", quoted(source))),
-            };
-            let _ = writeln!(text, "- {name} runs {what} since {}{by}", messages::time(run.from, policy));
+            let by = if run.by.is_empty() { String::new() } else { format!(", {}", run.by) };
+            let _ = writeln!(text, "- {name} runs {what} since {}{by}", messages::time(run.since, eval.policy));
         }
         None => {
             let _ = writeln!(text, "- {name}: nothing runs there, as far as phasebot has seen");
         }
     }
-    let mut details: Vec<String> = Vec::new();
-    details.extend(facts.lock(environment, eval.now).map(|lock| format!("locked: {}", messages::guard(&lock, policy))));
-    let freezes = facts.freezes(eval.now);
-    let freezes = freezes.iter().filter(|(name, _)| **name == ALL || **name == environment);
-    details.extend(freezes.map(|(_, freeze)| format!("frozen: {}", messages::guard(freeze, policy))));
-    details.extend(locks::calendar_freezes(policy, Some(environment), eval.now));
-    let open = deploy::open_requests_to(facts, environment, policy);
-    let more = open.len().saturating_sub(MOST_NAMED);
-    details.extend(open.into_iter().take(MOST_NAMED));
-    details.extend((more > 0).then(|| format!("{more} more wait")));
-    for waiting in eval.history(environment).waiting().take(MOST_NAMED) {
-        let sha = waiting.commit.map_or_else(String::new, |sha| format!(" of {}", sha.code()));
-        let since = messages::time(waiting.begun, policy);
-        details.push(format!("{}{sha} waits since {since}", deployment_name(waiting.deployment)));
-    }
-    for detail in details {
+    for detail in state.guards.iter().chain(&state.waiting) {
         let _ = writeln!(text, "  - {detail}");
     }
 }
 
 /// Returns the tags that name a commit, in parentheses.
-fn tags(eval: &EvalContext<'_>, sha: &Sha) -> String {
-    let names: Vec<String> = eval.tags_on(sha).into_iter().take(MOST_NAMED).map(quoted).collect();
+fn tags(tags: &[String]) -> String {
+    let names: Vec<String> = tags.iter().take(MOST_NAMED).map(|tag| quoted(tag)).collect();
     if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
 }

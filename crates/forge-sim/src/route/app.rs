@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::{
-    super::{delivery::Attempt, shape, state::State},
+    super::{delivery::Attempt, registration::client_id, shape, state::State},
     Auth, Call, Reply, Route,
 };
 
@@ -35,7 +35,7 @@ fn app(state: &mut State, _: &Call) -> Result<Reply, Reply> {
 fn convert(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let made = state.convert(call.param("code"))?;
     let mut shown = shape::integration(state, &state.app.slug);
-    shown["client_id"] = format!("Iv23{:016x}", state.app.id).into();
+    shown["client_id"] = client_id(state.app.id).into();
     shown["client_secret"] = made.client_secret.into();
     shown["webhook_secret"] = state.app.hook.secret.expose_secret().into();
     shown["pem"] = made.private_key.into();

@@ -18,6 +18,8 @@ mod reply;
 mod repository;
 mod reviews;
 mod rules;
+#[expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
+mod user;
 
 pub(super) use reply::Reply;
 
@@ -33,6 +35,8 @@ pub(super) enum Auth {
     App,
     /// An installation, by its token.
     Installation,
+    /// A person, by a user access token.
+    User,
     /// None.
     Open,
 }
@@ -49,6 +53,8 @@ pub(super) struct Call {
     pub(super) repo: u64,
     /// The installation that sent the request.
     pub(super) installation: u64,
+    /// Login of the person whose token sent it; empty: none.
+    pub(super) person: String,
     /// The path below the API's root with the repository's id, for links to further pages.
     pub(super) link: String,
     /// Omits the newest element of a list, if it was created after this time.
@@ -117,6 +123,10 @@ impl Route {
         Self { method, template, auth: Auth::Open, permissions: &[], creates: false, handle }
     }
 
+    const fn user(method: &'static str, template: &'static str, handle: Handler) -> Self {
+        Self { method, template, auth: Auth::User, permissions: &[], creates: false, handle }
+    }
+
     const fn new(
         method: &'static str,
         template: &'static str,
@@ -132,9 +142,10 @@ impl Route {
 }
 
 /// Returns all routes, in the order in which they are tried.
-fn tables() -> [&'static [Route]; 13] {
+fn tables() -> [&'static [Route]; 14] {
     [
         app::ROUTES,
+        user::ROUTES,
         repository::ROUTES,
         rules::ROUTES,
         labels::ROUTES,

@@ -1,0 +1,148 @@
+//! Answers: pages with their headers, entity tags, and refusals.
+
+use axum::{
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use maud::html;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest as _, Sha256};
+
+use crate::{port::store::StoreError, web::page};
+
+/// Nothing comes from elsewhere and nothing is inline, so the policy needs neither exceptions nor
+/// nonces. Forms go to this address only.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Headers of every answer.
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), interest-cohort=()"),
+    ),
+];
+
+/// A page, which the browser asks for again each time, and gets only if it changed.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// An answer that nobody keeps.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Adds the headers of every answer.
+pub(super) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, value);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(NOT_KEPT);
+    response
+}
+
+/// Returns a page, or 304 if the browser has it.
+pub(super) fn page(asked: &HeaderMap, page: String) -> Response {
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&page)[..16]));
+    let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known = known.flat_map(|list| list.split(',')).any(|known| {
+        let known = known.trim();
+        known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+    });
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, PRIVATE);
+    // Whoever signs out must not see a page again.
+    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// Reason for which a page is not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// 404: it is not there, or may not be seen; the same answer for both.
+    NotFound,
+    /// 405.
+    Method,
+    /// 421: the address does not answer to this name.
+    OtherName,
+    /// 303: nobody signed in; with the path to come back to.
+    SignIn(String),
+    /// 400: the sign-in did not begin here, or was not accepted.
+    NotBegun,
+    /// 403: the form was not sent from one of our pages.
+    Forged,
+    /// 429: more requests than a reader sends.
+    TooMany,
+    /// 503: too many pages are being made, or the store does not answer.
+    Unavailable,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "a page can't be read");
+        Self::Unavailable
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, title, words) = match self {
+            Self::SignIn(to) => {
+                let to = utf8_percent_encode(&to, NON_ALPHANUMERIC);
+                return (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/login?to={to}"))]).into_response();
+            }
+            Self::NotBegun => (
+                StatusCode::BAD_REQUEST,
+                "Not signed in",
+                html! { "This sign-in did not begin here, was begun more than ten minutes ago, or GitHub did not accept it. " a href="/login" { "Sign in again" } "." },
+            ),
+            Self::Forged => (
+                StatusCode::FORBIDDEN,
+                "Refused",
+                html! { "This form was not sent from a page of this address. Reload the page and try again." },
+            ),
+            Self::TooMany => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many requests", html! { "Wait a moment, then reload the page." })
+            }
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "Not found",
+                html! { "There is no such page, or you may not read this repository." },
+            ),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", html! { "Pages can only be read." }),
+            Self::OtherName => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "Other name",
+                html! { "This address does not answer to that name. Open it by its IP address or as localhost." },
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Not available",
+                html! { "The page could not be made in time. Reload it in a moment." },
+            ),
+        };
+        let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+        let mut response = (status, kind, page::message(title, &words)).into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}

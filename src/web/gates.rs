@@ -1,0 +1,128 @@
+//! `/{owner}/{name}/gates`: the decisions of the gates that are kept up to date, with their
+//! conditions.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use http::HeaderMap;
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::{
+    domain::{
+        decision::{Condition, ConditionState},
+        fact::gate::GateFacts,
+    },
+    port::store::RepositoryRow,
+    web::{
+        Web, age,
+        answer::{self, Failure},
+        environments::commit,
+        page::{Page, Place},
+        prose,
+        read::{Name, Visit},
+    },
+};
+
+/// Most decisions that are looked through.
+const LOOKED_THROUGH: usize = 20_000;
+/// Most decisions shown.
+const MOST: usize = 50;
+
+/// Shows the page.
+pub(super) async fn show(
+    State(web): State<Arc<Web>>,
+    Visit(visitor): Visit,
+    name: Path<Name>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let row = web.repository(&visitor, &name).await?;
+    let _turn = web.turn().await?;
+    let found = web.store.documents_under(&row.repo, "{\"Gate\":", LOOKED_THROUGH).await?;
+    let all = found.len();
+    let gates = found.iter().filter_map(|document| serde_json::from_str::<GateFacts>(document.body.as_deref()?).ok());
+    let mut live: Vec<GateFacts> = gates.filter(|gate| gate.live).collect();
+    live.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.decision.gate.cmp(&b.decision.gate)));
+    let more = live.len().saturating_sub(MOST);
+    live.truncate(MOST);
+    let now = web.clock.now();
+    let main = html! {
+        div.head {
+            h1 { "Gates" }
+            p {
+                "Whether commits of " (row.full_name) " may be released or deployed now, and which condition they wait for."
+                @if all > live.len() + more { " " (all - live.len() - more) " decisions are settled and not shown." }
+            }
+        }
+        @if live.is_empty() { p.prose { "No gate is waiting for a decision." } }
+        @for gate in &live { (decision(&web, &row, gate, now)) }
+        @if more > 0 { p.more { "And " (more) " older ones." } }
+    };
+    let page = Page {
+        title: &format!("Gates of {}", row.full_name),
+        repository: Some((&row.full_name, Place::Gates)),
+        person: visitor.person(),
+        main,
+    };
+    Ok(answer::page(&headers, page.render()))
+}
+
+fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) -> Markup {
+    let decision = &gate.decision;
+    let (closed, all) = decision.closed();
+    let since = gate.turns.last().map_or(gate.since, |turn| turn.at);
+    html! {
+        section.card {
+            header {
+                h2 { (decision.gate.check()) }
+                span { (state(decision.standing)) }
+                span.soft { "at " (commit(web, row, &decision.sha)) }
+                @for tag in gate.tags.iter().take(5) { span.tag { (tag) } }
+                span.soft { "for " (age::long(since, now)) }
+            }
+            p.soft {
+                @if closed == 0 { "All " (all) " conditions hold." }
+                @else { (closed) " of " (all) " conditions do not hold." }
+                @if let Some(at) = decision.next_at { " It changes by itself at " (age::at(at)) "." }
+            }
+            div.scroll tabindex="0" role="region" aria-label={ "Conditions of " (decision.gate.check()) } {
+                table {
+                    thead { tr { th scope="col" { "Condition" } th scope="col" { "State" } th scope="col" { "Reason" } } }
+                    tbody { @for condition in &decision.conditions { (rows(condition, 0)) } }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the row of a condition, and below it those of its parts.
+fn rows(condition: &Condition, depth: usize) -> Markup {
+    html! {
+        tr {
+            th scope="row" { @for _ in 0..depth { "· " } code { (condition.name) } }
+            td { (state(condition.standing)) }
+            td {
+                (prose::inline(&condition.sentence))
+                @if let Some(link) = condition.link.as_deref().filter(|link| link.starts_with("https://")) {
+                    " " a rel="noreferrer" href=(link) { "evidence" }
+                }
+            }
+        }
+        @if depth < 4 { @for part in &condition.parts { (rows(part, depth + 1)) } }
+    }
+}
+
+/// Returns a state in a word, marked for eyes that see colour.
+pub(super) fn state(state: ConditionState) -> Markup {
+    let (class, word) = match state {
+        ConditionState::Pass => ("state good", "open"),
+        ConditionState::Waived => ("state good", "waived"),
+        ConditionState::Pending => ("state wait", "waiting"),
+        ConditionState::Fail => ("state bad", "blocked"),
+        ConditionState::Error => ("state bad", "unknown"),
+    };
+    html! { span class=(class) { (word) } }
+}

@@ -1,0 +1,133 @@
+//! `/{owner}/{name}/items/{n}`: how an item came to its phase, by which evidence and which rule, and
+//! what moves it on. The stored decision is what `phasebot why` derives.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use http::HeaderMap;
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::{
+    domain::{
+        derived::{Derived, Transition},
+        policy::{FILE, Policy},
+    },
+    port::store::{RepositoryRow, StoreError},
+    web::{
+        Web, age,
+        answer::{self, Failure},
+        figure,
+        page::{Page, Place},
+        prose,
+        read::{Name, Visit},
+    },
+};
+
+/// Transitions shown, the newest.
+const MOST_MOVES: usize = 200;
+
+/// Number of the item in an address.
+#[derive(Deserialize)]
+pub(super) struct Number {
+    item: String,
+}
+
+/// Shows the page.
+pub(super) async fn show(
+    State(web): State<Arc<Web>>,
+    Visit(visitor): Visit,
+    name: Path<Name>,
+    Path(Number { item }): Path<Number>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let row = web.repository(&visitor, &name).await?;
+    let item = item.parse().map_err(|_| Failure::NotFound)?;
+    let _turn = web.turn().await?;
+    let stored = web.store.item(&row.repo, item).await?.ok_or(Failure::NotFound)?;
+    let derived: Derived =
+        serde_json::from_str(&stored.derived).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let history = web.store.transitions(&row.repo, item).await?;
+    let policy = web.policy(&row).await?;
+    let faces = web.faces(&row, [item]).await?;
+    let title = faces.get(&item).map_or_else(|| format!("Item {item}"), super::read::Face::title);
+    let main = html! {
+        div.head {
+            p { "#" (item) " in " a href={ "/" (row.full_name) } { (row.full_name) } }
+            h1 { (title) }
+            p { a rel="noreferrer" href=(web.on_forge(&row, &format!("/issues/{item}"))) { "Open on the forge" } }
+        }
+        (state(&web, &row, &derived, &policy, web.clock.now()))
+        (moves(&web, &row, &history, &policy))
+    };
+    let title = format!("#{item} {title}");
+    let page = Page { title: &title, repository: Some((&row.full_name, Place::Item)), person: visitor.person(), main };
+    Ok(answer::page(&headers, page.render()))
+}
+
+fn state(web: &Web, row: &RepositoryRow, derived: &Derived, policy: &Policy, now: Timestamp) -> Markup {
+    let color = derived.phase.as_deref().and_then(|phase| policy.phase_index(phase)).map(figure::color);
+    html! {
+        section class={ "phase " (color.unwrap_or_default()) } aria-labelledby="now" {
+            header {
+                h2 id="now" { (derived.phase.as_deref().unwrap_or("no phase")) }
+                @if let Some(since) = derived.since { span.soft { "for " (age::long(since, now)) } }
+            }
+            dl {
+                dt { "Why" }
+                dd { (prose::inline(&derived.reason.sentence)) }
+                @if !derived.reason.rule.is_empty() { dt { "Rule" } dd { (rule(web, row, &derived.reason.rule)) } }
+                @if let Some(since) = derived.since { dt { "Since" } dd { (age::at(since)) } }
+                @if !derived.next.is_empty() {
+                    dt { "Moves on to" }
+                    dd { @for next in &derived.next { div { (prose::inline(next)) } } }
+                }
+                @if let Some(at) = derived.wake_at.filter(|at| *at > now) {
+                    dt { "Looked at again" }
+                    dd { (age::at(at)) }
+                }
+                @if !derived.ours { dt { "Labels" } dd { "phasebot leaves this item's labels alone" } }
+            }
+        }
+    }
+}
+
+fn moves(web: &Web, row: &RepositoryRow, history: &[Transition], policy: &Policy) -> Markup {
+    let earlier = history.len().saturating_sub(MOST_MOVES);
+    html! {
+        section aria-labelledby="history" {
+            h2 id="history" { "How it got here" }
+            @if history.is_empty() { p.soft { "No move is recorded yet." } }
+            @if earlier > 0 { p.more { (earlier) " earlier moves are not shown." } }
+            ol.history {
+                @for move_ in &history[earlier..] {
+                    @let color = move_.to.as_deref().and_then(|to| policy.phase_index(to)).map(figure::color);
+                    li class=[color] {
+                        span.to { (move_.to.as_deref().unwrap_or("no phase")) }
+                        " " span.soft { (age::at(move_.at)) }
+                        div { (prose::inline(&move_.reason.sentence)) }
+                        @if !move_.reason.rule.is_empty() { div.rule { "Rule " (rule(web, row, &move_.reason.rule)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns a rule's place, with a link if it is in the repository's own file.
+fn rule(web: &Web, row: &RepositoryRow, place: &str) -> Markup {
+    let line = place.strip_prefix(FILE).and_then(|rest| rest.strip_prefix(':'));
+    let line = line.filter(|line| line.bytes().all(|b| b.is_ascii_digit()));
+    html! {
+        @match line {
+            Some(line) => {
+                a rel="noreferrer" href=(web.on_forge(row, &format!("/blob/HEAD/{FILE}#L{line}"))) { code { (place) } }
+            }
+            None => { code { (place) } }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The web pages: what is in which phase, what runs where, and why.
+//!
+//! Server-rendered, on a listener of their own. A page is complete without script, asks no other
+//! host for anything, and holds neither inline style nor inline script. Everything from outside is
+//! escaped by `maud`.
+
+mod about;
+mod access;
+mod age;
+mod answer;
+mod asset;
+mod bucket;
+mod environments;
+mod figure;
+mod gates;
+mod item;
+mod loop_page;
+mod page;
+mod prose;
+mod read;
+mod repositories;
+mod seal;
+mod session;
+mod sign_in;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use tokio::sync::Semaphore;
+
+pub use crate::web::access::Access;
+pub use crate::web::session::Sessions;
+use crate::{
+    app::PolicySource,
+    domain::id::ForgeName,
+    port::{clock::Clock, pages::PageStore},
+    web::answer::Failure,
+};
+
+/// Pages that are made at the same time; more of them wait.
+const RENDERS: usize = 8;
+
+/// Parts that the pages are made from.
+pub struct Parts {
+    /// Reads.
+    pub store: Arc<dyn PageStore>,
+    /// Policies in force, which name the phases.
+    pub policies: Arc<dyn PolicySource>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Root of the forge's own pages, without a slash at its end.
+    pub forge_url: String,
+    /// Who may see what.
+    pub access: Access,
+}
+
+/// State of the pages.
+struct Web {
+    store: Arc<dyn PageStore>,
+    policies: Arc<dyn PolicySource>,
+    clock: Arc<dyn Clock>,
+    forge: ForgeName,
+    forge_url: String,
+    access: Access,
+    renders: Semaphore,
+}
+
+/// Returns the routes of the pages.
+pub fn routes(parts: Parts) -> Router {
+    let Parts { store, policies, clock, forge_url, access } = parts;
+    let renders = Semaphore::new(RENDERS);
+    let web = Arc::new(Web { store, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
+    let pages = Router::new()
+        .route("/", get(repositories::show))
+        .route("/about", get(about::show))
+        .route("/{owner}/{name}", get(loop_page::show))
+        .route("/{owner}/{name}/env", get(environments::show))
+        .route("/{owner}/{name}/gates", get(gates::show))
+        .route("/{owner}/{name}/items/{item}", get(item::show))
+        .route("/logout", post(sign_in::out))
+        .fallback(nothing)
+        .method_not_allowed_fallback(only_get)
+        .layer(from_fn_with_state(Arc::clone(&web), access::guard))
+        // Nobody has to be signed in for these.
+        .route("/login", get(sign_in::offer))
+        .route("/login/github", get(sign_in::begin))
+        .route("/callback", get(sign_in::back))
+        .route("/assets/{name}", get(asset::serve))
+        .layer(axum::middleware::from_fn(answer::headers));
+    pages.with_state(web)
+}
+
+async fn nothing() -> Failure {
+    Failure::NotFound
+}
+
+async fn only_get() -> Failure {
+    Failure::Method
+}

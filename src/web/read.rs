@@ -1,0 +1,118 @@
+//! What the pages read of a repository.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use serde::Deserialize;
+use tokio::sync::SemaphorePermit;
+
+use crate::{
+    domain::{
+        fact::{DocumentKey, policy::PolicyFiles},
+        id::ItemId,
+        policy::Policy,
+    },
+    port::store::{RepositoryRow, StoreError},
+    web::{Web, access::Visitor, answer::Failure},
+};
+
+/// Longest wait for the turn to make a page.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The visitor of a request, as the guard found out.
+pub(super) struct Visit(pub(super) Arc<Visitor>);
+
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        parts.extensions.get::<Arc<Visitor>>().cloned().map(Self).ok_or(Failure::NotFound)
+    }
+}
+
+/// Name of the repository in an address.
+#[derive(Deserialize)]
+pub(super) struct Name {
+    owner: String,
+    name: String,
+}
+
+impl Web {
+    /// Waits for the turn to make a page.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        match tokio::time::timeout(PATIENCE, self.renders.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Failure::Unavailable),
+        }
+    }
+
+    /// Returns the repository that an address names, if the visitor may read it.
+    pub(super) async fn repository(
+        &self,
+        visitor: &Visitor,
+        Path(Name { owner, name }): &Path<Name>,
+    ) -> Result<RepositoryRow, Failure> {
+        let full_name = format!("{owner}/{name}");
+        self.readable(visitor, &full_name).await?.ok_or(Failure::NotFound)
+    }
+
+    /// Returns the policy in force in a repository.
+    pub(super) async fn policy(&self, row: &RepositoryRow) -> Result<Arc<Policy>, Failure> {
+        let found = self.store.documents(&row.repo, &[DocumentKey::Policy.to_string()]).await?;
+        let body = found.into_iter().next().and_then(|document| document.body);
+        let files = match body {
+            Some(body) => serde_json::from_str(&body).map_err(|error| StoreError::Corrupt(error.to_string()))?,
+            None => PolicyFiles::default(),
+        };
+        Ok(self.policies.policy(&row.repo, &files))
+    }
+
+    /// Returns what the lists show of these items.
+    pub(super) async fn faces(
+        &self,
+        row: &RepositoryRow,
+        items: impl IntoIterator<Item = ItemId>,
+    ) -> Result<BTreeMap<ItemId, Face>, Failure> {
+        let keys: Vec<String> = items.into_iter().map(|item| DocumentKey::Item(item).to_string()).collect();
+        let found = self.store.documents(&row.repo, &keys).await?;
+        let faces = found.iter().filter_map(|document| {
+            let face: Face = serde_json::from_str(document.body.as_deref()?).ok()?;
+            Some((face.number, face))
+        });
+        Ok(faces.collect())
+    }
+
+    /// Returns the address of something in a repository on the forge.
+    pub(super) fn on_forge(&self, row: &RepositoryRow, path: &str) -> String {
+        format!("{}/{}{path}", self.forge_url, row.full_name)
+    }
+}
+
+/// The part of an item's facts that lists show.
+#[derive(Debug, Deserialize)]
+pub(super) struct Face {
+    number: ItemId,
+    is_pull: bool,
+    title: Option<Title>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Title {
+    value: String,
+}
+
+impl Face {
+    /// Returns whether it is a pull request.
+    pub(super) fn is_pull(&self) -> bool {
+        self.is_pull
+    }
+
+    /// Returns the title; a number stands for one that was never seen.
+    pub(super) fn title(&self) -> String {
+        self.title.as_ref().map(|title| title.value.trim()).filter(|title| !title.is_empty()).map_or_else(
+            || format!("{} {}", if self.is_pull { "Pull request" } else { "Issue" }, self.number),
+            str::to_owned,
+        )
+    }
+}

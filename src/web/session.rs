@@ -1,0 +1,220 @@
+//! Sessions: who signed in, and what the forge lets them read.
+//!
+//! A session is a sealed cookie and nothing else, so that any replica reads it. What the forge said
+//! about a person is remembered for [`REMEMBERED`], and nothing else decides: without an answer
+//! nothing is shown.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use http::{HeaderMap, header};
+use jiff::{SignedDuration, Timestamp};
+use rand::RngExt as _;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    port::{
+        sign_in::{Person, PersonToken, SignIn, SignInError},
+        store::Store,
+    },
+    web::{answer::Failure, bucket::Bucket, page::SignedIn, seal::Keys},
+};
+
+/// Name of the session's cookie. The prefix makes browsers refuse it unless it is of this very host
+/// and secure (RFC 6265bis).
+pub(super) const SESSION: &str = "__Host-phasebot";
+/// Time for which what the forge said is remembered.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
+/// Longest session.
+const LONGEST: SignedDuration = SignedDuration::from_hours(8);
+/// People, and names for each, of which something is remembered.
+const MOST_REMEMBERED: usize = 2_000;
+
+/// Signs people in, and answers what they may read.
+pub struct Sessions {
+    pub(super) forge: Arc<dyn SignIn>,
+    pub(super) keys: Keys,
+    /// Public address of the pages, without a slash at its end.
+    pub(super) url: String,
+    store: Arc<dyn Store>,
+    known: Mutex<HashMap<u64, Known>>,
+    /// Sign-ins of all people together.
+    pub(super) sign_ins: Mutex<Bucket>,
+}
+
+/// What is remembered of a person.
+struct Known {
+    /// Repositories by lower-case name; `None`: not theirs to read.
+    names: HashMap<String, (Timestamp, Option<u64>)>,
+    all: Option<(Timestamp, Arc<BTreeSet<u64>>)>,
+    requests: Bucket,
+}
+
+impl Known {
+    fn new() -> Self {
+        Self { names: HashMap::new(), all: None, requests: Bucket::new(120.0, 4.0) }
+    }
+}
+
+/// Contents of a session's cookie.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Session {
+    /// The account's number.
+    person: u64,
+    login: String,
+    token: String,
+    made: Timestamp,
+    ends: Timestamp,
+    /// Token that the form for signing out contains.
+    form: String,
+}
+
+impl Session {
+    /// Returns the person, as pages name them.
+    pub(super) fn shown(&self) -> SignedIn {
+        SignedIn { login: self.login.clone(), form_token: self.form.clone() }
+    }
+
+    /// Returns the time until which the cookie is kept, in seconds.
+    pub(super) fn lifetime(&self) -> i64 {
+        self.ends.duration_since(self.made).as_secs()
+    }
+
+    fn secret(&self) -> SecretString {
+        SecretString::from(self.token.as_str())
+    }
+}
+
+impl Sessions {
+    /// Creates the sessions of the pages at `url`.
+    pub fn new(forge: Arc<dyn SignIn>, secrets: &[SecretString], url: String, store: Arc<dyn Store>) -> Self {
+        let sign_ins = Mutex::new(Bucket::new(60.0, 2.0));
+        Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins }
+    }
+
+    /// Returns the session of a request, if it has one that is valid.
+    pub(super) async fn of_request(&self, headers: &HeaderMap, now: Timestamp) -> Result<Option<Session>, Failure> {
+        let Some(sealed) = cookie(headers, SESSION) else { return Ok(None) };
+        let Some(text) = self.keys.open(SESSION, sealed) else { return Ok(None) };
+        let Ok(session) = serde_json::from_str::<Session>(&text) else { return Ok(None) };
+        if now >= session.ends || now < session.made {
+            return Ok(None);
+        }
+        // Signing out ends every session of a person, on every replica.
+        let mark = self.store.memo(&mark_of(session.person)).await?;
+        let signed_out = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
+        Ok(Some(session).filter(|session| signed_out.is_none_or(|at| at < session.made)))
+    }
+
+    /// Creates a person's session.
+    pub(super) fn begin(&self, person: Person, token: &PersonToken, now: Timestamp) -> Session {
+        let valid = token.valid_for.and_then(|valid| SignedDuration::try_from(valid).ok());
+        let ends = now + valid.map_or(LONGEST, |valid| valid.min(LONGEST));
+        self.forget(person.id);
+        Session {
+            person: person.id,
+            login: person.login,
+            token: token.token.expose_secret().to_owned(),
+            made: now,
+            ends,
+            form: hex::encode(rand::rng().random::<[u8; 16]>()),
+        }
+    }
+
+    /// Ends every session of a person.
+    pub(super) async fn end(&self, session: &Session, now: Timestamp) -> Result<(), Failure> {
+        self.forget(session.person);
+        Ok(self.store.note(&mark_of(session.person), Some(&now.to_string())).await?)
+    }
+
+    /// Counts a request of a person, of whom not more than a reader's may come.
+    pub(super) fn charge(&self, session: &Session, now: Timestamp) -> Result<(), Failure> {
+        let took = self.known_of(session.person, |known| known.requests.take(now));
+        if took { Ok(()) } else { Err(Failure::TooMany) }
+    }
+
+    /// Returns the id of the repository of this name, if the person may read it.
+    pub(super) async fn repository(
+        &self,
+        session: &Session,
+        full_name: &str,
+        now: Timestamp,
+    ) -> Result<Option<u64>, Failure> {
+        let name = full_name.to_ascii_lowercase();
+        let known = self.known_of(session.person, |known| known.names.get(&name).copied());
+        if let Some((_, id)) = known.filter(|(at, _)| is_fresh(*at, now)) {
+            return Ok(id);
+        }
+        let id =
+            self.forge.repository(&session.secret(), full_name).await.map_err(|error| self.failed(session, error))?;
+        self.known_of(session.person, |known| {
+            if known.names.len() >= MOST_REMEMBERED {
+                known.names.clear();
+            }
+            known.names.insert(name, (now, id));
+        });
+        Ok(id)
+    }
+
+    /// Returns the ids of the repositories that the person may read.
+    pub(super) async fn repositories(&self, session: &Session, now: Timestamp) -> Result<Arc<BTreeSet<u64>>, Failure> {
+        let known = self.known_of(session.person, |known| known.all.clone());
+        if let Some((_, all)) = known.filter(|(at, _)| is_fresh(*at, now)) {
+            return Ok(all);
+        }
+        let all = self.forge.repositories(&session.secret()).await.map_err(|error| self.failed(session, error))?;
+        let all = Arc::new(all);
+        self.known_of(session.person, |known| known.all = Some((now, all.clone())));
+        Ok(all)
+    }
+
+    fn failed(&self, session: &Session, error: SignInError) -> Failure {
+        match error {
+            SignInError::Rejected(_) => {
+                self.forget(session.person);
+                Failure::SignIn("/".to_owned())
+            }
+            SignInError::Unavailable(why) => {
+                tracing::warn!("the forge does not say what a person may read: {why}");
+                Failure::Unavailable
+            }
+        }
+    }
+
+    fn known_of<T>(&self, person: u64, act: impl FnOnce(&mut Known) -> T) -> T {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST_REMEMBERED && !all.contains_key(&person) {
+            all.clear();
+        }
+        act(all.entry(person).or_insert_with(Known::new))
+    }
+
+    /// Forgets what a person may read, but not how often they asked.
+    fn forget(&self, person: u64) {
+        self.known_of(person, |known| {
+            known.names.clear();
+            known.all = None;
+        });
+    }
+}
+
+fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
+    (SignedDuration::ZERO..REMEMBERED).contains(&now.duration_since(at))
+}
+
+/// Returns the name under which the time is kept at which a person last signed out.
+fn mark_of(person: u64) -> String {
+    format!("web/signed-out/{person}")
+}
+
+/// Returns the value of a cookie. Of two with one name, none counts.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut named = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value);
+    let (first, second) = (named.next(), named.next());
+    first.filter(|_| second.is_none())
+}

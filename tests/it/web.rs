@@ -1,0 +1,8 @@
+//! The web pages over HTTP, of a bot that decided real webhooks.
+
+mod access;
+mod browser;
+mod client;
+mod pages;
+
+pub use client::{Answer, Client};

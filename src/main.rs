@@ -5,12 +5,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use phasebot::cli::{Cli, Failure};
 
 fn main() -> ExitCode {
     // Ends with 2 on wrong usage, and with 0 after --help and --version.
-    let cli = Cli::parse();
+    let cli = Cli::of_arguments().unwrap_or_else(|wrong| wrong.exit());
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     match cli.run(environment.collect(), &mut io::stdout()) {

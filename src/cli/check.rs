@@ -51,7 +51,7 @@ pub fn write(args: &CheckArgs, colours: bool, out: &mut dyn io::Write) -> io::Re
     let reports: Vec<Report> = args.files.iter().map(|file| check(file)).collect();
     match args.format {
         Format::Text if colours => {
-            reports.iter().try_for_each(|report| write!(out, "{}", report.painted(&coloured)))?
+            reports.iter().try_for_each(|report| write!(out, "{}", report.painted(&coloured)))?;
         }
         Format::Text => reports.iter().try_for_each(|report| write!(out, "{report}"))?,
         Format::Json => writeln!(out, "{:#}", serde_json::json!(reports))?,

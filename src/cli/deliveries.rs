@@ -1,6 +1,9 @@
 //! `phasebot deliveries`: lists, shows, replays and drops stored deliveries.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::{Value, json};
@@ -244,13 +247,12 @@ fn none(delivery: &DeliveryRef) -> Failure {
 
 /// Returns the names of the repositories that the deliveries are from; an unknown one has its id.
 async fn names(rows: &[DeliveryRow], store: &dyn Store) -> Result<BTreeMap<RepoKey, String>, Failure> {
+    let repos: BTreeSet<RepoKey> = rows.iter().filter_map(repository).collect();
     let mut names = BTreeMap::new();
-    for repo in rows.iter().filter_map(repository) {
-        if !names.contains_key(&repo) {
-            let row = store.repository(&repo).await?;
-            let name = row.map_or_else(|| repo.id.to_string(), |row| row.full_name);
-            names.insert(repo, name);
-        }
+    for repo in repos {
+        let row = store.repository(&repo).await?;
+        let name = row.map_or_else(|| repo.id.to_string(), |row| row.full_name);
+        names.insert(repo, name);
     }
     Ok(names)
 }

@@ -28,7 +28,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::{
     port::store::StoreError,
@@ -44,7 +44,6 @@ use crate::{
     name = "phasebot",
     version,
     long_version = version::LONG,
-    max_term_width = 80,
     after_help = "Without a command, phasebot serves.\n\nExamples:\n  phasebot demo\n  phasebot setup --public-url https://phasebot.example.com\n  phasebot --config /etc/phasebot.toml serve"
 )]
 pub struct Cli {
@@ -97,7 +96,31 @@ pub enum Failure {
     Reported,
 }
 
+/// Returns a command whose help fits into [`text::WIDTH`] columns, with its subcommands.
+fn folded(command: clap::Command) -> clap::Command {
+    let fold = |words: &dyn fmt::Display, columns: usize| {
+        let lines = words.to_string();
+        lines.lines().map(|line| text::wrapped(line, columns).join("\n")).collect::<Vec<_>>().join("\n")
+    };
+    let command = match command.get_long_about().map(|about| fold(about, text::WIDTH)) {
+        Some(about) => command.long_about(about),
+        None => command,
+    };
+    // The help of an argument is indented by ten columns, and its default may follow.
+    let command = command.mut_args(|arg| match arg.get_help().map(|help| fold(help, text::WIDTH - 12)) {
+        Some(help) => arg.help(help),
+        None => arg,
+    });
+    command.mut_subcommands(folded)
+}
+
 impl Cli {
+    /// Reads the command line of the program.
+    pub fn of_arguments() -> Result<Self, clap::Error> {
+        let matches = folded(Self::command()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+
     /// Runs the command. Writes output to `out` and logs to stderr.
     pub fn run(self, environment: Vec<(String, String)>, out: &mut dyn Write) -> Result<(), Failure> {
         let context = Context { config: self.config, environment };

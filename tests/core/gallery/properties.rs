@@ -75,7 +75,9 @@ fn no_word_from_outside_is_active() {
     for (name, message) in messages() {
         for thing in live(&message.text) {
             let ours = match &thing {
-                Live::Mention(mention) => message.kind == "Request" && ["@acme/sre", "@acme/qa"].contains(&mention.as_str()),
+                Live::Mention(mention) => {
+                    message.kind == "Request" && ["@acme/sre", "@acme/qa"].contains(&mention.as_str())
+                }
                 Live::Html(tag) => ["<details>", "<details open>", "</details>", "<summary>", "</summary>", "<br>"]
                     .contains(&tag.as_str()),
                 Live::Link(target) => target.starts_with("https://github.com/") || target.contains("example.com"),

@@ -50,6 +50,8 @@ fn every_command_has_help_with_an_example() {
         assert!(out.contains(&format!("  phasebot {}", command.join(" ")).trim_end().to_owned()), "{command:?}: {out}");
         assert!(out.contains("--config <FILE>"), "{command:?}: {out}");
         assert!(!out.contains('\u{1b}'), "colours outside a terminal");
+        let wide: Vec<&str> = out.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{command:?}: wider than 80 columns: {wide:#?}");
     }
 }
 

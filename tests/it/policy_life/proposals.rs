@@ -51,7 +51,7 @@ async fn a_pull_request_gets_a_verdict_with_a_preview() {
     world.minute().await;
     let check = world.check();
     assert_eq!((check["head_sha"].as_str(), check["conclusion"].as_str()), (Some(head.as_str()), Some("failure")));
-    assert_eq!(check["output"]["title"], "Invalid: 2 problems");
+    assert_eq!(check["output"]["title"], "Invalid: fix 2 problems");
     let asked = world.check_request();
     let annotations = asked["output"]["annotations"].as_array().unwrap();
     let lines: Vec<_> =
@@ -114,7 +114,7 @@ async fn in_mode_label_a_comment_says_it_and_is_kept_up_to_date() {
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].1.contains("**Invalid: 1 problem**"), "{comments:?}");
+    assert!(comments[0].1.contains("**Invalid: fix 1 problem**"), "{comments:?}");
     world.push("topic", None);
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);

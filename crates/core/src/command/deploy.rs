@@ -140,7 +140,7 @@ fn meant(
         Ok(()) => Ok((String::new(), RefGuard::Pull(number), Some(known))),
         // A reviewer's write access is not known yet: it is asked along with the commit.
         Err(_) if !eval.take_wants().is_empty() => Ok((known.to_string(), RefGuard::Pull(number), None)),
-        Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), known.code())),
+        Err(refusal) => Err(format!("{} The commit is {}.", refusal.why(), known.code())),
     }
 }
 

@@ -45,7 +45,7 @@ impl AnswerText {
 impl AnswerText {
     /// Returns the text for something that was done and leaves something to do.
     pub(super) fn done(id: CommandId, line: &str, words: &str) -> Self {
-        let end = if words.ends_with(['.', '`', '?']) { "" } else { "." };
+        let end = if words.ends_with(['.', '`', '?', ')']) { "" } else { "." };
         Self { id, line: line.to_owned(), symbol: "✅", words: format!("{words}{end}"), unasked: false }
     }
 

@@ -271,9 +271,10 @@ pub(super) fn would(
     policy: &Policy,
 ) -> String {
     let mut text = if decision.standing.is_open() {
-        format!("**Dry run: the {} would start now.**", what(request))
+        format!("**Dry run: the {} would start now.** Nothing was started.", what(request))
     } else {
-        let mut text = format!("**Dry run: the {} would not start yet.**\n", what(request));
+        let turn = if decision.needs_person { "A person has to act first" } else { "It waits" };
+        let mut text = format!("**Dry run: the {} would not start yet.** {turn}:\n", what(request));
         for condition in check_run::blocking(decision) {
             let _ = write!(
                 text,
@@ -294,7 +295,9 @@ pub(super) fn would(
     if !carries.is_empty() {
         let _ = write!(text, "\n\n{carries}");
     }
-    text.push_str("\n\nNothing was started.");
+    if !decision.standing.is_open() {
+        text.push_str("\n\nNothing was started.");
+    }
     text
 }
 

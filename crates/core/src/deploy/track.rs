@@ -388,7 +388,9 @@ fn fail(
 
 fn status(id: &str, request: &DeployRequest, state: DeployState, why: &str) -> Option<PlannedEffect> {
     let deployment = request.deployment?;
-    let description = plain(why.lines().next().unwrap_or_default());
+    let line = why.lines().next().unwrap_or_default();
+    // What to do now belongs to the comment.
+    let description = plain(line.split_once(". ").map_or(line, |(what, _)| what));
     let effect = Effect::SetDeployment { deployment, state, description, log: None };
     Some(PlannedEffect { key: format!("deploy/{id}/end"), replaces: false, effect })
 }

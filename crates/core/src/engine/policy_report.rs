@@ -71,13 +71,17 @@ pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
     let title = match preview {
         Some(preview) if report.valid => format!("Valid. {}", effect(preview)),
         _ if report.valid => "Valid".to_owned(),
-        _ => format!("Invalid: {}", count(report.problems.len(), "problem")),
+        _ => format!("Invalid: fix {}", count(report.problems.len(), "problem")),
     };
     let mut parts: Vec<String> = preview.map(sections).into_iter().collect();
     let text = report.to_string();
     // A valid file without remarks has nothing more to say.
     if !report.valid || !report.warnings.is_empty() || !report.notes.is_empty() {
         parts.insert(0, fence(&text, LONGEST_REPORT).trim().to_owned());
+        if !report.valid {
+            let problems = count(report.problems.len(), "problem");
+            parts.insert(0, format!("❌ **Fix {problems} before you merge.** An invalid policy never takes effect."));
+        }
     } else if preview.is_none() {
         parts.push(format!("`{FILE}` is valid."));
     }
@@ -131,7 +135,7 @@ fn effect(preview: &Preview) -> String {
         several => format!("Weakens protection in {}; ", count(several, "way")),
     };
     let moves = if preview.out_of_time { "preview not finished: too many items".to_owned() } else { moves(preview) };
-    format!("{weaker}{moves}")
+    capitalized(&format!("{weaker}{moves}"))
 }
 
 fn moves(preview: &Preview) -> String {
@@ -151,7 +155,11 @@ fn sections(preview: &Preview) -> String {
         format!("- {}\n{more}", rows[..rows.len().min(MOST_CHANGES)].join("\n- "))
     };
     if !preview.diff.weaker.is_empty() {
-        let _ = writeln!(text, "⚠️ **Merging this weakens protection**\n\n{}", list(&preview.diff.weaker));
+        let _ = writeln!(
+            text,
+            "⚠️ **Merging this weakens protection.** Approve it only if you want that:\n\n{}",
+            list(&preview.diff.weaker)
+        );
     }
     if !preview.diff.other.is_empty() {
         let _ = writeln!(text, "**It also changes**\n\n{}", list(&preview.diff.other));

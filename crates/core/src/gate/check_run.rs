@@ -92,7 +92,11 @@ pub(super) fn came_to_nothing(page: Page<'_>, decision: &Decision, why: &str) ->
 pub(super) fn deploy_failed(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
     let summary = format!("❌ {why}\n\n{}", conditions(decision, page.policy, &Links::of(page.facts)));
     // The gate may have shut since the deploy started.
-    let title = if decision.standing.is_open() { "Gate passed, deploy failed" } else { "Deploy failed" };
+    let title = if decision.standing.is_open() {
+        "Gate passed, deploy failed: retry or go back"
+    } else {
+        "Deploy failed: retry or go back"
+    };
     run(page, decision, CheckVerdict::Failure, title.to_owned(), summary)
 }
 

@@ -172,12 +172,12 @@ pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: 
     }
     let by_person = matches!(request.origin, Origin::Command(_));
     if by_person && request.kind == RequestKind::Rollback && facts.rollback_lock(&request.environment).is_some() {
-        subject.waived.push((ConditionName::Lock, "the rollback before it took the lock".to_owned()));
+        subject.waived.push((ConditionName::Lock, "because an earlier rollback took the lock".to_owned()));
     }
     if request.kind == RequestKind::Rollback
         && let Some(rule) = policy.environments.get(&request.environment)
     {
-        let word = "the policy's `rollback`".to_owned();
+        let word = "by `rollback: waive` in the policy".to_owned();
         subject.waived.extend(rule.rollback.waive.iter().map(|name| (*name, word.clone())));
     }
     Some(subject)

@@ -45,7 +45,7 @@ struct Said<'a> {
 pub(super) fn all(ctx: ConditionContext<'_, '_>) -> Vec<Waiver> {
     let subject = ctx.subject.waived.iter().map(|(condition, word)| Waiver {
         condition: *condition,
-        words: format!("waived by {}", quoted(word)),
+        words: format!("waived {word}"),
         until: None,
         counts: true,
     });

@@ -8,11 +8,14 @@ use crate::{
     deploy,
     domain::{
         decision::Condition,
-        fact::deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        fact::{
+            command::{ALL, Guard},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        },
         id::Sha,
     },
     environment::{foreign::is_foreign, history::Run},
-    gate::{check_run, missing_approval, sentence_of},
+    gate::{approvers, check_run, missing_approval, sentence_of},
     text::message::{cell, deployment_name, person, quoted},
 };
 
@@ -79,16 +82,7 @@ impl StatusComment<'_, '_> {
             decision.map(check_run::blocking).filter(|_| !deploy::waits_for_another(why)).unwrap_or_default();
         let details = self.links.checks(sha, "details");
         let by = format!("asked for by {} at {}", person(&request.by.login), self.times.at(request.at));
-        let first = blocking.first();
-        let headline = match first.map(|condition| condition.name.as_str()) {
-            _ if first.is_some_and(|first| missing_approval::of_condition(first).is_some()) => {
-                format!("{environment} needs approval")
-            }
-            Some("hold") => "deploys are on hold".to_owned(),
-            Some("lock") => format!("{environment} is locked"),
-            Some("freeze") => format!("{environment} is frozen"),
-            _ => format!("deploy to {environment} waits"),
-        };
+        let headline = self.blocked(request, blocking.first().copied());
         // Locks, freezes and the item's own holds are listed below, each with the command that ends it.
         let is_held = request.item().is_some_and(|item| !self.eval.facts.holds(item).is_empty());
         let is_guard = |condition: &&Condition| match condition.name.as_str() {
@@ -113,6 +107,36 @@ impl StatusComment<'_, '_> {
             line.truncate(line.trim_end().len());
         }
         (headline, line)
+    }
+
+    /// Returns the heading of a request that waits for this condition first, with who has to act.
+    fn blocked(&self, request: &DeployRequest, first: Option<&Condition>) -> String {
+        let (facts, now, environment) = (self.eval.facts, self.eval.now, quoted(&request.environment));
+        let by = |guard: Option<&Guard<'_>>| {
+            guard.map_or_else(String::new, |guard| format!(" by {}", person(&guard.by.login).trim_matches('*')))
+        };
+        if let Some(missing) = first.and_then(missing_approval::of_condition) {
+            return format!("{environment} needs approval by {}", missing.words(&|one| approvers(one, quoted)));
+        }
+        match first.map(|condition| condition.name.as_str()) {
+            Some("hold") => {
+                let holds = request.item().map(|item| facts.holds(item)).unwrap_or_default();
+                format!("deploys are on hold{}", by(holds.first()))
+            }
+            Some("lock") => format!("{environment} is locked{}", by(facts.lock(&request.environment, now).as_ref())),
+            Some("freeze") => {
+                let freezes = facts.freezes(now);
+                let freeze = freezes.get(request.environment.as_str()).or_else(|| freezes.get(ALL));
+                format!("{environment} is frozen{}", by(freeze))
+            }
+            Some("deployed") => format!("{environment} needs a deploy elsewhere first"),
+            Some("checks") => format!("{environment} waits for checks"),
+            Some("reviews") => format!("{environment} needs a review"),
+            Some("window") => format!("{environment} waits for its time window"),
+            Some("blockers") => format!("{environment} is blocked by an issue"),
+            Some("alerts") => format!("{environment} is blocked by an incident"),
+            _ => format!("deploy to {environment} waits"),
+        }
     }
 
     /// Adds that the last deploy of this change to an environment failed, or was rolled back.
@@ -140,7 +164,7 @@ impl StatusComment<'_, '_> {
                     return;
                 }
                 let to = to.map_or_else(String::new, |to| format!(" to {}", self.links.commit(to)));
-                deploys.headline.get_or_insert(format!("rolled back from {name}"));
+                deploys.headline.get_or_insert(format!("rolled back from {name}, needs a fix"));
                 deploys
                     .lines
                     .push(format!("↩️ {by} rolled {name} back{to} at {at}{run}. This change no longer runs there."));
@@ -149,7 +173,7 @@ impl StatusComment<'_, '_> {
                 let Some(to) = to.filter(|to| runs_here(to) || request.item() == Some(self.derived.item)) else {
                     return;
                 };
-                deploys.headline.get_or_insert(format!("deploy to {name} failed"));
+                deploys.headline.get_or_insert(format!("deploy to {name} failed, retry or go back"));
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();
                 deploys.lines.push(format!(
                     "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}{step}. Retry: {} · go back: {}",

@@ -38,7 +38,7 @@ impl StatusComment<'_, '_> {
         live.sort_by_key(|known| std::cmp::Reverse((known.since, &known.decision.sha)));
         let newest = live.first().copied();
         let Some(newest) = newest.or_else(|| facts.decided_at(gate).find(|known| self.is_of_item(known))) else {
-            let _ = writeln!(text, "\nNothing of this item waits there, and nothing of it was decided there.");
+            let _ = writeln!(text, "\nThis gate has not evaluated any commit of this item, and none waits for it.");
             return;
         };
         let tags = newest.tags.iter().map(|tag| quoted(tag)).collect::<Vec<_>>().join(", ");

@@ -31,7 +31,7 @@ impl StatusComment<'_, '_> {
         let pin = self.pinned();
         let words = match (&deploys.headline, &pin) {
             (Some(words), _) => words.clone(),
-            (None, Some(_)) => "pinned".to_owned(),
+            (None, Some(pin)) => format!("pinned by {} until `/phase auto`", person(&pin.by).trim_matches('*')),
             (None, None) => self.turn().map(|turn| turn.words).unwrap_or_default(),
         };
         let words = if words.is_empty() { words } else { format!(" · {words}") };
@@ -146,7 +146,7 @@ impl StatusComment<'_, '_> {
             EvidenceKind::Tagged { .. } => ("waiting for a version tag", "✋"),
             EvidenceKind::ReleasePublished { .. } => ("waiting for a release", "✋"),
             EvidenceKind::DeploymentStarted(_) | EvidenceKind::DeploymentSucceeded(_) => ("waiting for a deploy", "✋"),
-            EvidenceKind::Soaked { .. } => ("being watched", "⏳"),
+            EvidenceKind::Soaked { .. } => ("being watched, nothing to do", "⏳"),
         };
         Some(Turn { words: words.to_owned(), symbol })
     }

@@ -28,7 +28,9 @@ impl StatusComment<'_, '_> {
             let _ = writeln!(text, "\n{word}");
         }
         if let (Some(rule), false) = (self.next_rule(), self.derived.next.is_empty()) {
-            let lines: Vec<String> = self.derived.next.iter().map(|line| sentence(line)).collect();
+            let phase = format!("{} when ", quoted(&rule.name));
+            let lines = self.derived.next.iter().map(|line| sentence(line.strip_prefix(&phase).unwrap_or(line)));
+            let lines: Vec<String> = lines.collect();
             let _ = writeln!(text, "\n**What moves it to {}?** {}", quoted(&rule.name), lines.join(" "));
         }
         let history = &self.derived.history;

@@ -41,14 +41,17 @@ pub(in crate::deploy) fn rolled_back_to(
     let took = duration(rounded(now.duration_since(request.at)));
     let run = run_link(facts, request).map(|run| format!(" · {run}")).unwrap_or_default();
     let sha = commit(request.sha.as_ref());
-    let mut text = format!("**{environment} is back on {sha}**, {took} after {} asked{run}", quoted(&request.by.login));
+    let mut text = format!(
+        "**{environment} is back on {sha}**, {took} after {} asked, and stays locked until the fix is in{run}",
+        quoted(&request.by.login)
+    );
     if !taken.is_empty() {
         let _ = write!(text, "\n\nTaken back: {}", pulls(facts, taken));
     }
     let unlock = command(&["unlock", &request.environment]);
     let _ = write!(
         text,
-        "\n\n🔒 {environment} is locked so that nothing redeploys it. When the fix is in:\n\n```text\n{}\n```",
+        "\n\nThe lock keeps everything from redeploying it. When the fix is in:\n\n```text\n{}\n```",
         unlock.trim_matches('`')
     );
     text
@@ -88,26 +91,24 @@ pub(in crate::deploy) fn failed(
         _ => "failed",
     };
     let parts: Vec<String> = link.into_iter().chain(job.map(step)).collect();
-    let link = if parts.is_empty() { ".".to_owned() } else { format!(": {}", parts.join(", ")) };
-    let mut text = format!("**The {} {how}**{link}", what(request));
+    let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    let text = format!("**The {} {how}**{parts}.", what(request));
     let environment = &request.environment;
     if request.kind == RequestKind::Rollback {
-        return format!("{text}\n\nRetry: {}", command(&["rollback", environment]));
+        return format!("{text} Retry: {}", command(&["rollback", environment]));
     }
     let verb = if request.kind == RequestKind::Promote { "promote" } else { "deploy" };
-    let _ = match running.filter(|running| Some(*running) != request.sha.as_ref()) {
-        Some(running) => write!(
-            text,
-            "\n\n{} last succeeded with {}. The failed run may have changed it:\n\n- retry: {}\n- go back to {}: {}",
-            quoted(environment),
-            running.code(),
-            command(&[verb, environment]),
+    let retry = command(&[verb, environment]);
+    match running.filter(|running| Some(*running) != request.sha.as_ref()) {
+        Some(running) => format!(
+            "{text} Retry it or go back:\n\n- retry: {retry}\n- go back to {}, which succeeded last: {}\n\nThe failed run may \
+             have changed {}.",
             running.code(),
             command(&["rollback", environment]),
+            quoted(environment),
         ),
-        None => write!(text, "\n\nRetry: {}", command(&[verb, environment])),
-    };
-    text
+        None => format!("{text} Retry: {retry}"),
+    }
 }
 
 /// Returns the step that failed, or the job, with a link to its log.

@@ -1,11 +1,14 @@
 //! Automatic deploys: a tag was pushed, or the default branch moved.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    deploy::{finish::finish, messages},
+    deploy::{finish::finish, messages, queue},
     domain::{
+        decision::ConditionState,
         effect::RefGuard,
         event::RefName,
         fact::{
@@ -15,7 +18,8 @@ use crate::{
         },
         id::{Account, Sha},
         policy::{Mode, Policy},
-        rule::Trigger,
+        rule::{AutoRule, Trigger},
+        service::Scope,
         version,
     },
     plan::{DecisionContext, PartialPlan},
@@ -23,6 +27,9 @@ use crate::{
 
 /// Age beyond which a push starts nothing: enabling a policy must not deploy the past.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Maximum merges that wait for one environment; the newest are kept.
+const MOST_WAITING: usize = 10;
 
 /// Records a request for every trigger that fired.
 pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
@@ -37,13 +44,13 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut 
                     let takes = |tag: &str| terms.policy.auto_takes_tag(environment, &rule.auto, tag);
                     newest_tag(facts, &takes, since)
                 }
-                Trigger::Merge if terms.policy.services.is_empty() => newest_merge(facts),
-                Trigger::Merge => newest_merge_for(facts, terms.policy, environment, since),
+                Trigger::Merge => newest_merge(facts, terms.policy, environment, &rule.auto, since),
             };
             if let Some(news) = found.filter(|news| news.at >= since) {
                 record(facts, environment, news, terms, out);
             }
         }
+        withdraw_replaced(facts, environment, terms, out);
     }
 }
 
@@ -87,17 +94,46 @@ fn is_higher_version(tag: &str, than: &str) -> bool {
     versions.is_some_and(|(a, b)| a.name == b.name && a.semver.cmp_precedence(&b.semver).is_gt())
 }
 
-fn newest_merge(facts: &RepoFacts) -> Option<News> {
-    let branch = facts.default_branch().to_owned();
+/// Returns the newest push that starts a deployment to an environment.
+fn newest_merge(
+    facts: &RepoFacts,
+    policy: &Policy,
+    environment: &str,
+    auto: &AutoRule,
+    since: Timestamp,
+) -> Option<News> {
+    let newest_on = |branch: &str| {
+        if policy.services.is_empty() {
+            newest_push(facts, branch)
+        } else {
+            let takes = |scope: Scope<'_>| policy.auto_takes_scope(environment, auto, scope);
+            newest_push_for(facts, policy, branch, &takes, since)
+        }
+    };
+    let Some(patterns) = &auto.branches else { return newest_on(facts.default_branch()) };
+    let recent = facts.index.by_time.range((since, Sha::FIRST, String::new())..).map(|(_, _, branch)| branch.as_str());
+    let wanted: BTreeSet<&str> =
+        recent.filter(|branch| patterns.iter().any(|pattern| pattern.matches(branch))).collect();
+    wanted.into_iter().filter_map(newest_on).max_by(|one, other| (one.at, &one.sha).cmp(&(other.at, &other.sha)))
+}
+
+fn newest_push(facts: &RepoFacts, branch: &str) -> Option<News> {
+    let branch = branch.to_owned();
     let (at, sha) = facts.refs.get(&RefName::Branch(branch.clone()))?.moves().last()?.clone();
     let (origin, watched) = (Origin::Merge(branch.clone()), RefGuard::Branch(branch));
     Some(News { at, sha: sha?, origin, watched })
 }
 
-/// Returns the newest push to the default branch that concerns a service of an environment, or may: a
-/// push whose files are not all known counts for every service.
-fn newest_merge_for(facts: &RepoFacts, policy: &Policy, environment: &str, since: Timestamp) -> Option<News> {
-    let branch = facts.default_branch().to_owned();
+/// Returns the newest push to a branch that concerns a scope which `takes` accepts, or may: a push
+/// whose files are not all known counts for every service.
+fn newest_push_for(
+    facts: &RepoFacts,
+    policy: &Policy,
+    branch: &str,
+    takes: &dyn Fn(Scope<'_>) -> bool,
+    since: Timestamp,
+) -> Option<News> {
+    let branch = branch.to_owned();
     let name = RefName::Branch(branch.clone());
     let moves = facts.refs.get(&name)?.moves();
     let mut recent =
@@ -105,21 +141,21 @@ fn newest_merge_for(facts: &RepoFacts, policy: &Policy, environment: &str, since
     let (at, sha) = recent.find(|(_, sha)| {
         let pushes = facts.index.ended_at.get(sha).into_iter().flatten().filter(|id| id.0 == name);
         let mut pushes = pushes.filter_map(|id| facts.pushes.get(id));
-        pushes.any(|push| concerns(policy, push, environment))
+        pushes.any(|push| concerns(policy, push, takes))
     })?;
     // Later pushes of other services take nothing back, so the branch may have moved on.
     let (origin, watched) = (Origin::Merge(branch), RefGuard::Commit);
     Some(News { at: *at, sha: sha.clone(), origin, watched })
 }
 
-/// Returns whether a commit of a push belongs to a scope for which an environment counts, or may.
-fn concerns(policy: &Policy, push: &PushFacts, environment: &str) -> bool {
+/// Returns whether a commit of a push belongs to a scope that `takes` accepts, or may.
+fn concerns(policy: &Policy, push: &PushFacts, takes: &dyn Fn(Scope<'_>) -> bool) -> bool {
     push.truncated
         || push.commits.iter().any(|commit| match push.paths.get(commit) {
             Some(paths) => {
                 let paths = paths.unpack();
                 let touched = policy.touched(paths.iter().map(String::as_str));
-                policy.any_scope(&touched, |scope| policy.scope_takes_environment(scope, environment))
+                policy.any_scope(&touched, takes)
             }
             None => true,
         })
@@ -137,18 +173,13 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
     if facts.requests.contains_key(&id) {
         return;
     }
-    // Of the automatic requests, the newest counts.
+    // Of the automatic requests, the newest counts; of merges, the newest whose gate opens.
     let older = facts.open_requests().filter(|(_, request)| {
-        request.environment == environment
-            && !request.is_under_way()
-            && !matches!(request.origin, Origin::Command(_) | Origin::Incident(_))
-            && request.at <= news.at
-            && !is_higher(&request.origin, &news.origin)
+        is_waiting_in(request, environment) && request.at <= news.at && !is_higher(&request.origin, &news.origin)
     });
+    let older = older.filter(|(id, request)| !(is_merge(&news.origin) && may_open(facts, id, request, terms)));
     let older: Vec<String> = older.map(|(id, _)| id.clone()).collect();
-    for old in older {
-        finish(facts, &old, RequestEnd::Withdrawn, messages::newer_came().to_owned(), terms, out);
-    }
+    withdraw(facts, older, terms, out);
     let request = DeployRequest {
         by: Account::login_only("phasebot"),
         reference: match &news.watched {
@@ -162,6 +193,53 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
     out.notes.push(messages::asked(&request));
     facts.requests.insert(id.clone(), request);
     out.changed.insert(DocumentKey::Request(id));
+}
+
+/// Returns whether a request is an automatic one that waits for an environment.
+fn is_waiting_in(request: &DeployRequest, environment: &str) -> bool {
+    request.environment == environment
+        && !request.is_under_way()
+        && !matches!(request.origin, Origin::Command(_) | Origin::Incident(_))
+}
+
+fn is_merge(origin: &Origin) -> bool {
+    matches!(origin, Origin::Merge(_))
+}
+
+/// Returns whether the request for a merge has an open gate, or one that may open by itself.
+fn may_open(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
+    let decision = if is_merge(&request.origin) { queue::evaluate(facts, id, request, terms) } else { None };
+    decision.is_some_and(|decision| match decision.standing {
+        ConditionState::Pass | ConditionState::Waived => true,
+        ConditionState::Pending => !decision.needs_person,
+        ConditionState::Fail | ConditionState::Error => false,
+    })
+}
+
+/// Withdraws the merges that wait for an environment and are older than one whose gate is open, and
+/// the oldest of more than [`MOST_WAITING`].
+fn withdraw_replaced(facts: &mut RepoFacts, environment: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    let waiting = facts.open_requests();
+    let waiting = waiting.filter(|(_, request)| is_waiting_in(request, environment) && is_merge(&request.origin));
+    let mut waiting: Vec<(Timestamp, &String, &DeployRequest)> =
+        waiting.map(|(id, request)| (request.at, id, request)).collect();
+    if waiting.len() < 2 {
+        return;
+    }
+    waiting.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
+    let is_open = |(_, id, request): &(Timestamp, &String, &DeployRequest)| {
+        queue::evaluate(facts, id, request, terms).is_some_and(|decision| decision.standing.is_open())
+    };
+    let newest_open = waiting.iter().position(is_open).map_or(waiting.len(), |newest| newest + 1);
+    let replaced: Vec<String> =
+        waiting.iter().skip(newest_open.min(MOST_WAITING)).map(|(_, id, _)| (*id).clone()).collect();
+    withdraw(facts, replaced, terms, out);
+}
+
+fn withdraw(facts: &mut RepoFacts, requests: Vec<String>, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    for id in requests {
+        finish(facts, &id, RequestEnd::Withdrawn, messages::newer_came().to_owned(), terms, out);
+    }
 }
 
 /// Returns phasebot's id of the request: the same push always yields the same request.

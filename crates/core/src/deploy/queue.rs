@@ -331,7 +331,10 @@ pub(super) fn still_permitted<'p>(
         Origin::Tag(tag) => {
             rule.auto.on.contains(&Trigger::Tag) && eval.policy.auto_takes_tag(environment, &rule.auto, tag)
         }
-        Origin::Merge(_) => rule.auto.on.contains(&Trigger::Merge),
+        Origin::Merge(branch) => {
+            let takes = rule.auto.takes_branch(branch).unwrap_or_else(|| eval.facts.is_main_line(branch));
+            rule.auto.on.contains(&Trigger::Merge) && takes
+        }
         Origin::Incident(_) => rule.rollback.on_incident.is_some(),
     };
     if !by_itself {

@@ -119,11 +119,22 @@ pub struct AutoRule {
     pub on: Vec<Trigger>,
     /// Tags that trigger a deployment; `None`: every final version.
     pub tags: Option<Vec<Pattern>>,
+    /// Branches whose new commits trigger a deployment; `None`: the default branch.
+    pub branches: Option<Vec<Pattern>>,
+    /// Services whose tags and changes trigger a deployment; `None`: those for which the environment
+    /// counts.
+    pub services: Option<Vec<String>>,
     /// True if an automatic deployment may replace a newer commit.
     pub allow_older: bool,
 }
 
 impl AutoRule {
+    /// Returns true if a new commit on a branch triggers a deployment; `None`: if it is the default
+    /// branch.
+    pub fn takes_branch(&self, branch: &str) -> Option<bool> {
+        self.branches.as_ref().map(|branches| branches.iter().any(|pattern| pattern.matches(branch)))
+    }
+
     /// Returns true if a tag of this name triggers a deployment.
     pub fn takes_tag(&self, tag: &str) -> bool {
         self.tags.as_ref().is_none_or(|tags| tags.iter().any(|pattern| pattern.matches(tag)))

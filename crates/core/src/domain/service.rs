@@ -71,7 +71,17 @@ impl Policy {
             Some(_) => auto.takes_tag(tag),
             None => self
                 .scopes()
-                .any(|scope| self.scope_takes_environment(scope, environment) && self.scope_takes_tag(scope, tag)),
+                .any(|scope| self.auto_takes_scope(environment, auto, scope) && self.scope_takes_tag(scope, tag)),
+        }
+    }
+
+    /// Returns whether changes of a scope start an automatic deployment to an environment (lower
+    /// case): one of the services that its rule names, or else a scope for which the environment
+    /// counts.
+    pub fn auto_takes_scope(&self, environment: &str, auto: &AutoRule, scope: Scope<'_>) -> bool {
+        match &auto.services {
+            Some(named) => scope.service_name().is_some_and(|name| named.iter().any(|known| known == name)),
+            None => self.scope_takes_environment(scope, environment),
         }
     }
 

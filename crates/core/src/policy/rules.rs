@@ -69,7 +69,11 @@ pub(super) fn environment(name: &Name, file: &EnvironmentFile) -> Result<Environ
 
 fn auto(file: &AutoFile) -> Result<AutoRule, String> {
     let tags = file.tags.as_ref().map(|globs| patterns(Some(globs.list()))).transpose()?;
-    Ok(AutoRule { on: file.on.clone(), tags, allow_older: file.allow_older.unwrap_or(false) })
+    let branches = file.branches.as_ref().map(|globs| patterns(Some(globs.list()))).transpose()?;
+    let services = file.services.as_ref();
+    let services = services.map(|names| names.iter().map(|name| name.as_str().to_owned()).collect());
+    let allow_older = file.allow_older.unwrap_or(false);
+    Ok(AutoRule { on: file.on.clone(), tags, branches, services, allow_older })
 }
 
 fn rollback_rule(file: &RollbackFile) -> RollbackRule {

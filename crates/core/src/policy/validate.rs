@@ -222,13 +222,26 @@ impl Check<'_> {
     }
 
     fn auto(&mut self, here: &[Step], auto: &AutoFile) {
-        let Some(tags) = &auto.tags else { return };
-        let tags_path = below(here, "tags");
-        if tags.list().is_empty() {
-            self.say(&tags_path, "an empty list matches no tag; leave `tags` out for all");
+        if let Some(tags) = &auto.tags {
+            let tags_path = below(here, "tags");
+            if tags.list().is_empty() {
+                self.say(&tags_path, "an empty list matches no tag; leave `tags` out for all");
+            }
+            if !auto.on.contains(&Trigger::Tag) {
+                self.say(&tags_path, "`tags` belongs to `on: [tag]`");
+            }
         }
-        if !auto.on.contains(&Trigger::Tag) {
-            self.say(&tags_path, "`tags` belongs to `on: [tag]`");
+        if let Some(branches) = &auto.branches {
+            let branches_path = below(here, "branches");
+            if branches.list().is_empty() {
+                self.say(
+                    &branches_path,
+                    "an empty list matches no branch; leave `branches` out for the default branch",
+                );
+            }
+            if !auto.on.contains(&Trigger::Merge) {
+                self.say(&branches_path, "`branches` belongs to `on: [merge]`");
+            }
         }
     }
 

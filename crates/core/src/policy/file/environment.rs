@@ -121,6 +121,12 @@ pub struct AutoFile {
     /// Tags that trigger a deployment, for `on: [tag]`, such as `api/v*`. Only final versions do.
     /// Default: every tag.
     pub tags: Option<Globs>,
+    /// Branches whose new commits trigger a deployment, for `on: [merge]`, such as `release/*`. Only
+    /// branches that count do. Default: the default branch.
+    pub branches: Option<Globs>,
+    /// Services whose tags and changes trigger a deployment. Default: those to which the environment
+    /// belongs.
+    pub services: Option<Vec<Name>>,
     /// If `true`, an automatic deployment may replace something newer: a higher version of the same
     /// name, or a commit that contains it. Default: `false`.
     pub allow_older: Option<bool>,
@@ -129,7 +135,7 @@ pub struct AutoFile {
 impl AutoFile {
     /// Returns the number of globs in it.
     pub fn globs(&self) -> usize {
-        self.tags.as_ref().map_or(0, |tags| tags.list().len())
+        [&self.tags, &self.branches].into_iter().flatten().map(|globs| globs.list().len()).sum()
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{
     },
 };
 
-/// Adds a warning for each glob that two services of the file have, and for each environment of the
-/// policy that the globs of two services match.
+/// Adds a warning for each glob that two services of the file have, for each environment of the policy
+/// that the globs of two services match, and for each service in `auto` that does not exist.
 pub(super) fn warn(parsed: &Parsed, merged: &Merged, warnings: &mut Vec<Problem>) {
     let services = parsed.file.services.iter().flatten();
     let mut seen: BTreeMap<(&str, String), &Name> = BTreeMap::new();
@@ -30,6 +30,15 @@ pub(super) fn warn(parsed: &Parsed, merged: &Merged, warnings: &mut Vec<Problem>
                     warnings.push(parsed.problem(&here, message));
                 }
             }
+        }
+    }
+    for (environment, file) in parsed.file.environments.iter().flatten() {
+        let named = file.auto.iter().flat_map(|auto| auto.services.iter().flatten());
+        let is_known =
+            |name: &Name| merged.file.services.iter().flatten().any(|(known, _)| known.as_str() == name.as_str());
+        for name in named.filter(|name| !is_known(name)) {
+            let here = path(["environments".into(), environment.as_str().into(), "auto".into(), "services".into()]);
+            warnings.push(parsed.problem(&here, format!("there is no service {}", quote(name.as_str()))));
         }
     }
     for (environment, _) in merged.file.environments.iter().flatten() {

@@ -16,4 +16,4 @@ pub mod store;
 pub mod telemetry;
 pub mod version;
 
-pub use phasebot_core::{command, deploy, domain, engine, gate, incident, ingest, phase, plan, policy, text};
+pub use phasebot_core::{command, deploy, domain, engine, gate, incident, ingest, insight, phase, plan, policy, text};

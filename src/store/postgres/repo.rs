@@ -59,7 +59,7 @@ pub(super) async fn repositories(
     rows.iter().map(read_repository).collect()
 }
 
-fn read_repository(row: &Row) -> Result<RepositoryRow, StoreError> {
+pub(super) fn read_repository(row: &Row) -> Result<RepositoryRow, StoreError> {
     Ok(RepositoryRow {
         repo: RepoKey { forge: ForgeName(text_col(row, 0)?), id: id(row, 1)? },
         full_name: text_col(row, 2)?,

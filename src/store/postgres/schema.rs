@@ -13,10 +13,11 @@ use crate::{
 };
 
 /// Every migration, oldest first: each leads to the version that is its position, from 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/postgres/0001_foundation.sql"),
     include_str!("../../../migrations/postgres/0002_keys.sql"),
     include_str!("../../../migrations/postgres/0003_effects.sql"),
+    include_str!("../../../migrations/postgres/0004_insight.sql"),
 ];
 
 /// Oldest server version that is tested.

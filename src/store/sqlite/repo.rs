@@ -52,7 +52,7 @@ pub(super) fn repositories(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn read_repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRow> {
+pub(super) fn read_repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRow> {
     Ok(RepositoryRow {
         repo: RepoKey { forge: row.get::<_, Forge>(0)?.0, id: row.get::<_, Id>(1)?.0 },
         full_name: row.get(2)?,

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0003_budget.sql"),
     include_str!("../../../migrations/sqlite/0004_keys.sql"),
     include_str!("../../../migrations/sqlite/0005_effects.sql"),
+    include_str!("../../../migrations/sqlite/0006_insight.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.

@@ -2,6 +2,7 @@
 //! answer as a literal. Histories are played through the real derivation.
 
 mod cost;
+mod definitions;
 mod flow_vectors;
 mod played;
 mod properties;

@@ -15,6 +15,7 @@ use phasebot_core::{
         effect::Effect,
         event::Event,
         fact::RepoFacts,
+        insight::RowKind,
         needs::{Answered, Need},
         policy::{Mode, Policy},
     },
@@ -50,6 +51,8 @@ pub struct Stage {
     timers: BTreeMap<TimerKey, Timestamp>,
     /// Rows for delivery metrics, as a store keeps them.
     pub insight: InsightTable,
+    /// Kinds and owners of the rows that decisions derived.
+    pub derived_rows: BTreeSet<(RowKind, String)>,
     /// The order of events is not theirs: what can be checked in any order is not checked again.
     pub(super) is_shuffled: bool,
     /// Every event is delivered twice.
@@ -100,6 +103,7 @@ impl Stage {
             asked: Vec::new(),
             timers: BTreeMap::new(),
             insight: InsightTable::default(),
+            derived_rows: BTreeSet::new(),
             is_shuffled: false,
             doubled: false,
             delivered: Vec::new(),
@@ -292,6 +296,7 @@ impl Stage {
         }
         for group in &plan.insight {
             self.insight.keep(group);
+            self.derived_rows.insert((group.kind, group.owner.clone()));
         }
         for (key, at) in plan.timers {
             match at {

@@ -8,7 +8,7 @@ mod places;
 mod questions;
 mod trouble;
 mod waiting;
-mod whole_loop;
+pub mod whole_loop;
 mod why;
 mod wire;
 mod withheld;

@@ -291,7 +291,8 @@ impl Due {
         at.checked_sub(self.window).unwrap_or(Timestamp::MIN)
     }
 
-    fn earliest(&self) -> Timestamp {
+    /// Returns the time of the first deployment that is due, or earlier.
+    pub(crate) fn earliest(&self) -> Timestamp {
         let first = self.at.first().map(|at| self.before(*at));
         [first, self.open].into_iter().flatten().min().unwrap_or(Timestamp::MAX)
     }

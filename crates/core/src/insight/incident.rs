@@ -9,6 +9,7 @@ use crate::{
     context::EvalContext,
     domain::{
         event::DeployState,
+        fact::RepoFacts,
         insight::{RowGroup, RowKind},
         rule::name_key,
     },
@@ -93,13 +94,23 @@ impl Blame {
         named.max_by_key(|(began, _)| *began).map(|(_, id)| id)
     }
 
-    /// Returns the rows of an incident.
-    pub(crate) fn group(&self, id: &str) -> Option<RowGroup> {
-        let rows: Vec<IncidentRow> = self.cycles.iter().filter(|(cycle, _)| cycle.id == id).map(row).collect();
+    /// Returns the rows of an incident; `None` if it is not on record any more.
+    pub(crate) fn group(&self, facts: &RepoFacts, id: &str) -> Option<RowGroup> {
+        let episodes = &facts.incidents.get(id)?.episodes;
         // Earlier cycles may have been forgotten.
-        let from = rows.first().map(|row| sortable(row.began))?;
-        let rows = rows.iter().map(IncidentRow::stored).collect();
-        Some(RowGroup { kind: RowKind::Incident, owner: id.to_owned(), from, rows })
+        let first = episodes.iter().filter_map(|(key, episode)| Some(episode.fired?.min(key.from))).min()?;
+        let rows = self.cycles.iter().filter(|(cycle, _)| cycle.id == id).map(|known| row(known).stored()).collect();
+        Some(RowGroup { kind: RowKind::Incident, owner: id.to_owned(), from: sortable(first), rows })
+    }
+
+    /// Returns the incidents that a deployment which is due may have caused.
+    pub(crate) fn of_due(&self, due: &AllDue) -> impl Iterator<Item = &str> {
+        let concerns = |cycle: &IncidentCycle| match &cycle.environment {
+            Some(name) => due.take(name).is_some_and(|due| cycle.began >= due.earliest()),
+            // People may have named a change that a deployment brought.
+            None => !cycle.causes.is_empty(),
+        };
+        self.cycles.iter().map(|(cycle, _)| cycle).filter(move |cycle| concerns(cycle)).map(|cycle| cycle.id.as_str())
     }
 
     /// Adds the deployments that an incident is, or was, blamed on, and those since it began: a

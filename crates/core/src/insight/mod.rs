@@ -20,6 +20,7 @@
 //! ask which ones they are.
 
 mod change;
+pub mod definitions;
 mod deployment;
 mod failure;
 pub mod figures;
@@ -230,8 +231,9 @@ impl Touched {
         let blame = if self.incidents.is_empty() && self.due.is_empty() { Blame::default() } else { Blame::new(eval) };
         for id in &self.incidents {
             blame.concerned(eval, id, &mut self.due);
-            self.groups.extend(blame.group(id));
         }
+        self.incidents.extend(blame.of_due(&self.due).map(str::to_owned));
+        self.groups.extend(self.incidents.iter().filter_map(|id| blame.group(eval.facts, id)));
         let mut derived = deployment::Derived::default();
         for environment in eval.environments() {
             if let Some(due) = self.due.take(environment.name) {

@@ -22,13 +22,13 @@ use crate::insight::{
 pub struct LeadTime {
     /// All values; absent if there are none.
     pub all: Option<Spread>,
-    /// From the start until the pull request was opened.
+    /// From its start until its pull request was opened.
     pub coding: Option<Spread>,
-    /// From there until it was merged.
+    /// From its opening until it was merged.
     pub review: Option<Spread>,
-    /// From there until its deployment began.
+    /// From its merge until its deployment began.
     pub waiting: Option<Spread>,
-    /// From there until it was live.
+    /// From the beginning of its deployment until it was live.
     pub deploying: Option<Spread>,
     /// Changes of which the time of the first commit is not known: theirs starts later.
     pub without_first_commit: usize,

@@ -13,7 +13,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     app::{
         alert::Alerts,
-        catch_up,
+        catch_up, insight,
         intake::Intake,
         maintenance, outbox,
         policy::PolicySource,
@@ -71,6 +71,7 @@ impl Bot {
         loops.spawn(watched("leases", runtime.clone(), runtime.leases.clone().run(stopped.clone())));
         loops.spawn(watched("catch-up", runtime.clone(), catch_up::run(runtime.clone(), stopped.clone())));
         loops.spawn(watched("health", runtime.clone(), maintenance::watch_store(runtime.clone(), stopped.clone())));
+        loops.spawn(watched("insight", runtime.clone(), insight::fill(runtime.clone(), stopped.clone())));
         loops.spawn(watched("retention", runtime.clone(), maintenance::prune(runtime.clone(), stopped)));
         Self { runtime, stop, loops }
     }

@@ -31,6 +31,7 @@ mod decision_slots;
 mod duplicate_guard;
 mod forge_query;
 mod identity;
+pub mod insight;
 mod installation;
 mod intake;
 mod leases;

@@ -182,6 +182,7 @@ async fn decide_alert(
         full_name: place.full_name,
         default_branch: None,
         owner: Account::login_only(owner),
+        private: None,
         web_host: None,
     };
     let event = Event {

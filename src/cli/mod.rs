@@ -14,6 +14,7 @@ mod explain;
 mod healthcheck;
 mod policy;
 mod reload;
+pub mod report;
 pub mod serve;
 mod setup;
 mod store;
@@ -67,6 +68,7 @@ enum Command {
     /// Show what an event would do, and why, without a network.
     Explain(explain::Args),
     Why(why::Args),
+    Report(report::Args),
     Deliveries(deliveries::Args),
     CatchUp(catch_up::Args),
     Backfill(backfill::Args),
@@ -110,6 +112,7 @@ impl Cli {
             Command::Check(args) => check::run(&args, out),
             Command::Explain(args) => explain::run(&args, out),
             Command::Why(args) => why::run(&args, &context, out),
+            Command::Report(args) => report::run(&args, &context, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
             Command::CatchUp(args) => catch_up::run(&args, &context, out),
             Command::Backfill(args) => backfill::run(&args, &context, out),

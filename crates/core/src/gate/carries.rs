@@ -127,6 +127,11 @@ impl EvalContext<'_> {
         Carried::Changes(Contents { from, to, unrelated, brings, removes, others })
     }
 
+    /// Returns the changes that a subject's commits belong to.
+    pub(crate) fn works_among(&self, subject: &Subject, commits: &BTreeSet<&Sha>) -> BTreeSet<Work> {
+        gathered(ConditionContext { eval: self, subject }, commits).into_keys().collect()
+    }
+
     /// Returns the commits with which a subject is compared, or its own if there are none; empty: its
     /// contents are not known. `known` is the last result.
     pub(super) fn bases_of(&self, subject: &Subject, known: &[Sha]) -> Vec<Sha> {
@@ -162,7 +167,7 @@ impl EvalContext<'_> {
     }
 
     /// Returns whether a pull request only moves commits from one listed branch to another.
-    fn is_promotion(&self, number: ItemId) -> bool {
+    pub(crate) fn is_promotion(&self, number: ItemId) -> bool {
         let shape = self.facts.pull(number).and_then(|pull| pull.shape.as_ref()).map(|shape| &shape.value);
         shape.is_some_and(|shape| !shape.from_fork && self.listed(&shape.head_ref) && self.listed(&shape.base_ref))
     }
@@ -199,6 +204,22 @@ type Gathered = BTreeMap<Work, Change>;
 /// contains.
 fn changes(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>, others: &[Sha]) -> Vec<Change> {
     let eval = ctx.eval;
+    let mut found = gathered(ctx, commits);
+    let works: BTreeSet<Work> = found.keys().cloned().collect();
+    for (work, change) in &mut found {
+        change.taken_back_by = taken_back_by(eval, work, &works, 0).as_ref().map(name);
+        change.takes_back = takes_back(ctx, work, commits);
+        change.takes_back.retain(|pull| !works.contains(&Work::Pull(*pull)));
+        change.runs_as = runs_as(ctx, work, commits, others);
+    }
+    let mut all: Vec<Change> = found.into_values().collect();
+    all.sort_by(|a, b| (b.at, b.pull, &b.sha).cmp(&(a.at, a.pull, &a.sha)));
+    all
+}
+
+/// Groups commits into the changes that they belong to.
+fn gathered(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Gathered {
+    let eval = ctx.eval;
     let mut found: Gathered = BTreeMap::new();
     for sha in commits {
         let (pulls, promotes) = pulls_of(ctx, sha);
@@ -214,16 +235,7 @@ fn changes(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>, others: &[Sh
             }
         }
     }
-    let works: BTreeSet<Work> = found.keys().cloned().collect();
-    for (work, change) in &mut found {
-        change.taken_back_by = taken_back_by(eval, work, &works, 0).as_ref().map(name);
-        change.takes_back = takes_back(ctx, work, commits);
-        change.takes_back.retain(|pull| !works.contains(&Work::Pull(*pull)));
-        change.runs_as = runs_as(ctx, work, commits, others);
-    }
-    let mut all: Vec<Change> = found.into_values().collect();
-    all.sort_by(|a, b| (b.at, b.pull, &b.sha).cmp(&(a.at, a.pull, &a.sha)));
-    all
+    found
 }
 
 /// Adds a commit to the change that it belongs to.

@@ -19,4 +19,4 @@ pub mod telemetry;
 pub mod version;
 pub mod web;
 
-pub use phasebot_core::{command, deploy, domain, engine, gate, incident, ingest, phase, plan, policy, text};
+pub use phasebot_core::{command, deploy, domain, engine, gate, incident, ingest, insight, phase, plan, policy, text};

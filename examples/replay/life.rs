@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot_core::domain::{
     event::{
         Association, CheckSeen, CheckSource, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange,
-        ItemSeen, PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen,
+        ItemSeen, NewCommits, PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen,
     },
     id::{AccountId, Actor, ForgeName, RepoKey, Sha},
 };
@@ -24,6 +24,7 @@ pub fn repo() -> RepoSeen {
         full_name: "ann/shop".into(),
         default_branch: Some("main".into()),
         owner: ann().account(),
+        private: None,
         web_host: None,
     }
 }
@@ -172,6 +173,7 @@ fn push(name: RefName, before: &Sha, after: &Sha, commits: Vec<Sha>) -> Seen {
         forced: false,
         commits: commits.collect(),
         paths: std::collections::BTreeMap::new(),
+        new: NewCommits::default(),
         truncated: false,
         made_from: None,
         policy_file: Some(false),

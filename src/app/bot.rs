@@ -15,6 +15,7 @@ use crate::{
         alert::Alerts,
         catch_up,
         external::EventConnections,
+        insight,
         intake::Intake,
         maintenance, outbox,
         policy::PolicySource,
@@ -74,6 +75,7 @@ impl Bot {
         loops.spawn(watched("leases", runtime.clone(), runtime.leases.clone().run(stopped.clone())));
         loops.spawn(watched("catch-up", runtime.clone(), catch_up::run(runtime.clone(), stopped.clone())));
         loops.spawn(watched("health", runtime.clone(), maintenance::watch_store(runtime.clone(), stopped.clone())));
+        loops.spawn(watched("insight", runtime.clone(), insight::fill(runtime.clone(), stopped.clone())));
         loops.spawn(watched("retention", runtime.clone(), maintenance::prune(runtime.clone(), stopped)));
         Self { runtime, stop, loops }
     }

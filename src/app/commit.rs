@@ -72,6 +72,7 @@ pub(crate) fn commit_of(plan: Plan, repo: &Repository, writes: Writes, cause: Op
         facts: documents(repo, &plan.changed),
         items: plan.items,
         histories: plan.histories,
+        insight: plan.insight,
         timers: plan.timers,
         cancel_effects: plan.cancel,
         ..Commit::default()

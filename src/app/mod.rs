@@ -32,6 +32,7 @@ mod duplicate_guard;
 mod external;
 mod forge_query;
 mod identity;
+pub mod insight;
 mod installation;
 mod intake;
 mod leases;

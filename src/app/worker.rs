@@ -236,6 +236,7 @@ async fn decide_message(
         full_name: place.full_name,
         default_branch: None,
         owner: Account::login_only(owner),
+        private: None,
         web_host: None,
     };
     let event = Event { name: row.event.clone(), connection: None, repo: Some(repo.clone()), sender: None, at, seen };

@@ -100,12 +100,13 @@ impl Program {
             settings: bot,
         };
         let bot = Bot::start(parts);
+        let memos = store.clone();
         let (shutdown, ending) = watch::channel(false);
         let Operators { log, token, hosts, pages } = operators;
         let (page_limits, page_ending) = (limits.clone(), ending.clone());
         let serve_pages = async move {
             let Some(Pages { listener, store, forge_url, access }) = pages else { return };
-            let routes = web::routes(web::Parts { store, policies, clock, forge_url, access });
+            let routes = web::routes(web::Parts { store, memos, policies, clock, forge_url, access });
             http::serve_pages(listener, routes, page_limits, page_ending).await;
         };
         let operators = Admin { store, switches: bot.switches(), log, token, hosts };

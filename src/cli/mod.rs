@@ -15,6 +15,7 @@ mod explain;
 mod healthcheck;
 mod policy;
 mod reload;
+pub mod report;
 pub mod serve;
 mod setup;
 mod store;
@@ -66,6 +67,7 @@ enum Command {
     Check(check::CheckArgs),
     Explain(explain::Args),
     Why(why::Args),
+    Report(report::Args),
     Deliveries(deliveries::Args),
     CatchUp(catch_up::Args),
     Backfill(backfill::Args),
@@ -133,6 +135,7 @@ impl Cli {
             Command::Check(args) => check::run(&args, &context, out),
             Command::Explain(args) => explain::run(&args, out),
             Command::Why(args) => why::run(&args, &context, out),
+            Command::Report(args) => report::run(&args, &context, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
             Command::CatchUp(args) => catch_up::run(&args, &context, out),
             Command::Backfill(args) => backfill::run(&args, &context, out),

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     cli::Failure,
-    domain::id::{ForgeName, ItemId},
+    domain::id::{ForgeName, ItemId, RepoKey},
     port::store::{DeliveryFilter, RepositoryRow, Seq, Store},
 };
 
@@ -88,6 +88,17 @@ impl RepositoryRef {
         match self {
             Self::Id(id) => Ok(*id),
             Self::Name(name) => Ok(named(name, store).await?.repo.id),
+        }
+    }
+
+    /// Returns the repository. Fails if there is none.
+    pub(super) async fn row(&self, store: &dyn Store) -> Result<RepositoryRow, Failure> {
+        match self {
+            Self::Name(name) => named(name, store).await,
+            Self::Id(id) => {
+                let row = store.repository(&RepoKey { forge: ForgeName::github(), id: *id }).await?;
+                row.ok_or_else(|| Failure::Message(format!("no delivery named a repository with the id {id} yet")))
+            }
         }
     }
 }

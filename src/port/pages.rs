@@ -12,8 +12,9 @@ use crate::{
     domain::{
         derived::{StoredItem, Transition},
         id::{ForgeName, ItemId, RepoKey},
+        insight::InsightRow,
     },
-    port::store::{Document, RepositoryRow, StoreError},
+    port::store::{Document, InsightPage, RepositoryRow, StoreError},
 };
 
 /// Longest time of one call. A call that takes longer fails with [`StoreError::Unavailable`].
@@ -49,6 +50,9 @@ pub trait PageStore: Send + Sync + 'static {
 
     /// Returns those of these fact documents that exist, by key.
     async fn documents(&self, repo: &RepoKey, keys: &[String]) -> Result<Vec<Document>, StoreError>;
+
+    /// Returns a page of a repository's rows for delivery metrics, by time, owner and part.
+    async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError>;
 
     /// Returns fact documents whose key begins with `prefix`, by key, at most `limit`.
     async fn documents_under(&self, repo: &RepoKey, prefix: &str, limit: usize) -> Result<Vec<Document>, StoreError>;

@@ -7,6 +7,7 @@
 use crate::domain::{
     derived::Transition,
     id::{ConnectionId, ForgeName, ItemId, RepoKey},
+    insight::{InsightRow, RowGroup, RowKind},
     timer::TimerKey,
 };
 use std::collections::BTreeSet;
@@ -78,8 +79,16 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the transition log of one item, oldest first.
     async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError>;
 
-    /// Deletes what is kept of a repository: facts, items with their history,
-    /// effects, timers, the bodies of its deliveries that were taken in before
+    // ── Delivery metrics ──
+
+    /// Returns a page of a repository's rows for delivery metrics, by time, owner and part.
+    async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError>;
+
+    /// Lists every repository.
+    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError>;
+
+    /// Deletes what is kept of a repository: facts, items with their history, rows for delivery
+    /// metrics, effects, timers, the bodies of its deliveries that were taken in before
     /// `before`. Those of them that are open are dropped; all keep their ids,
     /// so that a redelivery is known, and have `why` as their note. Its place stays.
     async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError>;
@@ -263,6 +272,8 @@ pub struct Commit {
     /// New histories of these items: each replaces the log from its first transition on. An empty
     /// one replaces nothing.
     pub histories: Vec<(ItemId, Vec<Transition>)>,
+    /// Rows for delivery metrics: each group replaces the rows of its owner.
+    pub insight: Vec<RowGroup>,
     /// Effects to queue.
     pub effects: Vec<NewEffect>,
     /// Keys of effects to drop, if they have not ended (the desired state is already shown). Done
@@ -271,6 +282,29 @@ pub struct Commit {
     pub cancel_effects: Vec<String>,
     /// Timers to set (`Some`) or stop (`None`).
     pub timers: Vec<(TimerKey, Option<Timestamp>)>,
+}
+
+/// A page of rows for delivery metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InsightPage {
+    /// Their kind.
+    pub kind: RowKind,
+    /// The time from which rows are read.
+    pub since: Timestamp,
+    /// Time, owner and part of the last row of the page before; `None` for the first page.
+    pub after: Option<(Timestamp, String, String)>,
+    /// Most rows of a page.
+    pub limit: usize,
+}
+
+impl InsightPage {
+    /// Returns the position after which it begins: time in milliseconds, owner and part.
+    pub fn position(&self) -> (i64, &str, &str) {
+        match &self.after {
+            Some((at, owner, part)) => (at.as_millisecond(), owner, part),
+            None => (self.since.as_millisecond().saturating_sub(1), "\u{10ffff}", ""),
+        }
+    }
 }
 
 /// A timer that is due.

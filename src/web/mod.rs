@@ -10,11 +10,15 @@ mod age;
 mod answer;
 mod asset;
 mod bucket;
+mod chart;
+mod dora;
 mod environments;
 mod figure;
+mod flow;
 mod gates;
 mod item;
 mod loop_page;
+mod metrics;
 mod page;
 mod prose;
 mod read;
@@ -37,7 +41,7 @@ pub use crate::web::session::Sessions;
 use crate::{
     app::PolicySource,
     domain::id::ForgeName,
-    port::{clock::Clock, pages::PageStore},
+    port::{clock::Clock, pages::PageStore, store::Store},
     web::answer::Failure,
 };
 
@@ -48,6 +52,8 @@ const RENDERS: usize = 8;
 pub struct Parts {
     /// Reads.
     pub store: Arc<dyn PageStore>,
+    /// The bot's store, for small values of the program itself.
+    pub memos: Arc<dyn Store>,
     /// Policies in force, which name the phases.
     pub policies: Arc<dyn PolicySource>,
     /// Clock.
@@ -61,6 +67,7 @@ pub struct Parts {
 /// State of the pages.
 struct Web {
     store: Arc<dyn PageStore>,
+    memos: Arc<dyn Store>,
     policies: Arc<dyn PolicySource>,
     clock: Arc<dyn Clock>,
     forge: ForgeName,
@@ -71,14 +78,16 @@ struct Web {
 
 /// Returns the routes of the pages.
 pub fn routes(parts: Parts) -> Router {
-    let Parts { store, policies, clock, forge_url, access } = parts;
+    let Parts { store, memos, policies, clock, forge_url, access } = parts;
     let renders = Semaphore::new(RENDERS);
-    let web = Arc::new(Web { store, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
+    let web = Arc::new(Web { store, memos, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
     let pages = Router::new()
         .route("/", get(repositories::show))
         .route("/about", get(about::show))
         .route("/{owner}/{name}", get(loop_page::show))
         .route("/{owner}/{name}/env", get(environments::show))
+        .route("/{owner}/{name}/dora", get(dora::show))
+        .route("/{owner}/{name}/flow", get(flow::show))
         .route("/{owner}/{name}/gates", get(gates::show))
         .route("/{owner}/{name}/items/{item}", get(item::show))
         .route("/logout", post(sign_in::out))

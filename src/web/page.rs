@@ -34,13 +34,22 @@ pub(super) enum Place {
     Environments,
     /// Its gates.
     Gates,
+    /// Its delivery metrics.
+    Delivery,
+    /// Its flow.
+    Flow,
     /// One of its items.
     Item,
 }
 
 impl Place {
-    const NAMED: [(Self, &'static str, &'static str); 3] =
-        [(Self::Loop, "", "Loop"), (Self::Environments, "/env", "Environments"), (Self::Gates, "/gates", "Gates")];
+    const NAMED: [(Self, &'static str, &'static str); 5] = [
+        (Self::Loop, "", "Loop"),
+        (Self::Environments, "/env", "Environments"),
+        (Self::Gates, "/gates", "Gates"),
+        (Self::Delivery, "/dora", "Delivery"),
+        (Self::Flow, "/flow", "Flow"),
+    ];
 }
 
 impl Page<'_> {

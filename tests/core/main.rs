@@ -12,6 +12,7 @@ mod gallery;
 mod gate;
 mod history;
 mod incident;
+mod insight;
 mod lines;
 mod people;
 mod policy;

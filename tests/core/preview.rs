@@ -48,6 +48,7 @@ pub fn issue(number: ItemId, open: bool, labels: &[&str]) -> Event {
             full_name: "acme/shop".to_owned(),
             default_branch: Some("main".to_owned()),
             owner: Account::login_only("acme"),
+            private: None,
             web_host: Some("github.com".into()),
         }),
         sender: Some(ada),

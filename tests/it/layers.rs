@@ -44,6 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "evidence",
         ],
     ),
+    ("insight", &["commits", "context", "domain", "environment", "evidence", "gate", "incident", "phase", "plan"]),
     (
         "engine",
         &[
@@ -56,6 +57,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "gate",
             "incident",
             "ingest",
+            "insight",
             "phase",
             "plan",
             "policy",
@@ -76,12 +78,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "command", "deploy", "domain", "engine", "gate", "incident", "ingest", "metric", "phase", "plan", "policy",
-            "port", "text",
+            "command", "deploy", "domain", "engine", "gate", "incident", "ingest", "insight", "metric", "phase",
+            "plan", "policy", "port", "text",
         ],
     ),
     ("http", &["domain", "port", "metric", "telemetry"]),
-    ("web", &["app", "command", "domain", "port"]),
+    ("web", &["app", "command", "domain", "insight", "port"]),
     (
         "cli",
         &[
@@ -98,6 +100,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "http",
             "incident",
             "ingest",
+            "insight",
             "metric",
             "phase",
             "plan",
@@ -127,6 +130,7 @@ const PURE: &[&str] = &[
     "gate",
     "incident",
     "ingest",
+    "insight",
     "metric",
     "phase",
     "plan",

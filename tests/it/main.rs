@@ -21,6 +21,7 @@ mod forge_understand;
 mod gate;
 mod hostile;
 mod incident;
+mod insight;
 mod layers;
 mod licences;
 mod openapi;

@@ -114,6 +114,7 @@ macro_rules! conformance {
                 an_item_and_its_history_are_read_alone,
                 documents_are_read_by_key_and_by_the_beginning_of_it,
                 active_repositories_are_listed_and_found_by_name,
+                rows_for_metrics_are_those_of_the_store,
             }
             together {
                 of_64_accepts_of_one_delivery_one_is_new,

@@ -18,6 +18,7 @@ mod evidence;
 pub mod gate;
 pub mod incident;
 pub mod ingest;
+pub mod insight;
 pub mod phase;
 pub mod plan;
 pub mod policy;

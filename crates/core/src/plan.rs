@@ -10,6 +10,7 @@ use crate::domain::{
         command::{CommandId, Ending},
     },
     id::ItemId,
+    insight::RowGroup,
     policy::Policy,
     when,
 };
@@ -118,6 +119,8 @@ pub struct Plan {
     pub items: Vec<StoredItem>,
     /// Histories to store, for items whose history changed.
     pub histories: Vec<(ItemId, Vec<Transition>)>,
+    /// Rows for delivery metrics to store.
+    pub insight: Vec<RowGroup>,
     /// Effects on the forge, in this order.
     pub effects: Vec<PlannedEffect>,
     /// Keys of queued effects that are no longer wanted.

@@ -191,6 +191,7 @@ fn repo_seen(forge: &ForgeName, repository: &Repository) -> Option<RepoSeen> {
             id: repository.owner.0.as_ref().and_then(|owner| owner.id.0).filter(|id| *id != 0).map(AccountId),
             login: owner.or_else(|| full_name.split('/').next()).unwrap_or_default().to_owned(),
         },
+        private: repository.private.0,
         web_host: repository.html_url.0.as_deref().and_then(web_host),
         full_name,
     })

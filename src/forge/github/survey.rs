@@ -270,6 +270,7 @@ impl Reader<'_> {
             full_name: found.name_with_owner,
             default_branch: found.default_branch_ref.map(|branch| branch.name),
             owner: Account { id: found.owner.database_id.map(AccountId), login: found.owner.login },
+            private: None,
             web_host: decode::web_host(&found.url),
         };
         Ok((repo, found.things.unwrap_or_default()))

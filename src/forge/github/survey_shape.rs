@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::domain::{
     event::{
-        Association, CloseReason, DeployState, DeployStatus, DeploymentSeen, ItemChange, ItemSeen, PullSeen, PushSeen,
-        RefName, ReleaseSeen, Seen,
+        Association, CloseReason, DeployState, DeployStatus, DeploymentSeen, ItemChange, ItemSeen, NewCommits,
+        PullSeen, PushSeen, RefName, ReleaseSeen, Seen,
     },
     id::{AccountId, Actor, ItemId, Sha},
 };
@@ -288,6 +288,7 @@ pub(super) fn tag(node: Tag) -> Option<PushSeen> {
         forced: false,
         commits: Vec::new(),
         paths: std::collections::BTreeMap::new(),
+        new: NewCommits::default(),
         truncated: false,
         made_from: None,
         policy_file: None,

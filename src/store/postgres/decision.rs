@@ -9,7 +9,7 @@ use crate::{
     port::store::{Commit, DeliveryState, Document, EffectEnd, EffectId, Lease, LeaseKey, Seq, StoreError},
     store::postgres::{
         db::{Db, Step, Work, patiently, pipeline},
-        ingest, lease, outbox, repo, timer,
+        ingest, insight, lease, outbox, repo, timer,
         value::{args, bits, millis, number, text},
     },
 };
@@ -128,6 +128,7 @@ fn written<'a>(work: &'a Work, commit: &'a Commit) -> Result<Vec<Step<'a>>, Stor
     for (item, history) in &commit.histories {
         steps.extend(repo::keep_history(work, key, *item, history)?);
     }
+    steps.extend(insight::keep(work, key, &commit.insight));
     if !commit.cancel_effects.is_empty() {
         steps.push(outbox::cancel(work, key, &commit.cancel_effects, moment(commit)?));
     }
@@ -143,6 +144,7 @@ fn repository(commit: &Commit) -> Result<Option<&RepoKey>, StoreError> {
     let nothing = commit.facts.is_empty()
         && commit.items.is_empty()
         && commit.histories.is_empty()
+        && commit.insight.is_empty()
         && commit.effects.is_empty()
         && commit.cancel_effects.is_empty()
         && commit.timers.is_empty();

@@ -16,6 +16,7 @@ mod error;
 mod gone;
 mod inbox;
 mod ingest;
+mod insight;
 mod lease;
 mod memo;
 mod outbox;
@@ -42,10 +43,11 @@ use crate::{
     domain::{
         derived::Transition,
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
+        insight::InsightRow,
     },
     port::store::{
-        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, LeaseKey,
-        NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease,
+        LeaseKey, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
         StoredEffect, StoredItem, Timer,
     },
     store::{
@@ -143,6 +145,14 @@ impl Store for PostgresStore {
 
     async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         repo::transitions(&self.db, repo, item).await
+    }
+
+    async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
+        insight::page(&self.db, repo, page).await
+    }
+
+    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
+        insight::repositories(&self.db).await
     }
 
     async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError> {

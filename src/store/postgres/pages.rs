@@ -7,17 +7,18 @@ use crate::{
     domain::{
         derived::Transition,
         id::{ForgeName, ItemId, RepoKey},
+        insight::InsightRow,
     },
     port::{
         pages::{ItemOrder, PageStore, PhaseCount, TIME_LIMIT},
-        store::{Document, RepositoryRow, StoreError, StoredItem},
+        store::{Document, InsightPage, RepositoryRow, StoreError, StoredItem},
     },
     store::{
         OpenError,
         postgres::{
             connect::Address,
             db::{Args, Db},
-            repo,
+            insight, repo,
             value::{args, bits, col, json, moment, moment_or_none, number, text, text_col, text_or_none},
         },
     },
@@ -144,6 +145,19 @@ impl PageStore for PostgresPages {
         let rows = self.rows(repo::TRANSITIONS, args![text(&repo.forge.0), bits(repo.id), bits(item)]).await?;
         rows.iter()
             .map(|row| Ok(Transition { at: moment(row, 0)?, to: text_or_none(row, 1)?, reason: json(row, 2)? }))
+            .collect()
+    }
+
+    async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
+        let (at, owner, part) = page.position();
+        let (forge, id) = (text(&repo.forge.0), bits(repo.id));
+        let args = args![forge, id, page.kind.as_str(), at, text(owner), text(part), number(page.limit)];
+        let rows = self.rows(insight::PAGE, args).await?;
+        rows.iter()
+            .map(|row| {
+                let (owner, part, body) = (text_col(row, 0)?, text_col(row, 1)?, text_col(row, 3)?);
+                Ok(InsightRow { owner, part, at: moment(row, 2)?, body })
+            })
             .collect()
     }
 

@@ -7,7 +7,7 @@ use crate::{
     domain::id::RepoKey,
     port::store::{Commit, DeliveryState, Seq, StoreError},
     store::sqlite::{
-        outbox, repo, timer,
+        insight, outbox, repo, timer,
         value::{Moment, number},
     },
 };
@@ -31,6 +31,7 @@ fn needs_repository(commit: &Commit) -> bool {
     !(commit.facts.is_empty()
         && commit.items.is_empty()
         && commit.histories.is_empty()
+        && commit.insight.is_empty()
         && commit.effects.is_empty()
         && commit.cancel_effects.is_empty()
         && commit.timers.is_empty())
@@ -44,6 +45,7 @@ fn keep_for(db: &Connection, key: &RepoKey, commit: &Commit) -> Result<(), Store
     for (item, history) in &commit.histories {
         repo::keep_history(db, key, *item, history)?;
     }
+    insight::keep(db, key, &commit.insight)?;
     for effect in &commit.cancel_effects {
         outbox::cancel(db, key, effect, moment(commit)?)?;
     }

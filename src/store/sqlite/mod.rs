@@ -10,6 +10,7 @@ mod erase;
 mod error;
 mod file;
 mod inbox;
+mod insight;
 mod memo;
 mod outbox;
 mod pages;
@@ -35,10 +36,12 @@ use crate::{
     domain::{
         derived::Transition,
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
+        insight::InsightRow,
     },
     port::store::{
-        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, NewDelivery,
-        Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, Timer,
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease,
+        NewDelivery, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect,
+        StoredItem, Timer,
     },
     store::{
         Migration, OpenError,
@@ -189,6 +192,15 @@ impl Store for SqliteStore {
     async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         let repo = repo.clone();
         self.readers.read(move |db| repo::transitions(db, &repo, item)).await
+    }
+
+    async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
+        let (repo, page) = (repo.clone(), page.clone());
+        self.readers.read(move |db| insight::page(db, &repo, &page)).await
+    }
+
+    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
+        self.readers.read(insight::repositories).await
     }
 
     async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError> {

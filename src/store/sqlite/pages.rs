@@ -13,17 +13,18 @@ use crate::{
     domain::{
         derived::Transition,
         id::{ForgeName, ItemId, RepoKey},
+        insight::InsightRow,
     },
     port::{
         pages::{ItemOrder, PageStore, PhaseCount, TIME_LIMIT},
-        store::{Document, RepositoryRow, StoreError, StoredItem},
+        store::{Document, InsightPage, RepositoryRow, StoreError, StoredItem},
     },
     store::{
         OpenError,
         sqlite::{
             SqliteOptions,
             connection::{self, Role},
-            repo,
+            insight, repo,
             value::{Id, Moment, number},
         },
     },
@@ -211,6 +212,11 @@ impl PageStore for SqlitePages {
     async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         let repo = repo.clone();
         self.read(move |db| repo::transitions(db, &repo, item)).await
+    }
+
+    async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
+        let (repo, page) = (repo.clone(), page.clone());
+        self.read(move |db| insight::page(db, &repo, &page)).await
     }
 
     async fn documents(&self, repo: &RepoKey, keys: &[String]) -> Result<Vec<Document>, StoreError> {

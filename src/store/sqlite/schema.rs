@@ -13,7 +13,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0003_budget.sql"),
     include_str!("../../../migrations/sqlite/0004_keys.sql"),
     include_str!("../../../migrations/sqlite/0005_effects.sql"),
-    include_str!("../../../migrations/sqlite/0006_pages.sql"),
+    include_str!("../../../migrations/sqlite/0006_insight.sql"),
+    include_str!("../../../migrations/sqlite/0007_pages.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.

@@ -71,6 +71,7 @@ impl Place {
                 full_name: "acme/shop".to_owned(),
                 default_branch: Some("main".to_owned()),
                 owner: Accounts::default().account("acme"),
+                private: None,
                 web_host: Some("github.com".into()),
             }),
             sender: Some(actor),

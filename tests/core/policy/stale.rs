@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use phasebot_core::{
     domain::{
-        event::{Event, PushSeen, RefName, Seen},
+        event::{Event, NewCommits, PushSeen, RefName, Seen},
         fact::RepoFacts,
         id::{ForgeName, RepoKey},
     },
@@ -22,6 +22,7 @@ fn stale(branch: &str, before: &str, after: &str, forced: bool, touched: Option<
         forced,
         commits: Vec::new(),
         paths: std::collections::BTreeMap::new(),
+        new: NewCommits::default(),
         truncated: false,
         made_from: None,
         policy_file: touched,

@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use phasebot_core::{
     domain::{
         event::{
-            Association, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen, PullSeen,
-            PushSeen, RefName, Seen,
+            Association, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen,
+            NewCommits, PullSeen, PushSeen, RefName, Seen,
         },
         fact::RepoFacts,
         id::Sha,
@@ -32,6 +32,7 @@ fn push(name: RefName, before: Sha, after: Sha) -> Seen {
         forced: false,
         commits,
         paths: std::collections::BTreeMap::new(),
+        new: NewCommits::default(),
         truncated: false,
         made_from: None,
         policy_file: Some(false),

@@ -15,6 +15,7 @@ use phasebot_core::{
         effect::Effect,
         event::Event,
         fact::RepoFacts,
+        insight::RowKind,
         needs::{Answered, Need},
         policy::{Mode, Policy},
     },
@@ -28,7 +29,7 @@ use super::{
     script::{Script, Step},
     transcript::Transcript,
 };
-use crate::gallery::Messages;
+use crate::{gallery::Messages, insight::InsightTable};
 
 /// Time after which a query that the forge did not answer is repeated.
 const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
@@ -48,6 +49,10 @@ pub struct Stage {
     /// Queries that were sent, with their times.
     pub(super) asked: Vec<(Timestamp, Need)>,
     timers: BTreeMap<TimerKey, Timestamp>,
+    /// Rows for delivery metrics, as a store keeps them.
+    pub insight: InsightTable,
+    /// Kinds and owners of the rows that decisions derived.
+    pub derived_rows: BTreeSet<(RowKind, String)>,
     /// The order of events is not theirs: what can be checked in any order is not checked again.
     pub(super) is_shuffled: bool,
     /// Every event is delivered twice.
@@ -97,6 +102,8 @@ impl Stage {
             outbox: Outbox::default(),
             asked: Vec::new(),
             timers: BTreeMap::new(),
+            insight: InsightTable::default(),
+            derived_rows: BTreeSet::new(),
             is_shuffled: false,
             doubled: false,
             delivered: Vec::new(),
@@ -286,6 +293,10 @@ impl Stage {
             let rule = stored.map(|stored| derived(stored).reason).filter(|reason| !reason.rule.is_empty());
             let rule = rule.map_or_else(String::new, |reason| format!(" [{}]", reason.code));
             self.transcript.say(format!("{note}{rule}"));
+        }
+        for group in &plan.insight {
+            self.insight.keep(group);
+            self.derived_rows.insert((group.kind, group.owner.clone()));
         }
         for (key, at) in plan.timers {
             match at {

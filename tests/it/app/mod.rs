@@ -190,6 +190,7 @@ pub fn event(name: &str, id: u64, seen: Seen) -> Event {
             full_name: format!("acme/shop-{id}"),
             default_branch: Some("main".to_owned()),
             owner: Account { id: Some(AccountId(2)), login: "acme".to_owned() },
+            private: None,
             web_host: Some("github.com".into()),
         }),
         sender: Some(person()),
@@ -246,6 +247,7 @@ fn policy(mode: Mode) -> Policy {
         overrides: phasebot::domain::rule::OverrideRule::default(),
         commands: phasebot::domain::policy::CommandRules::default(),
         alerts: phasebot::domain::alerting::AlertPolicy::default(),
+        insight: phasebot::policy::built_in().insight,
         policy_check_required: false,
     }
 }

@@ -1,6 +1,6 @@
 //! Pushes, refs, merge groups.
 
-use phasebot::domain::event::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen};
+use phasebot::domain::event::{CommitSeen, GroupEnd, MergeGroupSeen, NewCommits, PushSeen, RefName, RefSeen, Seen};
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, bot, fixture, person, received_at, sha, shop, time};
@@ -29,6 +29,7 @@ fn a_push_to_a_branch() {
         forced: false,
         commits: vec![commit("1", "Remember the cart\n\nCloses #12"), commit("c", "Merge pull request #34")],
         paths: ["1", "c"].into_iter().map(|digit| (sha(digit), vec!["src/cart.rs".to_owned()])).collect(),
+        new: NewCommits { count: 0, first_at: None },
         truncated: false,
         made_from: None,
         policy_file: Some(false),

@@ -43,6 +43,7 @@ fn whole(seq: u64) -> Commit {
         effects: vec![replacing("labels/12", labels(12, "phase/code")), once("hello", labels(13, "x"))],
         cancel_effects: vec!["labels/13".to_owned()],
         timers: vec![(TimerKey::Item(12), Some(at(60)))],
+        insight: Vec::new(),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Clauses on the reads of the web pages.
 
 use phasebot::{
-    domain::id::{ForgeName, RepoKey},
+    domain::{
+        id::{ForgeName, RepoKey},
+        insight::{InsightRow, RowGroup, RowKind},
+    },
     port::{
         pages::{ItemOrder, PhaseCount},
-        store::{Commit, Document, RepositoryRow, Store, StoredItem},
+        store::{Commit, Document, InsightPage, RepositoryRow, Store, StoredItem},
     },
 };
 
@@ -94,6 +97,30 @@ pub(crate) async fn documents_are_read_by_key_and_by_the_beginning_of_it(databas
     assert_eq!(pages.documents_under(&repo(1), "{\"Item\":", 1).await.unwrap().len(), 1);
     keep(&*store, repo(1), Vec::new(), vec![no_fact("a")]).await;
     assert_eq!(pages.documents(&repo(1), &keys).await.unwrap(), [fact("{\"Item\":12}", "12")]);
+}
+
+pub(crate) async fn rows_for_metrics_are_those_of_the_store(database: &dyn Database) {
+    let (store, pages) = (database.open().await, database.pages().await);
+    let row = |owner: &str, second| InsightRow {
+        owner: owner.to_owned(),
+        part: String::new(),
+        at: at(second),
+        body: "{\"a\":\"\\u0000\"}".to_owned(),
+    };
+    let group = |owner: &str, second| RowGroup {
+        kind: RowKind::Unit,
+        owner: owner.to_owned(),
+        from: String::new(),
+        rows: vec![row(owner, second)],
+    };
+    let insight = vec![group("1", 30), group("2", 10), group("3", 20)];
+    store.commit(Commit { repo: Some(repo(1)), now: Some(at(9)), insight, ..Commit::default() }).await.unwrap();
+    let page = InsightPage { kind: RowKind::Unit, since: at(15), after: None, limit: 10 };
+    let read = pages.insight(&repo(1), &page).await.unwrap();
+    assert_eq!(read, [row("3", 20), row("1", 30)]);
+    assert_eq!(read, store.insight(&repo(1), &page).await.unwrap());
+    let next = InsightPage { after: Some((at(20), "3".to_owned(), String::new())), ..page };
+    assert_eq!(pages.insight(&repo(1), &next).await.unwrap(), [row("1", 30)]);
 }
 
 pub(crate) async fn active_repositories_are_listed_and_found_by_name(database: &dyn Database) {

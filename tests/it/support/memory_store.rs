@@ -5,12 +5,13 @@ use phasebot::{
         derived::Transition,
         effect::Lane,
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
+        insight::{InsightRow, RowKind},
         timer::TimerKey,
     },
     port::store::{
         Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
-        Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
-        StoredEffect, StoredItem, Timer,
+        InsightPage, Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats,
+        StoredDelivery, StoredEffect, StoredItem, Timer,
     },
 };
 use std::{
@@ -46,6 +47,7 @@ struct Inner {
     effects: Vec<StoredEffect>,
     timers: BTreeMap<(RepoKey, TimerKey), Timestamp>,
     memos: BTreeMap<String, String>,
+    insight: BTreeMap<(RepoKey, RowKind, String, String), InsightRow>,
 }
 
 fn fails(counter: &AtomicU32) -> Result<(), StoreError> {
@@ -244,8 +246,24 @@ impl Store for MemoryStore {
         Ok(self.inner.lock().unwrap().histories.get(&(repo.clone(), item)).cloned().unwrap_or_default())
     }
 
+    async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let rows = inner.insight.iter().filter(|((of, kind, ..), _)| of == repo && *kind == page.kind);
+        let mut rows: Vec<InsightRow> = rows.map(|(_, row)| row.clone()).collect();
+        rows.sort_by(|a, b| (a.at, &a.owner, &a.part).cmp(&(b.at, &b.owner, &b.part)));
+        let position = page.position();
+        rows.retain(|row| (row.at.as_millisecond(), row.owner.as_str(), row.part.as_str()) > position);
+        rows.truncate(page.limit);
+        Ok(rows)
+    }
+
+    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
+        Ok(self.inner.lock().unwrap().repositories.values().cloned().collect())
+    }
+
     async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError> {
         let mut inner = self.inner.lock().unwrap();
+        inner.insight.retain(|(of, ..), _| of != repo);
         inner.facts.retain(|(of, _), _| of != repo);
         inner.items.retain(|(of, _), _| of != repo);
         inner.histories.retain(|(of, _), _| of != repo);
@@ -285,6 +303,14 @@ impl Store for MemoryStore {
         }
         for (item, history) in commit.histories {
             inner.histories.insert((repo.clone(), item), history);
+        }
+        for group in commit.insight {
+            inner.insight.retain(|(of, kind, owner, part), _| {
+                of != &repo || *kind != group.kind || *owner != group.owner || *part < group.from
+            });
+            for row in group.rows {
+                inner.insight.insert((repo.clone(), group.kind, row.owner.clone(), row.part.clone()), row);
+            }
         }
         for key in commit.cancel_effects {
             for e in inner.effects.iter_mut().filter(|e| e.repo == repo && e.key == key && open(e.state)) {

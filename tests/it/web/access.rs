@@ -23,7 +23,7 @@ const REPOSITORIES: [&str; 6] =
     ["acme/shop", "acme/secret", "acme/open", "acme/not-installed", "other/tool", "acme/missing"];
 
 /// Pages of a repository.
-const PAGES: [&str; 5] = ["", "/env", "/gates", "/items/1", "/items/99"];
+const PAGES: [&str; 7] = ["", "/env", "/gates", "/dora", "/flow", "/items/1", "/items/99"];
 
 /// A world with sign-in, and the address that its pages have.
 pub async fn world() -> (World, Client) {

@@ -66,7 +66,17 @@ async fn every_page_is_accessible_fits_and_loads_nothing_from_elsewhere() {
     let browser = Chromium::start().await;
     let mut wrong: BTreeMap<String, Value> = BTreeMap::new();
     let item = format!("/acme/shop/items/{issue}");
-    for path in ["/", "/acme/shop", "/acme/shop/env", "/acme/shop/gates", &item, "/about", "/acme/nothing"] {
+    for path in [
+        "/",
+        "/acme/shop",
+        "/acme/shop/env",
+        "/acme/shop/gates",
+        "/acme/shop/dora",
+        "/acme/shop/flow",
+        &item,
+        "/about",
+        "/acme/nothing",
+    ] {
         let url = format!("{home}{path}");
         for view in VIEWS {
             look(&browser, &url, view, true).await;

@@ -110,6 +110,27 @@ async fn the_pages_show_where_everything_is_and_why() {
     for part in ["<h2>production</h2>", "<h2>staging</h2>", "<span class=\"tag\">v1.0.0</span>", "deployer[bot]"] {
         assert!(page.contains(part), "{part}\n{page}");
     }
+    // The figures of `phasebot report`, with their tables.
+    world.run(SignedDuration::from_hours(7 * 24)).await;
+    let page = client.get(&format!("/{REPO}/dora")).await.body;
+    is_sound("dora", &page);
+    for part in [
+        "One deployment brought something new",
+        "<rect class=\"column\"",
+        "One change was live",
+        "0 of 1 deployments needed intervention at once: 0 %.",
+        "No failed deployment was recovered from.",
+        "0 of 1 deployments and rollbacks only repaired: 0 %.",
+        "<summary>Table: Deployments a week</summary>",
+        "UTC. The record begins on",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    let page = client.get(&format!("/{REPO}/flow")).await.body;
+    is_sound("flow", &page);
+    for part in ["One item was finished", "<circle class=\"dot\"", "<g class=\"area p0\">", "Nothing is in progress."] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
     for path in ["/", "/about", "/acme/shop/gates"] {
         let answer = client.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");

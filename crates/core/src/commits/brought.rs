@@ -152,7 +152,7 @@ impl EvalContext<'_> {
     }
 
     /// Returns whether a pull request only moves commits from one listed branch to another.
-    fn is_promotion(&self, number: ItemId) -> bool {
+    pub(crate) fn is_promotion(&self, number: ItemId) -> bool {
         let shape = self.facts.pull(number).and_then(|pull| pull.shape.as_ref()).map(|shape| &shape.value);
         shape.is_some_and(|shape| !shape.from_fork && self.listed(&shape.head_ref) && self.listed(&shape.base_ref))
     }

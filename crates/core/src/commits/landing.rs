@@ -253,6 +253,12 @@ impl EvalContext<'_> {
     /// Returns the commits pushed to a pull request's branch while the branch served that pull
     /// request.
     pub(crate) fn branch_commits(&self, number: ItemId, pull: &PullFacts) -> Vec<&Sha> {
+        self.branch_pushes(number, pull).into_iter().flat_map(|push| &push.commits).collect()
+    }
+
+    /// Returns the pushes to a pull request's branch while the branch served that pull request,
+    /// oldest first.
+    pub(crate) fn branch_pushes(&self, number: ItemId, pull: &PullFacts) -> Vec<&PushFacts> {
         let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return Vec::new() };
         if shape.from_fork || self.listed(&shape.head_ref) {
             return Vec::new();
@@ -269,6 +275,6 @@ impl EvalContext<'_> {
         let mut pushes: Vec<_> =
             pushes.filter(|p| since.is_none_or(|s| p.at > s) && until.is_none_or(|u| p.at <= u)).collect();
         pushes.sort_by_key(|p| (p.at, &p.after));
-        pushes.iter().flat_map(|p| &p.commits).collect()
+        pushes
     }
 }

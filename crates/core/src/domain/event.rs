@@ -23,7 +23,7 @@ use crate::domain::{
 pub use crate::domain::event::app::App;
 pub use crate::domain::event::check::{CheckSeen, CheckSource, RunOutcome, StatusSeen, is_own_name};
 pub use crate::domain::event::external::{ExternalDeployment, ExternalState, is_external, removed_at};
-pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen};
+pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, NewCommits, PushSeen, RefName, RefSeen};
 pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
 
@@ -57,6 +57,9 @@ pub struct RepoSeen {
     pub default_branch: Option<String>,
     /// The owner. The owner of a personal repository may always write.
     pub owner: Account,
+    /// Whether only some people can see it, if the payload has it.
+    #[serde(default)]
+    pub private: Option<bool>,
     /// The host of the repository's web pages, with the port if there is one: `github.com`.
     #[serde(default)]
     pub web_host: Option<String>,

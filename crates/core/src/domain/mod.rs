@@ -14,6 +14,7 @@ pub mod fact;
 pub mod few;
 pub mod glob;
 pub mod id;
+pub mod insight;
 pub mod needs;
 pub mod permission;
 pub mod policy;

@@ -10,6 +10,7 @@ pub use crate::domain::rule::EnvironmentRule;
 use crate::domain::{
     alerting::AlertPolicy,
     glob::{Glob, GlobError},
+    insight::InsightRules,
     permission::Grant,
     rule::{FreezeRule, GateRule, OverrideRule},
     service::ServiceRule,
@@ -111,6 +112,8 @@ pub struct Policy {
     pub commands: CommandRules,
     /// Rules for turning alerts into issues.
     pub alerts: AlertPolicy,
+    /// Rules for delivery metrics.
+    pub insight: InsightRules,
     /// True if the check `phasebot/policy` appears on every pull request and merge group, and not
     /// only on pull requests that change the file.
     pub policy_check_required: bool,

@@ -35,6 +35,7 @@ use crate::{
         needs::{Answered, Need},
     },
     ingest::{self, Observed, SurveyTerms, Us},
+    insight::{self, TermsRow},
     phase,
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
@@ -53,6 +54,8 @@ pub struct Repository {
     pub items: BTreeMap<ItemId, StoredItem>,
     /// When the repository's own timer fires, as far as it is known to be set.
     pub wake_at: Option<Timestamp>,
+    /// Terms of the rows for delivery metrics, as they were last stored.
+    terms: Option<TermsRow>,
     /// Input since the last plan.
     pending: Pending,
 }
@@ -66,6 +69,8 @@ struct Pending {
     cancel: Vec<String>,
     /// Timers that fired.
     fired: BTreeSet<TimerKey>,
+    /// Documents that were stored without a decision, for the rows of delivery metrics.
+    stored: BTreeSet<DocumentKey>,
     /// Something changed that the repository's incidents, deploys or gates rest on.
     repository: bool,
     /// Commands that were decided.
@@ -166,7 +171,7 @@ pub enum Step {
 impl Repository {
     /// A repository as it was stored.
     pub fn new(facts: RepoFacts, items: BTreeMap<ItemId, StoredItem>) -> Self {
-        Self { facts, items, wake_at: None, pending: Pending::default() }
+        Self { facts, items, wake_at: None, terms: None, pending: Pending::default() }
     }
 
     /// Items that are to be decided again because of what was ingested.
@@ -274,8 +279,14 @@ impl Repository {
         plan.effects.extend(advanced.effects);
         plan.cancel.append(&mut advanced.cancel);
         self.set_repository_timer(advanced.wake_at, &pending, &mut plan);
+        if insight::note_phases(&mut self.facts, terms.policy, terms.now) {
+            pending.changed.insert(DocumentKey::About);
+        }
         // Phases, and what of them is not shown yet.
-        for derived in phase::derive_all(&self.facts, &pending.items, terms.policy, terms.now) {
+        let derived = phase::derive_all(&self.facts, &pending.items, terms.policy, terms.now);
+        let changed = pending.changed.union(&pending.stored);
+        plan.insight = insight::changed_rows(&self.facts, changed, &derived, terms, &mut self.terms);
+        for derived in derived {
             let fired = pending.fired.contains(&TimerKey::Item(derived.item));
             item::decide(self, derived, fired, context, &mut plan);
         }
@@ -321,6 +332,8 @@ impl Repository {
         let mut pending = std::mem::take(&mut self.pending);
         // They are told with the decision.
         self.pending.notes = std::mem::take(&mut pending.notes);
+        // Their rows are derived with it, too.
+        self.pending.stored = pending.stored.union(&pending.changed).cloned().collect();
         plan.timers.extend(pending.items.iter().map(|item| (TimerKey::Item(*item), Some(now))));
         if pending.repository {
             self.wake_at = Some(now);

@@ -54,6 +54,7 @@ pub fn diff(current: &Policy, proposed: &Policy) -> PolicyDiff {
         overrides,
         commands,
         alerts,
+        insight,
         policy_check_required,
     } = current;
     let mut found = PolicyDiff::default();
@@ -77,6 +78,9 @@ pub fn diff(current: &Policy, proposed: &Policy) -> PolicyDiff {
         found.other.push("the groups of release notes changed".to_owned());
     }
     found.alerts(alerts, &proposed.alerts);
+    if *insight != proposed.insight {
+        found.other.push("the rules for delivery metrics changed".to_owned());
+    }
     found
 }
 
@@ -275,7 +279,7 @@ impl PolicyDiff {
     }
 
     fn auto(&mut self, what: &str, old: &AutoRule, new: &AutoRule) {
-        let AutoRule { on, tags, allow_older } = old;
+        let AutoRule { on, tags, branches, services, allow_older } = old;
         for trigger in new.on.iter().filter(|trigger| !on.contains(trigger)) {
             self.weaker.push(format!("{what}: phasebot deploys by itself on {}", each(*trigger)));
         }
@@ -286,6 +290,16 @@ impl PolicyDiff {
             let is_narrower =
                 new.tags.as_ref().is_some_and(|new| tags.as_ref().is_some_and(|old| added(old, new).is_empty()));
             self.note(!is_narrower, format!("{what}: other tags are deployed by themselves"));
+        }
+        if *branches != new.branches {
+            let is_narrower = (new.branches.as_ref())
+                .is_some_and(|new| branches.as_ref().is_some_and(|old| added(old, new).is_empty()));
+            self.note(!is_narrower, format!("{what}: commits on other branches are deployed by themselves"));
+        }
+        if *services != new.services {
+            let is_narrower = (new.services.as_ref())
+                .is_some_and(|new| services.as_ref().is_some_and(|old| new.iter().all(|name| old.contains(name))));
+            self.note(!is_narrower, format!("{what}: other services are deployed by themselves"));
         }
         self.switch(
             (*allow_older, new.allow_older),

@@ -15,6 +15,7 @@ use crate::{
     context::EvalContext,
     domain::{
         fact::{deployment::DeploymentFacts, environment::EnvironmentIndex},
+        id::Sha,
         service::Scope,
         when::Span,
     },
@@ -94,6 +95,17 @@ impl<'f> EvalContext<'f> {
         }
         end_all(&mut spans[going_on..], ends);
         within(spans, landing)
+    }
+
+    /// Returns the first run of an environment that contained the landed change before that was
+    /// reverted.
+    pub(crate) fn first_run_of(&self, environment: &Environment<'f>, landing: &Landing) -> Option<Run<'f>> {
+        environment.runs_since(landing.born).into_iter().find(|run| {
+            let may_contain =
+                run.facts.created_at >= landing.born && landing.until.is_none_or(|until| run.from < until);
+            let contains = |commit: &Sha| self.known_to_contain(commit, &landing.sha) == Some(true);
+            may_contain && run.commit.is_some_and(contains)
+        })
     }
 
     /// Returns when production deployments of the landed change failed or were rolled back.

@@ -126,6 +126,11 @@ impl EvalContext<'_> {
         Carried::Changes(Contents { from, to, unrelated, brings, removes, others })
     }
 
+    /// Returns the changes that a subject's commits belong to.
+    pub(crate) fn works_among(&self, subject: &Subject, commits: &BTreeSet<&Sha>) -> BTreeSet<Work> {
+        gathered(ConditionContext { eval: self, subject }, commits).into_keys().collect()
+    }
+
     /// Returns the commits with which a subject is compared, or its own if there are none; empty: its
     /// contents are not known. `known` is the last result.
     pub(super) fn bases_of(&self, subject: &Subject, known: &[Sha]) -> Vec<Sha> {
@@ -168,15 +173,7 @@ type Gathered = BTreeMap<Work, Change>;
 /// contains.
 fn changes(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>, others: &[Sha]) -> Vec<Change> {
     let eval = ctx.eval;
-    let mut found: Gathered = BTreeMap::new();
-    for sha in commits {
-        let Brought { work, picked_by } = eval.brought_with(sha);
-        for work in work {
-            let pull = if let Work::Pull(number) = &work { Some(*number) } else { None };
-            let change = add(ctx, &mut found, work, sha);
-            change.picked_by.extend(picked_by.iter().filter(|by| Some(**by) != pull));
-        }
-    }
+    let mut found = gathered(ctx, commits);
     let works: BTreeSet<Work> = found.keys().cloned().collect();
     for (work, change) in &mut found {
         change.taken_back_by = taken_back_by(eval, work, &works, 0).as_ref().map(name);
@@ -187,6 +184,21 @@ fn changes(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>, others: &[Sh
     let mut all: Vec<Change> = found.into_values().collect();
     all.sort_by(|a, b| (b.at, b.pull, &b.sha).cmp(&(a.at, a.pull, &a.sha)));
     all
+}
+
+/// Groups commits into the changes that they belong to.
+fn gathered(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Gathered {
+    let eval = ctx.eval;
+    let mut found: Gathered = BTreeMap::new();
+    for sha in commits {
+        let Brought { work, picked_by } = eval.brought_with(sha);
+        for work in work {
+            let pull = if let Work::Pull(number) = &work { Some(*number) } else { None };
+            let change = add(ctx, &mut found, work, sha);
+            change.picked_by.extend(picked_by.iter().filter(|by| Some(**by) != pull));
+        }
+    }
+    found
 }
 
 /// Adds a commit to the change that it belongs to.

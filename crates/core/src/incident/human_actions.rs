@@ -38,6 +38,15 @@ pub(super) fn word(facts: &RepoFacts, issue: ItemId, now: Timestamp) -> HumanAct
     word
 }
 
+/// Returns the changes that people named on an issue as the cause, in the order of the commands;
+/// `None`: no change.
+pub(super) fn causes(facts: &RepoFacts, issue: ItemId) -> impl Iterator<Item = Option<String>> {
+    facts.commands_on(issue).into_iter().filter_map(|(_, command)| match &command.action {
+        Some(CommandAction::Cause { change }) => Some(change.clone()),
+        _ => None,
+    })
+}
+
 impl HumanActions<'_> {
     /// Returns all of it as one text, to tell whether something was said since.
     pub(super) fn digest(&self) -> String {

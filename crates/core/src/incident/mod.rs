@@ -27,6 +27,8 @@ mod user_feedback;
 pub mod view;
 
 pub(crate) use crate::incident::ingest::take;
-pub(crate) use crate::incident::query::{Disturbances, disturbances, origin, suspected_in};
+pub(crate) use crate::incident::query::{
+    Disturbances, IncidentCycle, cycles_of, disturbances, origin, shown_by, suspected_in, suspects_of,
+};
 pub use crate::incident::query::{OpenIncident, open_incidents};
 pub(crate) use crate::incident::reconcile::{advance, ended};

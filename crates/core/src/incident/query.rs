@@ -13,7 +13,7 @@ use crate::{
         policy::Policy,
     },
     incident::{
-        human_actions::IssueClosing,
+        human_actions::{self, IssueClosing},
         messages,
         state::{Incident, issue_of},
         suspect::{suspected_deployments, suspects},
@@ -177,6 +177,65 @@ pub(super) fn disturbed_by<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> V
         _ => Some((run.from, run.until)),
     });
     until.collect()
+}
+
+/// One cycle of an incident: all the times that it fired with gaps no longer than the reopen window.
+#[derive(Debug, Clone)]
+pub(crate) struct IncidentCycle {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its environment in lower case, if known.
+    pub(crate) environment: Option<String>,
+    /// Its beginning, by its source's clock.
+    pub(crate) began: Timestamp,
+    /// Its last end, by its source's clock; `None` while it fires.
+    pub(crate) ended: Option<Timestamp>,
+    /// The changes that people named as its cause, the last one last; `None`: no change.
+    pub(crate) causes: Vec<Option<String>>,
+    /// Time at which its loop closed.
+    pub(crate) loop_closed: Option<Timestamp>,
+}
+
+/// Returns the cycles of an incident that count, oldest first; empty if it never counted.
+pub(crate) fn cycles_of(eval: &EvalContext<'_>, id: &str) -> Vec<IncidentCycle> {
+    let Some((id, facts)) = eval.facts.incidents.get_key_value(id) else { return Vec::new() };
+    let case = Incident::new(eval, id, facts);
+    let mut cycles: Vec<IncidentCycle> = Vec::new();
+    for (from, until) in disturbed_by(eval, &case) {
+        if let Some(last) = cycles.last_mut()
+            && last.ended.is_none_or(|end| from.duration_since(end) <= eval.policy.alerts.reopen_window)
+        {
+            last.ended = last.ended.and(until);
+            continue;
+        }
+        let environment = case.traits.environment.clone();
+        let (id, causes) = (id.clone(), Vec::new());
+        cycles.push(IncidentCycle { id, environment, began: from, ended: until, causes, loop_closed: None });
+    }
+    // A cycle is shown no earlier than it began, and before the next one does.
+    let nexts: Vec<Timestamp> = cycles.iter().skip(1).map(|cycle| cycle.began).chain([Timestamp::MAX]).collect();
+    for (cycle, next) in cycles.iter_mut().zip(nexts) {
+        let shown = facts.cycles.iter().rev().find(|shown| shown.began >= cycle.began && shown.began < next);
+        let issue = shown.and_then(|shown| issue_of(eval, shown)?.number);
+        cycle.causes = issue.into_iter().flat_map(|issue| human_actions::causes(eval.facts, issue)).collect();
+    }
+    if let Some(last) = cycles.last_mut() {
+        last.loop_closed = case.closes(eval).map(|closed| closed.at).filter(|at| *at <= eval.now);
+    }
+    cycles
+}
+
+/// Returns the ids of the deployments that may have caused an incident which began at `began`.
+pub(crate) fn suspects_of(eval: &EvalContext<'_>, environment: &str, began: Timestamp) -> Vec<u64> {
+    suspected_deployments(eval, environment, began)
+}
+
+/// Returns the incident whose feedback issue this is.
+pub(crate) fn shown_by<'f>(facts: &'f RepoFacts, issue: ItemId) -> Option<&'f str> {
+    match facts.index.shown_in.get(&issue)? {
+        DocumentKey::Incident(id) => Some(id),
+        _ => None,
+    }
 }
 
 /// Returns the origin of a feedback issue as a transition of its history: the alert arrives in the

@@ -4,7 +4,6 @@
 //! never on what arrived before it.
 
 use crate::{
-    commits::tag_list::ACTIVE_STEP,
     domain::{
         effect::POLICY_MARKER,
         event::{
@@ -20,6 +19,7 @@ use crate::{
         },
         id::Actor,
         policy::Policy,
+        when::earlier,
     },
     evidence::overrides,
     incident,
@@ -30,8 +30,6 @@ use crate::{
     },
 };
 use std::collections::BTreeSet;
-
-use jiff::Timestamp;
 
 /// Our own account, to recognize our own edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -150,45 +148,6 @@ pub(super) struct Notes<'a> {
 }
 
 impl Notes<'_> {
-    fn about(&mut self) {
-        // The repository of an alert or an external deployment comes from our own mapping and says
-        // nothing about the repository.
-        let of_forge = !matches!(self.event.seen, Seen::Alert(_) | Seen::External(_));
-        let seen = self.event.repo.as_ref().filter(|_| of_forge);
-        let Some(seen) = seen else { return };
-        let at = self.event.at;
-        let about = &mut self.facts.about;
-        let before = about.clone();
-        if self.by_event {
-            let past_step = at.as_second().rem_euclid(ACTIVE_STEP.as_secs());
-            about.active_at = about.active_at.max(Timestamp::from_second(at.as_second() - past_step).ok());
-        }
-        Newest::join(&mut about.full_name, Newest::new(at, seen.full_name.clone()));
-        Newest::join(&mut about.owner, Newest::new(at, seen.owner.clone()));
-        if let Some(host) = &seen.web_host {
-            Newest::join(&mut about.web_host, Newest::new(at, host.clone()));
-        }
-        if let Some(branch) = &seen.default_branch {
-            // A default branch that was known before this set existed belongs to it, too.
-            about.default_branches.extend(about.default_branch.as_ref().map(|known| known.value.clone()));
-            about.default_branches.insert(branch.clone());
-            Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
-        }
-        // A newer observation of the same values is not worth a write.
-        fn same<T: PartialEq>(a: Option<&Newest<T>>, b: Option<&Newest<T>>) -> bool {
-            a.map(|n| &n.value) == b.map(|n| &n.value)
-        }
-        if !same(before.full_name.as_ref(), about.full_name.as_ref())
-            || !same(before.owner.as_ref(), about.owner.as_ref())
-            || !same(before.web_host.as_ref(), about.web_host.as_ref())
-            || !same(before.default_branch.as_ref(), about.default_branch.as_ref())
-            || before.default_branches != about.default_branches
-            || before.active_at != about.active_at
-        {
-            self.changed.insert(DocumentKey::About);
-        }
-    }
-
     fn item(&mut self, seen: &ItemSeen) {
         let item = self.facts.items.entry(seen.number).or_insert_with(|| ItemFacts::new(seen.number, seen.is_pull));
         item.is_pull |= seen.is_pull;
@@ -305,6 +264,8 @@ impl Notes<'_> {
             forced: seen.forced,
             commits: seen.commits.iter().map(|c| c.sha.clone()).collect(),
             paths,
+            new_commits: seen.new.count,
+            first_commit: seen.new.first_at.map(|at| at.min(self.event.at)),
             truncated: seen.truncated,
             made_from: seen.made_from.clone(),
             policy_file: seen.policy_file,
@@ -329,6 +290,8 @@ impl Notes<'_> {
                 known.at = known.at.min(fact.at);
                 known.pusher = known.pusher.take().or(fact.pusher);
                 known.paths.extend(fact.paths);
+                known.new_commits = known.new_commits.max(fact.new_commits);
+                known.first_commit = earlier(known.first_commit, fact.first_commit);
                 known.at
             }
             None => self.facts.pushes.entry(key.clone()).or_insert(fact).at,

@@ -281,6 +281,8 @@ mod tests {
             forced: false,
             commits,
             paths: std::collections::BTreeMap::new(),
+            new_commits: 0,
+            first_commit: None,
             truncated: false,
             made_from: None,
             at,

@@ -3,6 +3,7 @@
 //! Nothing is decided here: each arrival is added to the facts, and the items that it concerns are
 //! named. Neither order nor repetition of arrivals matters.
 
+mod about;
 mod answer;
 mod deployment;
 pub(crate) mod event;

@@ -113,6 +113,17 @@ fn left_alone(eval: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
     None
 }
 
+/// Returns the history of an item in its present cycle by its evidence, whether or not its labels
+/// are ours to change.
+pub(crate) fn evidence_history<'f>(eval: &EvalContext<'f>, item: &'f ItemFacts) -> Vec<Transition> {
+    Sweep::new(eval, item).history()
+}
+
+/// Returns whether a person closed an issue at this time, rather than a merge.
+pub(crate) fn is_closed_by_hand<'f>(eval: &EvalContext<'f>, item: &'f ItemFacts, closing: Timestamp) -> bool {
+    Sweep::new(eval, item).by_hand(closing)
+}
+
 /// Returns the latest time at which the work that closed an issue may have landed, given that
 /// clocks differ.
 fn lagging(closing: Timestamp) -> Timestamp {

@@ -55,7 +55,7 @@ impl<'f> EvalContext<'f> {
 
     /// Returns the commits that the merge of a pull request brought: in the push to the target
     /// branch, those since the previous merge. Their messages count, wherever the source branch is.
-    fn merged_commits(&self, pull: &PullFacts) -> Vec<&'f Sha> {
+    pub(crate) fn merged_commits(&self, pull: &PullFacts) -> Vec<&'f Sha> {
         let Some((shape, merge)) = pull.shape.as_ref().zip(pull.merged.as_ref()) else { return Vec::new() };
         let facts = self.facts;
         let Some((merge, pushes)) = facts.index.brought_by.get_key_value(&merge.sha) else {

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use crate::{
     domain::{
         alerting::{AlertPolicy, AlertRoute, StormPolicy},
+        insight::InsightRules,
         permission::{Grant, Role},
         policy::{
             CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
@@ -36,6 +37,7 @@ use crate::{
 const GREY: &str = "EDEDED";
 const SETTLE: SignedDuration = SignedDuration::from_secs(60);
 const QUIET: SignedDuration = SignedDuration::from_mins(30);
+const REWORK_WINDOW: SignedDuration = SignedDuration::from_hours(72);
 
 /// Compiles a merged file. The problems are those that only show once the layers are merged; each
 /// points into the file that it is in.
@@ -82,6 +84,7 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         freezes: file.freezes.iter().flatten().map(rules::freeze).collect::<Result<_, _>>()?,
         overrides: file.overrides.as_ref().map(rules::overrides).unwrap_or_default(),
         alerts: alerts(file)?,
+        insight: insight(file)?,
         policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
 }
@@ -133,6 +136,31 @@ fn alerts(file: &PolicyFile) -> Result<AlertPolicy, String> {
             issues: storm.issues.map_or(usual.storm.issues, usize::from),
             within: or(storm.within, usual.storm.within),
         },
+    })
+}
+
+fn insight(file: &PolicyFile) -> Result<InsightRules, String> {
+    let written = file.insight.clone().unwrap_or_default();
+    let phases: Vec<&str> = file.phases.iter().flatten().map(|phase| phase.name.as_str()).collect();
+    // Policies with other phases: the second and the last but one, if nothing else is said.
+    let named = |name: Option<Name>, usual: &str, place: usize| {
+        let usual = phases.iter().find(|phase| phase.eq_ignore_ascii_case(usual)).or_else(|| phases.get(place));
+        name.map_or_else(|| usual.copied().unwrap_or_default().to_owned(), |name| name.as_str().to_owned())
+    };
+    let start = named(written.start, "code", 1.min(phases.len().saturating_sub(1)));
+    Ok(InsightRules {
+        zone: written.tz.and_then(|zone| zone.time_zone()).unwrap_or_else(|| commands(file).zone),
+        rework_window: written.rework_window.map_or(REWORK_WINDOW, Length::duration),
+        rework: match &written.rework {
+            Some(labels) => labels.list().iter().map(Glob::pattern).collect::<Result<_, _>>()?,
+            None => vec![Glob::try_from("hotfix".to_owned())?.pattern()?],
+        },
+        finish: named(written.finish, "operate", phases.len().saturating_sub(2)),
+        active: match written.active {
+            Some(names) => names.iter().map(|name| name.as_str().to_owned()).collect(),
+            None => vec![start.clone()],
+        },
+        start,
     })
 }
 

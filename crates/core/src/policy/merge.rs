@@ -10,7 +10,8 @@ use crate::{
         Parsed, PolicyFile, Problem, built_in,
         file::{
             ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
-            environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, service::ServiceFile, text::Name,
+            environment::EnvironmentFile, gate::GateFile, insight::InsightFile, phase::PhaseFile, service::ServiceFile,
+            text::Name,
         },
         problem::quote,
     },
@@ -153,6 +154,7 @@ fn take(key: &str, file: &mut PolicyFile) -> bool {
         "freezes" => file.freezes.take().is_some(),
         "override" => file.overrides.take().is_some(),
         "alerts" => file.alerts.take().is_some(),
+        "insight" => file.insight.take().is_some(),
         "services" => file.services.take().is_some(),
         "shared" => file.shared.take().is_some(),
         "notes" => file.notes.take().is_some(),
@@ -244,6 +246,15 @@ impl Merging {
                 over(&mut above.issues, below.issues);
                 over(&mut above.within, below.within);
             });
+        });
+        section(&mut above.insight, file.insight, |above, below| {
+            let InsightFile { tz, rework_window, rework, start, finish, active } = below;
+            over(&mut above.tz, tz);
+            over(&mut above.rework_window, rework_window);
+            over(&mut above.rework, rework);
+            over(&mut above.start, start);
+            over(&mut above.finish, finish);
+            over(&mut above.active, active);
         });
         section(&mut above.freezes, file.freezes, |above, below| {
             for freeze in below {

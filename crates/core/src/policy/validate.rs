@@ -1,5 +1,6 @@
 //! Checks that no single value can show: contradictions within a file, and between layers.
 
+mod insight;
 mod references;
 mod services;
 
@@ -46,6 +47,7 @@ pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
     merged_phases(merged, &mut problems);
     merged_order(merged, &mut problems);
     references::check(merged, &mut problems);
+    insight::check(merged, &mut problems);
     problems
 }
 
@@ -118,6 +120,8 @@ impl Check<'_> {
         let groups = file.notes.iter().flat_map(|notes| notes.groups.iter().flatten());
         let count = count + groups.map(|group| group.labels.list().len()).sum::<usize>();
         let count = count + services + file.shared.as_ref().map_or(0, |shared| shared.list().len());
+        let rework = file.insight.iter().flat_map(|insight| &insight.rework);
+        let count = count + rework.map(|labels| labels.list().len()).sum::<usize>();
         let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
         let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {

@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
-        event::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen},
+        event::{CommitSeen, GroupEnd, MergeGroupSeen, NewCommits, PushSeen, RefName, RefSeen, Seen},
         id::{Actor, Sha},
         policy::FILE,
+        when::earlier,
     },
     forge::github::{
         decode::{Delivery, Understood, Useless, needed},
@@ -35,6 +36,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let expected = listed.as_ref().map(Vec::len);
     let policy_file = changes_policy_file(listed.iter().flatten());
     let paths = listed.iter().flatten().filter_map(|commit| paths_of(commit.0.as_ref()?)).collect();
+    let new = new_commits(listed.iter().flatten().filter_map(|commit| commit.0.as_ref()));
     let commits: Vec<CommitSeen> = listed.unwrap_or_default().into_iter().filter_map(commit).collect();
     let forced = delivery.payload.get("forced").unwrap_or(false);
     // A push that advances a branch lists the branch's new head last.
@@ -50,7 +52,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         Some(Actor { id: None, login, bot })
     });
     let policy_file = if truncated && policy_file == Some(false) { None } else { policy_file };
-    let seen = PushSeen { name, before, after, forced, commits, paths, truncated, made_from, policy_file, pusher };
+    let seen = PushSeen { name, before, after, forced, commits, paths, new, truncated, made_from, policy_file, pusher };
     Ok(Understood { seen: Seen::Push(Box::new(seen)), at: delivery.pushed_at })
 }
 
@@ -118,6 +120,17 @@ fn paths_of(commit: &PushedCommit) -> Option<(Sha, Vec<String>)> {
         }
     }
     (paths.len() < MOST_FILES).then_some((commit.id.0.clone()?, paths))
+}
+
+/// Returns the commits that no other branch had: a merge of the default branch into a topic branch
+/// pushes its commits once more.
+fn new_commits<'a>(commits: impl Iterator<Item = &'a PushedCommit>) -> NewCommits {
+    let mut new = NewCommits::default();
+    for commit in commits.filter(|commit| commit.distinct.0 == Some(true)) {
+        new.count += 1;
+        new.first_at = earlier(new.first_at, commit.timestamp.0);
+    }
+    new
 }
 
 fn commit(commit: Maybe<PushedCommit>) -> Option<CommitSeen> {

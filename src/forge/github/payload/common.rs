@@ -32,6 +32,8 @@ pub struct Repository {
     pub full_name: Maybe<String>,
     /// Owner.
     pub owner: Maybe<User>,
+    /// Whether only some people can see it.
+    pub private: Maybe<bool>,
     /// Default branch.
     pub default_branch: Maybe<String>,
     /// Address of the repository's page.

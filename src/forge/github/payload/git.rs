@@ -16,8 +16,10 @@ pub struct PushedCommit {
     pub id: Maybe<Sha>,
     /// Full commit message.
     pub message: Maybe<String>,
-    /// Time of the commit.
+    /// Committer time.
     pub timestamp: Maybe<Timestamp>,
+    /// True if no other branch had it.
+    pub distinct: Maybe<bool>,
     /// Paths of added files.
     pub added: Maybe<Vec<Maybe<String>>>,
     /// Paths of changed files.

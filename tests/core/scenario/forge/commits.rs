@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use phasebot_core::domain::{
-    event::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, ReleaseSeen, Seen},
+    event::{CommitSeen, GroupEnd, MergeGroupSeen, NewCommits, PushSeen, RefName, ReleaseSeen, Seen},
     id::Sha,
 };
 
 use super::{
     Forge,
-    words::{after, has, number_after},
+    words::{after, has, number_after, time},
 };
 
 impl Forge {
     /// `push main c1 "message" m1 [policy] [touches web/a,api/b]`: commits in order, each on top of
     /// the previous one; `policy`: one of them changes the policy file; `touches`: each of them
-    /// changes these files.
-    pub(super) fn push(&mut self, w: &[String]) -> Option<PushSeen> {
+    /// changes these files; `committed 09:00`: the commits' time, if it is not that of the push.
+    pub(super) fn push(&mut self, at: Timestamp, w: &[String]) -> Option<PushSeen> {
         let name = RefName::Branch(w[1].clone());
         let zero = Sha::FIRST;
         let before = self.tips.get(&name).cloned().unwrap_or_else(|| zero.clone());
@@ -26,7 +26,8 @@ impl Forge {
             None => before.clone(),
         };
         let mut commits: Vec<CommitSeen> = Vec::new();
-        let ends = ["from", "by", "policy", "cut", "touches"];
+        let ends = ["from", "by", "policy", "cut", "touches", "committed"];
+        let mut new = NewCommits::default();
         let stop = w.iter().position(|x| ends.contains(&x.as_str())).unwrap_or(w.len());
         let mut merges: Option<Sha> = None;
         for word in &w[2..stop] {
@@ -46,6 +47,9 @@ impl Forge {
                 continue;
             }
             let sha = self.sha(word);
+            if !self.parents.contains_key(&sha) {
+                new = NewCommits { count: new.count + 1, first_at: after(w, "committed").map_or(Some(at), time) };
+            }
             let mut parents: Vec<Sha> = if tip.is_zero() { Vec::new() } else { vec![tip.clone()] };
             parents.extend(merges.take());
             self.parents.insert(sha.clone(), parents);
@@ -82,6 +86,7 @@ impl Forge {
             after: tip,
             forced,
             commits: all,
+            new,
             truncated,
             made_from,
             policy_file: Some(has(w, "policy")),
@@ -106,6 +111,7 @@ impl Forge {
             after: to,
             forced,
             commits: Vec::new(),
+            new: NewCommits::default(),
             truncated: false,
             made_from: None,
             policy_file: Some(false),

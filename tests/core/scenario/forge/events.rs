@@ -36,7 +36,7 @@ impl Forge {
             }
             "comment" => ("issue_comment.created".into(), Seen::Comment(Box::new(self.comment(at, w, body)?))),
             "review" => ("pull_request_review.submitted".into(), Seen::Review(Box::new(self.review(at, w, body)?))),
-            "push" | "force-push" => ("push".into(), Seen::Push(Box::new(self.push(w)?))),
+            "push" | "force-push" => ("push".into(), Seen::Push(Box::new(self.push(at, w)?))),
             "tag" => ("push".into(), Seen::Push(Box::new(self.tag(w)?))),
             "branch" => {
                 let (name, exists) = (RefName::Branch(w[1].clone()), action == "created");

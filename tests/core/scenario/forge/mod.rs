@@ -115,6 +115,7 @@ pub fn repo() -> RepoSeen {
         full_name: "acme/shop".into(),
         default_branch: Some("main".into()),
         owner: Accounts::default().account("acme"),
+        private: None,
         web_host: Some("github.com".into()),
     }
 }

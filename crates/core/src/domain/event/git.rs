@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Actor, ItemId, Sha};
@@ -23,6 +24,9 @@ pub struct PushSeen {
     /// incomplete.
     #[serde(default)]
     pub paths: BTreeMap<Sha, Vec<String>>,
+    /// The commits that no other branch had: their number, and the time of the earliest one.
+    #[serde(default)]
+    pub new: NewCommits,
     /// True if the list of commits is, or may be, incomplete.
     pub truncated: bool,
     /// The branch from which a new branch was created without a commit of its own.
@@ -32,6 +36,15 @@ pub struct PushSeen {
     pub policy_file: Option<bool>,
     /// The account that pushed.
     pub pusher: Option<Actor>,
+}
+
+/// The commits of a push that no other branch had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NewCommits {
+    /// Number of commits.
+    pub count: u32,
+    /// Committer time of the earliest one, if the payload has it.
+    pub first_at: Option<Timestamp>,
 }
 
 /// A commit with its full message.

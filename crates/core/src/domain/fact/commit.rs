@@ -53,6 +53,12 @@ pub struct PushFacts {
     /// which they are not all known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub paths: BTreeMap<Sha, Paths>,
+    /// Number of its commits that no other branch had.
+    #[serde(default)]
+    pub new_commits: u32,
+    /// Committer time of the earliest of them, but no later than the push.
+    #[serde(default)]
+    pub first_commit: Option<Timestamp>,
     /// True if more commits were pushed than are listed.
     pub truncated: bool,
     /// The branch from which a new one was created without a commit of its own.

@@ -1,12 +1,12 @@
 //! Facts about gates: their decisions, and the check runs that show them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    decision::{ConditionState, Decision, GateName},
+    decision::{Condition, ConditionState, Decision, GateName},
     fact::indexed::{IndexedMap, KeysBy, MapIndex},
     id::Sha,
 };
@@ -33,6 +33,24 @@ pub struct GateFacts {
     /// again, even if it is unchanged.
     #[serde(default)]
     pub rerequested: bool,
+    /// Times for which its conditions blocked the commit, by condition.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits: BTreeMap<String, GateWait>,
+}
+
+/// The time for which one condition blocked a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateWait {
+    /// Code of its last reason.
+    pub code: String,
+    /// Beginning of the first time.
+    pub from: Timestamp,
+    /// Seconds of all times that have ended.
+    pub blocked: i64,
+    /// Beginning of the present time, if it blocks.
+    pub since: Option<Timestamp>,
+    /// End of the last time, if it does not block.
+    pub until: Option<Timestamp>,
 }
 
 /// A check run that was queued.
@@ -63,7 +81,37 @@ pub struct DecisionChange {
 impl GateFacts {
     /// Creates a gate at its first decision.
     pub fn new(decision: Decision, since: Timestamp, tags: Vec<String>) -> Self {
-        Self { decision, since, tags, live: true, shown: None, turns: Vec::new(), rerequested: false }
+        Self {
+            decision,
+            since,
+            tags,
+            live: true,
+            shown: None,
+            turns: Vec::new(),
+            rerequested: false,
+            waits: BTreeMap::new(),
+        }
+    }
+
+    /// Records which conditions block at a time: while it is evaluated, those that are not open.
+    pub fn note_waits(&mut self, now: Timestamp) {
+        let mut blocking = BTreeMap::new();
+        if self.live && !self.decision.standing.is_open() {
+            blockers(&self.decision.conditions, &mut blocking);
+        }
+        for (name, wait) in &mut self.waits {
+            if let (Some(since), false) = (wait.since, blocking.contains_key(name.as_str())) {
+                wait.blocked += now.duration_since(since).as_secs().max(0);
+                (wait.since, wait.until) = (None, Some(now));
+            }
+        }
+        for (name, code) in blocking {
+            let new = || GateWait { code: String::new(), from: now, blocked: 0, since: None, until: None };
+            let wait = self.waits.entry(name.to_owned()).or_insert_with(new);
+            wait.since.get_or_insert(now);
+            wait.until = None;
+            code.clone_into(&mut wait.code);
+        }
     }
 
     /// Records its current state, if it changed.
@@ -75,6 +123,17 @@ impl GateFacts {
         self.turns.push(turn);
         let over = self.turns.len().saturating_sub(MOST_TURNS);
         self.turns.drain(..over);
+    }
+}
+
+/// Adds the conditions that are not open, without combinators, with their codes.
+fn blockers<'a>(conditions: &'a [Condition], found: &mut BTreeMap<&'a str, &'a str>) {
+    for condition in conditions.iter().filter(|condition| !condition.standing.is_open()) {
+        if condition.parts.is_empty() {
+            found.insert(&condition.name, &condition.code);
+        } else {
+            blockers(&condition.parts, found);
+        }
     }
 }
 

@@ -26,6 +26,15 @@ pub struct RepositoryMetadata {
     /// Time of the last activity, accurate to some hours.
     #[serde(default)]
     pub active_at: Option<Timestamp>,
+    /// Time of the earliest event: the beginning of our record.
+    #[serde(default)]
+    pub recorded_since: Option<Timestamp>,
+    /// Whether it is private, newest.
+    #[serde(default)]
+    pub private: Option<Newest<bool>>,
+    /// The phases of the policies that were in force, by name, each with the time since when.
+    #[serde(default)]
+    pub phases: Vec<(Timestamp, Vec<String>)>,
     /// Labels that exist with our colour and description.
     pub known_labels: BTreeSet<String>,
     /// Times at which an environment was taken down, by its lower-case name and the connection that

@@ -10,6 +10,7 @@ pub mod condition;
 pub mod environment;
 pub mod evidence;
 pub mod gate;
+pub mod insight;
 pub mod phase;
 pub mod service;
 pub mod text;
@@ -28,6 +29,7 @@ use crate::{
         condition::{ConditionName, Team},
         environment::EnvironmentFile,
         gate::GateFile,
+        insight::InsightFile,
         phase::PhaseFile,
         service::ServiceFile,
         text::{Glob, Globs, Name},
@@ -81,6 +83,8 @@ pub struct PolicyFile {
     pub overrides: Option<OverrideFile>,
     /// Feedback issues from alerts.
     pub alerts: Option<AlertsFile>,
+    /// Delivery metrics: `phasebot report`.
+    pub insight: Option<InsightFile>,
     /// Keys that the organisation and the repositories can't override: a top-level key,
     /// `gates.NAME` or `environments.NAME`. Counts in the operator's policy only.
     pub locked: Option<Vec<text::LockKey>>,

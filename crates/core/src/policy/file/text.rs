@@ -155,7 +155,7 @@ word! {
 }
 
 /// Keys that an operator can lock.
-pub const LOCKABLE: [&str; 15] = [
+pub const LOCKABLE: [&str; 16] = [
     "mode",
     "policy_check",
     "ignore",
@@ -168,6 +168,7 @@ pub const LOCKABLE: [&str; 15] = [
     "freezes",
     "override",
     "alerts",
+    "insight",
     "services",
     "shared",
     "notes",

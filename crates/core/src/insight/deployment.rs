@@ -1,0 +1,345 @@
+//! Deployments of an environment: their kinds, what they brought, and which of them failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    commits::landing::Work,
+    context::EvalContext,
+    domain::{
+        decision::GateName,
+        event::DeployState,
+        fact::deploy_request::RequestKind,
+        insight::{RowGroup, RowKind},
+        rule::name_key,
+        service::Scope,
+    },
+    environment::{
+        Environment,
+        history::{History, Run},
+    },
+    evidence::shipped::first,
+    gate::Subject,
+    insight::{
+        change::first_run,
+        failure::{self, Failed, Failures},
+        incident::Blame,
+        row::{DeploymentKind, DeploymentRow, Row as _},
+    },
+};
+
+/// Runs before the first one of interest that are read, to find what a rollback returned to.
+const CONTEXT: usize = 50;
+/// If what ran before is unknown, pull requests merged up to this before a deployment are
+/// considered.
+const MERGED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
+
+/// A deployment that succeeded, in the order of the environment's history.
+pub(crate) struct Turn<'f> {
+    /// Its run.
+    pub(crate) run: Run<'f>,
+    /// Its kind.
+    pub(crate) kind: DeploymentKind,
+    /// Place of the last run before it, among the runs.
+    pub(crate) before: Option<usize>,
+}
+
+/// The newest part of an environment's history.
+pub(crate) struct Recent<'e, 'f> {
+    pub(crate) eval: &'e EvalContext<'f>,
+    pub(crate) environment: &'e Environment<'f>,
+    /// Runs, oldest first.
+    pub(crate) runs: Vec<Run<'f>>,
+    /// Deployments, oldest first.
+    pub(crate) turns: Vec<Turn<'f>>,
+}
+
+impl<'e, 'f> Recent<'e, 'f> {
+    fn new(eval: &'e EvalContext<'f>, environment: &'e Environment<'f>, since: Timestamp) -> Self {
+        let mut runs: Vec<Run<'f>> = Vec::new();
+        let mut older = 0;
+        for run in eval.history(environment.name).backwards() {
+            older += usize::from(run.from < since);
+            if older > CONTEXT {
+                break;
+            }
+            runs.push(run);
+        }
+        runs.reverse();
+        let mut recent = Self { eval, environment, runs, turns: Vec::new() };
+        recent.turns = (0..recent.runs.len()).filter_map(|place| recent.turn(place)).collect();
+        recent
+    }
+
+    fn turn(&self, place: usize) -> Option<Turn<'f>> {
+        let run = self.runs[place];
+        // A later period of the same deployment is not another one, nor is another job of the same
+        // request.
+        let is_first = first(run.facts, DeployState::Success) == Some(run.from);
+        if !is_first || is_sibling(self.eval, self.environment.name, &run) {
+            return None;
+        }
+        let before = place.checked_sub(1);
+        Some(Turn { run, kind: self.kind(&run, before), before })
+    }
+
+    fn kind(&self, run: &Run<'_>, before: Option<usize>) -> DeploymentKind {
+        let Some(commit) = run.commit else { return DeploymentKind::Unknown };
+        let asked = self.eval.facts.request_of(run.deployment).map(|(_, request)| request.kind);
+        let earlier = before.map_or(&[][..], |before| &self.runs[..=before]);
+        let Some(previous) = earlier.iter().rev().find_map(|run| run.commit) else { return DeploymentKind::Forward };
+        let contains = |newer, older| self.eval.known_to_contain(newer, older) == Some(true);
+        if previous == commit {
+            DeploymentKind::Redeploy
+        } else if asked == Some(RequestKind::Rollback) {
+            DeploymentKind::Rollback
+        // Most go forward, and that is found out sooner.
+        } else if !contains(commit, previous) && contains(previous, commit) {
+            DeploymentKind::Rollback
+        } else {
+            DeploymentKind::Forward
+        }
+    }
+
+    /// Returns what a deployment brought.
+    pub(crate) fn brought(&self, turn: &Turn<'f>) -> Brought {
+        let (eval, Some(commit)) = (self.eval, turn.run.commit) else { return Brought::default() };
+        let base = turn.before.and_then(|before| self.runs[before].commit);
+        let between = base.and_then(|base| eval.known_between(base, commit));
+        let mut works = match between {
+            Some(commits) => {
+                let gate = GateName::Deploy(self.environment.name.to_owned());
+                eval.works_among(&Subject::new(gate, commit.clone(), turn.run.from), &commits)
+            }
+            None => {
+                let oldest = turn.run.from.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
+                let merges = eval.facts.index.merges.range((oldest, 0)..);
+                merges.map(|(_, number)| Work::Pull(*number)).filter(|work| !is_promotion(eval, work)).collect()
+            }
+        };
+        // Beside the change that it takes back, a revert repairs nothing.
+        let repairs = base.is_some() && works.iter().all(|work| is_rework(eval, work));
+        works.retain(|work| {
+            let takes = |scope: Scope<'_>| eval.policy.scope_takes_environment(scope, self.environment.name);
+            let first = || first_run(eval, self.environment, work);
+            eval.is_within(work, takes) && first().is_some_and(|(run, _)| run.deployment == turn.run.deployment)
+        });
+        Brought { repairs: repairs && !works.is_empty(), works }
+    }
+
+    fn services(&self) -> Option<BTreeSet<String>> {
+        let policy = self.eval.policy;
+        let takes = |name: &&String| policy.scope_takes_environment(Scope::Service(name), self.environment.name);
+        (!policy.services.is_empty()).then(|| policy.services.keys().filter(takes).cloned().collect())
+    }
+}
+
+/// What a deployment brought.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Brought {
+    /// The changes that first ran with it.
+    pub(crate) works: BTreeSet<Work>,
+    /// Whether all of its changes only repair.
+    repairs: bool,
+}
+
+fn is_promotion(eval: &EvalContext<'_>, work: &Work) -> bool {
+    matches!(work, Work::Pull(number) if eval.is_promotion(*number))
+}
+
+/// Returns whether another deployment of the same request succeeded in the environment before.
+fn is_sibling(eval: &EvalContext<'_>, environment: &str, run: &Run<'_>) -> bool {
+    let Some((_, request)) = eval.facts.request_of(run.deployment) else { return false };
+    request.linked.iter().chain(&request.deployment).any(|id| {
+        let other = eval.facts.deployments.get(id).filter(|other| name_key(&other.environment) == environment);
+        let at = other.and_then(|other| first(other, DeployState::Success));
+        *id != run.deployment && at.is_some_and(|at| (at, *id) < (run.from, run.deployment))
+    })
+}
+
+/// Rows of deployments, and the changes that these brought.
+#[derive(Default)]
+pub(crate) struct Derived {
+    pub(crate) groups: Vec<RowGroup>,
+    pub(crate) works: BTreeSet<Work>,
+}
+
+/// Adds the rows of the deployments to an environment that are due, and of earlier ones whose
+/// failure follows from them.
+pub(crate) fn derive_due<'f>(
+    eval: &EvalContext<'f>,
+    environment: &Environment<'f>,
+    mut due: Due,
+    blame: &Blame,
+    out: &mut Derived,
+) {
+    let mut recent = Recent::new(eval, environment, due.earliest());
+    let victims = failure::victims(&recent, blame, &due);
+    if !victims.is_empty() {
+        due.at.extend(victims);
+        recent = Recent::new(eval, environment, due.earliest());
+    }
+    let failures = Failures::find(&recent, blame, &due);
+    let services = recent.services();
+    for turn in recent.turns.iter().filter(|turn| due.covers(turn.run.from)) {
+        let brought = failures.brought.get(&turn.run.deployment).cloned().unwrap_or_default();
+        let failed = failures.failed.get(&turn.run.deployment).cloned().unwrap_or_default();
+        let row = row(&recent, turn, services.clone(), &brought, failed, &failures.fixes);
+        out.groups.push(group(turn.run.deployment, Some(&row)));
+        out.works.extend(brought.works);
+    }
+    let since = due.open.unwrap_or(Timestamp::MAX);
+    for attempt in attempts(eval.history(environment.name), since) {
+        let row = DeploymentRow {
+            id: attempt.0,
+            environment: environment.name.to_owned(),
+            production: environment.production,
+            services: services.clone(),
+            commit: attempt.2,
+            kind: DeploymentKind::Attempt,
+            at: attempt.1,
+            brought: 0,
+            failures: Vec::new(),
+            hurt: None,
+            alerted: None,
+            restored: None,
+            rework: false,
+        };
+        out.groups.push(group(attempt.0, Some(&row)));
+    }
+}
+
+/// Returns the deployments since a time that never succeeded: id, beginning and commit.
+fn attempts(history: History<'_>, since: Timestamp) -> Vec<(u64, Timestamp, Option<String>)> {
+    let attempts = history.attempts_since(since).filter(|one| first(one.facts, DeployState::Success).is_none());
+    attempts.map(|one| (one.deployment, one.begun, one.commit.map(ToString::to_string))).collect()
+}
+
+/// Returns the rows of one deployment: none if it deployed nothing.
+pub(crate) fn group(id: u64, row: Option<&DeploymentRow>) -> RowGroup {
+    let rows = row.map(DeploymentRow::stored).into_iter().collect();
+    RowGroup { kind: RowKind::Deployment, owner: id.to_string(), from: String::new(), rows }
+}
+
+fn row(
+    recent: &Recent<'_, '_>,
+    turn: &Turn<'_>,
+    services: Option<BTreeSet<String>>,
+    brought: &Brought,
+    failed: Failed,
+    fixes: &BTreeSet<u64>,
+) -> DeploymentRow {
+    let is_forward = turn.kind == DeploymentKind::Forward;
+    DeploymentRow {
+        id: turn.run.deployment,
+        environment: recent.environment.name.to_owned(),
+        production: recent.environment.production,
+        services,
+        commit: turn.run.commit.map(ToString::to_string),
+        kind: turn.kind,
+        at: turn.run.from,
+        brought: u32::try_from(brought.works.len()).unwrap_or(u32::MAX),
+        failures: failed.reasons.into_iter().collect(),
+        hurt: failed.hurt,
+        alerted: failed.alerted,
+        restored: failed.restored,
+        rework: turn.kind == DeploymentKind::Rollback
+            || (is_forward && (brought.repairs || fixes.contains(&turn.run.deployment))),
+    }
+}
+
+/// Returns whether a change only repairs: it has a label of rework, reverts something, or closes a
+/// feedback issue.
+fn is_rework(eval: &EvalContext<'_>, work: &Work) -> bool {
+    let facts = eval.facts;
+    let reverts =
+        |commit: &crate::domain::id::Sha| facts.commits.get(commit).is_some_and(|said| !said.reverts.is_empty());
+    match work {
+        Work::Commit(sha) => reverts(sha),
+        Work::Pull(number) => {
+            let labels = facts.item_labels(*number).into_iter().flatten();
+            let labelled =
+                || labels.into_iter().any(|label| eval.policy.insight.rework.iter().any(|p| p.matches(label)));
+            let pull = facts.pull(*number);
+            let says = || pull.and_then(|pull| pull.refs.as_ref()).is_some_and(|refs| !refs.value.reverts.is_empty());
+            let merged = || pull.and_then(|pull| pull.merged.as_ref()).is_some_and(|merge| reverts(&merge.sha));
+            let feedback = || eval.named_issues(*number).iter().any(|issue| is_feedback(eval, *issue));
+            labelled() || says() || merged() || feedback()
+        }
+    }
+}
+
+fn is_feedback(eval: &EvalContext<'_>, issue: u64) -> bool {
+    let labels = eval.facts.item_labels(issue).into_iter().flatten();
+    eval.facts.index.shown_in.contains_key(&issue) || labels.into_iter().any(|label| label == "feedback")
+}
+
+/// Deployments to one environment that are to be derived again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Due {
+    /// All since this time.
+    open: Option<Timestamp>,
+    /// Those that succeeded at these times.
+    at: BTreeSet<Timestamp>,
+    /// Time before each of them in which another may have brought what it reverts.
+    window: SignedDuration,
+}
+
+impl Due {
+    fn before(&self, at: Timestamp) -> Timestamp {
+        at.checked_sub(self.window).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Returns the time of the first deployment that is due, or earlier.
+    pub(crate) fn earliest(&self) -> Timestamp {
+        let first = self.at.first().map(|at| self.before(*at));
+        [first, self.open].into_iter().flatten().min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// Returns whether a deployment that succeeded at this time is due.
+    pub(crate) fn covers(&self, at: Timestamp) -> bool {
+        let last = at.checked_add(self.window).unwrap_or(Timestamp::MAX);
+        self.open.is_some_and(|open| at >= open) || self.at.range(at..=last).next().is_some()
+    }
+}
+
+/// Deployments that are to be derived again, by the environment's lower-case name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AllDue {
+    by_environment: BTreeMap<String, Due>,
+    window: SignedDuration,
+}
+
+impl AllDue {
+    /// Returns that nothing is due.
+    pub(crate) fn new(eval: &EvalContext<'_>) -> Self {
+        Self { by_environment: BTreeMap::new(), window: eval.policy.insight.rework_window }
+    }
+
+    fn of(&mut self, environment: &str) -> &mut Due {
+        let new = || Due { window: self.window, ..Due::default() };
+        self.by_environment.entry(environment.to_owned()).or_insert_with(new)
+    }
+
+    /// Adds all deployments since a time.
+    pub(crate) fn since(&mut self, environment: &str, at: Timestamp) {
+        let due = self.of(environment);
+        due.open = Some(due.open.map_or(at, |open| open.min(at)));
+    }
+
+    /// Adds the deployment that succeeded at a time.
+    pub(crate) fn at(&mut self, environment: &str, at: Timestamp) {
+        self.of(environment).at.insert(at);
+    }
+
+    /// Returns whether nothing is due.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_environment.is_empty()
+    }
+
+    /// Returns what is due in an environment.
+    pub(crate) fn take(&self, environment: &str) -> Option<Due> {
+        self.by_environment.get(environment).cloned()
+    }
+}

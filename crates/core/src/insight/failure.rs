@@ -1,0 +1,177 @@
+//! Failed deployments: which ones, why, since when users were hurt, and when that was over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    domain::{event::DeployState, when::earlier},
+    evidence::shipped::first,
+    insight::{
+        change::first_run,
+        deployment::{Brought, Due, Recent, Turn},
+        incident::Blame,
+        row::{DeploymentKind, FailureReason},
+    },
+};
+
+/// What is known of the failure of one deployment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Failed {
+    /// Why it failed; empty: it did not.
+    pub(crate) reasons: BTreeSet<FailureReason>,
+    /// Since when users were hurt.
+    pub(crate) hurt: Option<Timestamp>,
+    /// Beginning of its first incident.
+    pub(crate) alerted: Option<Timestamp>,
+    /// When service was restored.
+    pub(crate) restored: Option<Timestamp>,
+    /// Ends of its incidents; `None`: one is open.
+    ends: Option<Option<Timestamp>>,
+    /// First success of a rollback or fix.
+    fixed: Option<Timestamp>,
+}
+
+/// The failures among the newest deployments of an environment.
+#[derive(Default)]
+pub(crate) struct Failures {
+    /// Failures, by deployment.
+    pub(crate) failed: BTreeMap<u64, Failed>,
+    /// What each deployment brought.
+    pub(crate) brought: BTreeMap<u64, Brought>,
+    /// Deployments that restored a failed one.
+    pub(crate) fixes: BTreeSet<u64>,
+}
+
+/// Returns the times of deployments that are not due and that a due rollback took out.
+pub(crate) fn victims(recent: &Recent<'_, '_>, blame: &Blame, due: &Due) -> Vec<Timestamp> {
+    let by_due = rollbacks(recent, blame).into_iter().filter(|(by, _)| due.covers(recent.turns[*by].run.from));
+    by_due.map(|(_, victim)| recent.turns[victim].run.from).filter(|at| !due.covers(*at)).collect()
+}
+
+impl Failures {
+    /// Finds the failures of the deployments that are due.
+    pub(crate) fn find(recent: &Recent<'_, '_>, blame: &Blame, due: &Due) -> Self {
+        let mut failures = Self::default();
+        for (by, victim) in rollbacks(recent, blame) {
+            let by = &recent.turns[by].run;
+            let failed = failures.failed.entry(recent.turns[victim].run.deployment).or_default();
+            failed.reasons.insert(FailureReason::RolledBack(by.deployment));
+            failed.fixed = earlier(failed.fixed, Some(by.from));
+        }
+        for (place, turn) in recent.turns.iter().enumerate() {
+            if !due.covers(turn.run.from) {
+                continue;
+            }
+            failures.brought.insert(turn.run.deployment, recent.brought(turn));
+            failures.incidents(turn, blame);
+            failures.reverts(recent, turn);
+            failures.failed_later(recent, place);
+        }
+        for turn in &recent.turns {
+            if let Some(failed) = failures.failed.get_mut(&turn.run.deployment) {
+                failed.settle(turn);
+            }
+        }
+        failures
+    }
+
+    fn incidents(&mut self, turn: &Turn<'_>, blame: &Blame) {
+        for cycle in blame.caused_by(turn.run.deployment) {
+            let failed = self.failed.entry(turn.run.deployment).or_default();
+            failed.reasons.insert(FailureReason::Incident(cycle.id.clone()));
+            failed.alerted = earlier(failed.alerted, Some(cycle.began));
+            failed.ends = Some(match failed.ends {
+                None => cycle.ended,
+                Some(ends) => ends.zip(cycle.ended).map(|(a, b)| a.max(b)),
+            });
+        }
+    }
+
+    /// A revert of something that it brought went live within the rework window, with another
+    /// deployment.
+    fn reverts(&mut self, recent: &Recent<'_, '_>, turn: &Turn<'_>) {
+        if turn.kind != DeploymentKind::Forward {
+            return;
+        }
+        let eval = recent.eval;
+        let window = eval.policy.insight.rework_window;
+        for work in self.brought.get(&turn.run.deployment).cloned().unwrap_or_default().works {
+            for reverter in eval.reverters(&work, &eval.own_landings(&work)) {
+                let Some((run, _)) = first_run(eval, recent.environment, &reverter) else { continue };
+                let after = run.from.duration_since(turn.run.from);
+                if run.deployment == turn.run.deployment || after.is_negative() || after > window {
+                    continue;
+                }
+                let failed = self.failed.entry(turn.run.deployment).or_default();
+                failed.reasons.insert(FailureReason::Reverted(run.deployment));
+                failed.fixed = earlier(failed.fixed, Some(run.from));
+                self.fixes.insert(run.deployment);
+            }
+        }
+    }
+
+    /// It was reported as failed after it had succeeded.
+    fn failed_later(&mut self, recent: &Recent<'_, '_>, place: usize) {
+        let turn = &recent.turns[place];
+        let after = turn.run.facts.statuses.iter().filter(|status| status.at >= turn.run.from);
+        let mut ends = after.filter(|status| status.state == DeployState::Failure).map(|status| status.at);
+        let Some(at) = ends.next() else { return };
+        let failed = self.failed.entry(turn.run.deployment).or_default();
+        failed.reasons.insert(FailureReason::FailedLater);
+        if let Some(fix) = recent.turns[place + 1..].iter().find(|next| next.run.from >= at) {
+            failed.fixed = earlier(failed.fixed, Some(fix.run.from));
+            self.fixes.insert(fix.run.deployment);
+        }
+    }
+}
+
+impl Failed {
+    fn settle(&mut self, turn: &Turn<'_>) {
+        if self.reasons.is_empty() {
+            return;
+        }
+        let begun = first(turn.run.facts, DeployState::InProgress).unwrap_or(turn.run.facts.created_at);
+        let under_way = self.alerted.filter(|at| *at >= begun && *at < turn.run.from);
+        self.hurt = Some(under_way.unwrap_or(turn.run.from));
+        self.restored = self.ends.unwrap_or(self.fixed);
+    }
+}
+
+/// Returns the deployments that rollbacks took out, each with its rollback, by their places among
+/// the turns: the first forward one after what the rollback returned to, unless people named
+/// another cause of an incident in that time.
+fn rollbacks(recent: &Recent<'_, '_>, blame: &Blame) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (place, turn) in recent.turns.iter().enumerate().filter(|(_, turn)| turn.kind == DeploymentKind::Rollback) {
+        let target = target(recent, turn);
+        let taken = |victim: &Turn<'_>| {
+            victim.kind == DeploymentKind::Forward && target.is_none_or(|target| victim.run.from > target)
+        };
+        let mut between = (0..place).filter(|other| taken(&recent.turns[*other]));
+        let named = blame.named_between(recent.environment.name, target, turn.run.from);
+        let victim = match (named, target) {
+            (Some(None), _) => None,
+            (Some(Some(named)), _) => between.find(|other| recent.turns[*other].run.deployment == named),
+            (None, Some(_)) => between.next(),
+            // What it returned to is not recorded: it took out the last one.
+            (None, None) => between.next_back(),
+        };
+        found.extend(victim.map(|victim| (place, victim)));
+    }
+    found
+}
+
+/// Returns since when the commit that a rollback returned to ran, or the newest that this contains.
+fn target(recent: &Recent<'_, '_>, turn: &Turn<'_>) -> Option<Timestamp> {
+    let commit = turn.run.commit?;
+    let earlier = turn.before.map_or(&[][..], |before| &recent.runs[..=before]);
+    let same = earlier.iter().rev().find(|run| run.commit == Some(commit));
+    let contained = || {
+        earlier
+            .iter()
+            .rev()
+            .find(|run| run.commit.is_some_and(|older| recent.eval.known_to_contain(commit, older) == Some(true)))
+    };
+    same.or_else(contained).map(|run| run.from)
+}

@@ -1,0 +1,106 @@
+//! Figures for the pages: the rows of a repository, and the time that they are about.
+
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    app,
+    domain::insight::RowKind,
+    insight::{Figures, InsightRows, Query, Step, Window, figures, series},
+    port::store::{InsightPage, RepositoryRow},
+    web::{Web, answer::Failure},
+};
+
+/// Whole days that the pages are about.
+const DAYS: u16 = 84;
+/// Rows of one page.
+const PAGE: usize = 5_000;
+/// Rows of one kind that are read at most.
+const MOST: usize = 200_000;
+
+/// The figures of a repository.
+pub(super) struct Metrics {
+    /// The whole time.
+    pub(super) figures: Figures,
+    /// Each week of it.
+    pub(super) weeks: Vec<Figures>,
+    /// Phases of the policy, in its order.
+    pub(super) phases: Vec<String>,
+    /// Time zone of the days.
+    pub(super) zone: TimeZone,
+    /// False while earlier events are still being read.
+    pub(super) complete: bool,
+}
+
+impl Web {
+    /// Returns the figures of a repository; `None` if nothing is recorded of it, or more than a page
+    /// reads.
+    pub(super) async fn metrics(&self, row: &RepositoryRow) -> Result<Option<Metrics>, Failure> {
+        let now = self.clock.now();
+        // The zone is among the rows, so the time is known only with them; a day covers any zone.
+        let wide = Query::new(Window::last(DAYS + 1, now, &TimeZone::UTC), now);
+        let Some(rows) = self.rows(row, wide.rows_since()).await? else { return Ok(None) };
+        let Some(terms) = &rows.terms else { return Ok(None) };
+        let zone = TimeZone::get(&terms.tz).unwrap_or(TimeZone::UTC);
+        let phases = terms.phases.clone();
+        let query = Query { seed: row.repo.id, ..Query::new(Window::last(DAYS, now, &zone), now) };
+        let complete = app::insight::is_filled(self.memos.as_ref(), &row.repo).await?;
+        // Work for the processor, not for a thread that serves others.
+        let computed = tokio::task::spawn_blocking(move || (figures(&rows, &query), series(&rows, &query, Step::Week)));
+        let (mut figures, mut weeks) = computed.await.map_err(|_| Failure::Unavailable)?;
+        // Before the record nothing is known, which is not nothing.
+        if let Some(since) = figures.basis.recorded_since {
+            let first = since.to_zoned(zone.clone()).date();
+            weeks.retain(|week| week.basis.to > since);
+            figures.flow.cumulative.retain(|day| day.day >= first);
+        }
+        Ok(Some(Metrics { figures, weeks, phases, zone, complete }))
+    }
+
+    async fn rows(&self, row: &RepositoryRow, since: Timestamp) -> Result<Option<InsightRows>, Failure> {
+        let mut rows = InsightRows::default();
+        for kind in RowKind::ALL {
+            let (mut after, mut read) = (None, 0);
+            loop {
+                let page = InsightPage { kind, since, after, limit: PAGE };
+                let found = self.store.insight(&row.repo, &page).await?;
+                read += found.len();
+                if read > MOST {
+                    return Ok(None);
+                }
+                for one in &found {
+                    if !rows.add(kind, &one.body) {
+                        tracing::error!(repo = %row.repo, "a row for delivery metrics can't be read and is left out");
+                    }
+                }
+                after = match found.last() {
+                    Some(last) if found.len() == PAGE => Some((last.at, last.owner.clone(), last.part.clone())),
+                    _ => break,
+                };
+            }
+        }
+        Ok(Some(rows))
+    }
+}
+
+impl Metrics {
+    /// Returns the first day of each week, as charts name it.
+    pub(super) fn week(&self, figures: &Figures) -> String {
+        figures.basis.from.to_zoned(self.zone.clone()).strftime("%-d %b").to_string()
+    }
+
+    /// Returns what the figures are about, in a sentence.
+    pub(super) fn basis(&self) -> String {
+        let basis = &self.figures.basis;
+        let day = |at: Timestamp| at.to_zoned(self.zone.clone()).strftime("%-d %b %Y").to_string();
+        let mut text = format!("{} to {}, {}.", day(basis.from), day(basis.to), basis.tz);
+        if let Some(since) = basis.recorded_since.filter(|since| *since > basis.from) {
+            let _ = write!(text, " The record begins on {}.", day(since));
+        }
+        if !self.complete {
+            text.push_str(" Earlier events are still being read: figures may change.");
+        }
+        text
+    }
+}

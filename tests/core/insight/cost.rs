@@ -1,0 +1,60 @@
+//! A decision derives the rows that it concerns, and not those of the whole history.
+
+use std::collections::BTreeSet;
+
+use phasebot_core::domain::insight::RowKind;
+
+use super::played::{at, shipped};
+use crate::scenario::{script::Script, stage::Stage};
+
+/// Plays days with one shipped change each, then one more; returns the rows that its last event
+/// derived: kinds and owners.
+fn after(days: u64) -> BTreeSet<(RowKind, String)> {
+    let list: Vec<(u64, String, String)> =
+        (1..=days).map(|n| (n, format!("{n}d08:00"), format!("{n}d09:00"))).collect();
+    let list: Vec<(u64, &str, &str)> = list.iter().map(|(n, from, to)| (*n, from.as_str(), to.as_str())).collect();
+    let mut stage = Stage::new(None);
+    stage.play(&Script::read(&shipped(&list)));
+    stage.until(Some(at(&format!("{}d12:00", days + 1))));
+    stage.derived_rows.clear();
+    let last = format!(
+        "{0}d12:00 pull {1} opened by ann head more\n{0}d12:01 push main more\n{0}d12:01 pull {1} merged by ann as more\n\
+         {0}d12:02 deploy 999 production of more success\n",
+        days + 1,
+        days + 1
+    );
+    let script = Script::read(&last);
+    for step in &script.steps {
+        stage.until(step.at);
+        stage.derived_rows.clear();
+        stage.step(step);
+    }
+    stage.derived_rows
+}
+
+#[test]
+fn a_deployment_derives_the_rows_of_its_rework_window() {
+    let (short, long) = (after(8), after(40));
+    assert_eq!(short.len(), long.len(), "after 8 days {short:?}\nafter 40 days {long:?}");
+    assert!(long.contains(&(RowKind::Deployment, "999".to_owned())));
+    let deployments = long.iter().filter(|(kind, _)| *kind == RowKind::Deployment).count();
+    assert!(deployments <= 5, "three days and its own: {long:?}");
+}
+
+#[test]
+fn a_word_on_an_old_pull_request_derives_its_own_deployment() {
+    let list: Vec<(u64, String, String)> = (1..=30).map(|n| (n, format!("{n}d08:00"), format!("{n}d09:00"))).collect();
+    let list: Vec<(u64, &str, &str)> = list.iter().map(|(n, from, to)| (*n, from.as_str(), to.as_str())).collect();
+    let mut stage = Stage::new(None);
+    stage.play(&Script::read(&shipped(&list)));
+    stage.until(Some(at("40d00:00")));
+    stage.derived_rows.clear();
+    stage.play(&Script::read("40d00:00 pull 5 labeled hotfix by ann\n"));
+    let deployments: Vec<&str> = stage
+        .derived_rows
+        .iter()
+        .filter(|(kind, _)| *kind == RowKind::Deployment)
+        .map(|(_, owner)| owner.as_str())
+        .collect();
+    assert!(deployments.contains(&"5") && deployments.len() <= 4, "{deployments:?}");
+}

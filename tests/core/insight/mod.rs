@@ -1,0 +1,13 @@
+//! Delivery metrics: each test of `vectors` is one complaint about another tool, with the right
+//! answer as a literal. Histories are played through the real derivation.
+
+mod cost;
+mod definitions;
+mod flow_vectors;
+mod played;
+mod properties;
+mod table;
+mod time_vectors;
+mod vectors;
+
+pub use table::InsightTable;

@@ -1,0 +1,94 @@
+//! Rows are the same in any order of events, however often they arrive, and derived from scratch.
+
+use phasebot_core::insight::{all_rows, figures};
+use proptest::prelude::*;
+
+use super::{played::play, table::InsightTable};
+use crate::scenario::{
+    folder::files,
+    script::{Script, read},
+    shuffle::{any_order, order},
+    stage::Stage,
+};
+
+/// The rows of everything that is on record.
+fn from_scratch(stage: &Stage) -> InsightTable {
+    let mut table = InsightTable::default();
+    for group in all_rows(&stage.repository.facts, &stage.policy, stage.now) {
+        table.keep(&group);
+    }
+    table
+}
+
+/// Everything that the vectors are about, in one history.
+const STORY: &str = "00:00 push main c0\n\
+    00:05 deploy 1 production of c0 success\n\
+    08:00 issue 1 opened by ann\n\
+    08:10 push topic2 h2 from c0\n\
+    08:20 pull 2 opened by ann head topic2 at h2 body \"Closes #1\"\n\
+    09:00 push main c2\n09:00 pull 2 merged by ann as c2\n09:00 issue 1 closed by ann\n\
+    09:30 deploy 2 staging of c2 success\n\
+    10:00 deploy 3 production of c2 in_progress\n10:02 deploy 3 production of c2 success\n\
+    10:03 deploy 1 production of c0 inactive\n\
+    10:20 alert prod cart a=firing labels env=production\n\
+    11:00 alert prod cart a=over\n\
+    12:00 pull 4 opened by ann head topic4\n\
+    13:00 push main c4\n13:00 pull 4 merged by ann as c4\n\
+    13:30 push main c5\n\
+    14:00 deploy 4 production of c5 success\n\
+    15:00 deploy 5 production of c2 success\n\
+    16:00 pull 6 opened by ann head topic6 body \"Reverts #4\" labels hotfix\n\
+    16:10 push main c6\n16:10 pull 6 merged by ann as c6\n\
+    17:00 deploy 6 production of c6 success\n\
+    18:00 issue 7 opened by bob\n18:10 issue 7 closed by bob as not_planned\n\
+    1d08:00 issue 1 reopened by ann\n";
+
+#[test]
+fn any_order_and_repetition_give_the_same_rows() {
+    let history = read(STORY);
+    let count = history.events.len();
+    let rows = |order: &[usize]| {
+        let mut stage = Stage::of(&history);
+        stage.until(Some(history.end));
+        for index in order {
+            stage.deliver(&history.events[*index]);
+        }
+        stage.decide();
+        assert_eq!(stage.insight.differences(&from_scratch(&stage)), [""; 0], "incremental and from scratch");
+        stage.insight
+    };
+    let straight = rows(&(0..count).collect::<Vec<_>>());
+    any_order(12, count, |keys| {
+        let shuffled = rows(&order(count, keys));
+        prop_assert_eq!(shuffled.differences(&straight), Vec::<String>::new());
+        Ok(())
+    });
+}
+
+/// The rows that the decisions of every scenario left are those that a derivation from scratch
+/// gives.
+#[test]
+fn incremental_is_from_scratch_in_every_scenario() {
+    let mut rows = 0;
+    let mut found: Vec<String> = Vec::new();
+    for folder in ["", "alerts", "commands", "deploys", "gates", "people"] {
+        for (path, text) in files(folder) {
+            let script = Script::read(&text);
+            let mut stage = Stage::new(script.policy.as_deref());
+            stage.play(&script);
+            stage.decide();
+            found.extend(
+                stage.insight.differences(&from_scratch(&stage)).into_iter().map(|row| format!("{path}: {row}")),
+            );
+            rows += stage.insight.0.len();
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(rows > 500, "only {rows} rows");
+}
+
+#[test]
+fn one_function_gives_the_figures() {
+    let played = play(STORY);
+    assert_eq!(figures(&played.rows, &played.query()), played.figures());
+}

@@ -8,7 +8,9 @@ use crate::{
     port::store::{DeliveryFilter, DeliveryState},
     store::{
         Migration,
-        sqlite::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep},
+        sqlite::{
+            SqliteOptions, budget, connection, decision, inbox, insight, memo, outbox, repo, schema, timer, upkeep,
+        },
     },
 };
 
@@ -46,6 +48,9 @@ fn every_hot_query_uses_an_index() {
         (repo::FACTS, "sqlite_autoindex_fact_1"),
         (repo::ITEMS, "sqlite_autoindex_item_1"),
         (repo::TRANSITIONS, "PRIMARY KEY"),
+        (insight::OF_OWNER, "insight_owner"),
+        (insight::DELETE, "PRIMARY KEY"),
+        (insight::PAGE, "PRIMARY KEY"),
         (outbox::QUEUE_REPLACING, ""),
         (outbox::QUEUE_ONCE, "effect_key"),
         (outbox::CANCEL, "effect_live_key"),

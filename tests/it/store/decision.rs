@@ -4,9 +4,10 @@ use jiff::SignedDuration;
 use phasebot::{
     domain::{
         id::{ForgeName, RepoKey},
+        insight::{InsightRow, OPEN, RowGroup, RowKind},
         timer::TimerKey,
     },
-    port::store::{Commit, DeliveryState, RepositoryRow, Store, StoreError, StoredItem, Timer},
+    port::store::{Commit, DeliveryState, InsightPage, RepositoryRow, Store, StoreError, StoredItem, Timer},
 };
 
 use super::{
@@ -112,6 +113,58 @@ pub(crate) async fn facts_are_replaced_and_deleted(database: &dyn Database) {
     assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("a", "3"), fact("b", "2")], "by key");
     keep(vec![fact("a", "4"), no_fact("a"), fact("b", "5"), fact("b", "6")]).await;
     assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("b", "6")], "the last word on a key counts");
+}
+
+fn row(owner: &str, part: &str, at: i64, body: &str) -> InsightRow {
+    InsightRow { owner: owner.into(), part: part.into(), at: super::given::at(at), body: body.into() }
+}
+
+/// Rows for delivery metrics: a group replaces the rows of its owner, from its first part on.
+pub(crate) async fn rows_of_metrics_replace_those_of_their_owner(database: &dyn Database) {
+    let store = database.open().await;
+    let keep = async |owner: &str, from: &str, rows: Vec<InsightRow>| {
+        let group = RowGroup { kind: RowKind::Change, owner: owner.into(), from: from.into(), rows };
+        let commit = Commit { repo: Some(repo(1)), insight: vec![group], ..Commit::default() };
+        store.commit(commit).await.unwrap();
+    };
+    let page = async |since: i64, after: Option<&InsightRow>, limit: usize| {
+        let after = after.map(|row| (row.at, row.owner.clone(), row.part.clone()));
+        let page = InsightPage { kind: RowKind::Change, since: super::given::at(since), after, limit };
+        store.insight(&repo(1), &page).await.unwrap()
+    };
+    keep("#1", "", vec![row("#1", "eu", 5, "{}"), row("#1", "us", 7, "{}")]).await;
+    keep("#2", "", vec![row("#2", "eu", 5, "{\"n\":1}")]).await;
+    assert_eq!(
+        page(0, None, 9).await,
+        [row("#1", "eu", 5, "{}"), row("#2", "eu", 5, "{\"n\":1}"), row("#1", "us", 7, "{}")]
+    );
+    // One goes, one moves in time, one is new; another owner's stay.
+    keep("#1", "", vec![row("#1", "us", 4, "{}"), row("#1", "ap", 9, "{}")]).await;
+    let all = page(0, None, 9).await;
+    assert_eq!(all, [row("#1", "us", 4, "{}"), row("#2", "eu", 5, "{\"n\":1}"), row("#1", "ap", 9, "{}")]);
+    // Earlier parts stay.
+    keep("#1", "b", vec![]).await;
+    assert_eq!(page(5, None, 9).await, [row("#2", "eu", 5, "{\"n\":1}"), row("#1", "ap", 9, "{}")]);
+    // Page by page.
+    let first = page(0, None, 1).await;
+    let second = page(0, first.last(), 1).await;
+    assert_eq!((first, second.clone()), (vec![all[1].clone()], vec![all[2].clone()]));
+    assert!(page(0, second.last(), 1).await.is_empty());
+    assert!(
+        store
+            .insight(
+                &repo(2),
+                &InsightPage { kind: RowKind::Change, since: super::given::at(0), after: None, limit: 9 }
+            )
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let open = InsightRow { at: OPEN, ..row("#3", "", 0, "{}") };
+    keep("#3", "", vec![open.clone()]).await;
+    assert_eq!(page(1_000_000, None, 9).await.len(), 1, "what is open concerns every window");
+    store.erase(&repo(1), 0, "removed").await.unwrap();
+    assert!(page(0, None, 9).await.is_empty());
 }
 
 pub(crate) async fn repositories_are_told_apart(database: &dyn Database) {

@@ -39,6 +39,7 @@ mod help;
 mod hold;
 mod lock;
 mod locks;
+mod metrics;
 mod milestone;
 mod mute;
 mod override_gate;
@@ -110,7 +111,7 @@ impl Row {
 }
 
 /// All commands, in the order in which `/help` lists them.
-pub static COMMANDS: [&Row; 28] = [
+pub static COMMANDS: [&Row; 29] = [
     &help::ROW,
     &status::ROW,
     &why::ROW,
@@ -122,6 +123,7 @@ pub static COMMANDS: [&Row; 28] = [
     &retest::ROW,
     &diff::ROW,
     &where_runs::ROW,
+    &metrics::ROW,
     &deploy::ROW,
     &promote::ROW,
     &rollback::ROW,

@@ -246,6 +246,7 @@ fn policy(mode: Mode) -> Policy {
         overrides: phasebot::domain::rule::OverrideRule::default(),
         commands: phasebot::domain::policy::CommandRules::default(),
         alerts: phasebot::domain::alerting::AlertPolicy::default(),
+        insight: phasebot::policy::built_in().insight,
         policy_check_required: false,
     }
 }

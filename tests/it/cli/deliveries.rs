@@ -97,6 +97,16 @@ impl Store for Shelf {
     async fn taken_in(&self, _: &ForgeName, _: &[String]) -> Result<BTreeSet<String>, StoreError> {
         unreachable!()
     }
+    async fn insight(
+        &self,
+        _: &RepoKey,
+        _: &phasebot::port::store::InsightPage,
+    ) -> Result<Vec<phasebot::domain::insight::InsightRow>, StoreError> {
+        unreachable!()
+    }
+    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
+        unreachable!()
+    }
     async fn memo(&self, _: &str) -> Result<Option<String>, StoreError> {
         unreachable!()
     }

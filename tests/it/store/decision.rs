@@ -41,6 +41,12 @@ fn whole(seq: u64) -> Commit {
         facts: vec![fact("item/12", "{}")],
         items: vec![item(12, Some("code")), item(13, None)],
         histories: vec![(12, vec![transition(at(1), Some("plan")), transition(at(5), Some("code"))])],
+        insight: vec![RowGroup {
+            kind: RowKind::Unit,
+            owner: "#12".to_owned(),
+            from: String::new(),
+            rows: vec![row("#12", "1", 5, "{}")],
+        }],
         effects: vec![replacing("labels/12", labels(12, "phase/code")), once("hello", labels(13, "x"))],
         cancel_effects: vec!["labels/13".to_owned()],
         timers: vec![(TimerKey::Item(12), Some(at(60)))],
@@ -60,6 +66,8 @@ pub(crate) async fn a_decision_is_kept_whole(database: &dyn Database) {
     let history = [transition(at(1), Some("plan")), transition(at(5), Some("code"))];
     assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), history);
     assert_eq!(store.transitions(&repo(1), 13).await.unwrap(), []);
+    let units = InsightPage { kind: RowKind::Unit, since: at(0), after: None, limit: 9 };
+    assert_eq!(store.insight(&repo(1), &units).await.unwrap(), [row("#12", "1", 5, "{}")]);
     let effects = store.due_effects(at(9), 10).await.unwrap();
     assert_eq!(effects.len(), 2);
     let first = &effects[0];
@@ -115,8 +123,8 @@ pub(crate) async fn facts_are_replaced_and_deleted(database: &dyn Database) {
     assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("b", "6")], "the last word on a key counts");
 }
 
-fn row(owner: &str, part: &str, at: i64, body: &str) -> InsightRow {
-    InsightRow { owner: owner.into(), part: part.into(), at: super::given::at(at), body: body.into() }
+fn row(owner: &str, part: &str, second: i64, body: &str) -> InsightRow {
+    InsightRow { owner: owner.into(), part: part.into(), at: at(second), body: body.into() }
 }
 
 /// Rows for delivery metrics: a group replaces the rows of its owner, from its first part on.
@@ -129,7 +137,7 @@ pub(crate) async fn rows_of_metrics_replace_those_of_their_owner(database: &dyn 
     };
     let page = async |since: i64, after: Option<&InsightRow>, limit: usize| {
         let after = after.map(|row| (row.at, row.owner.clone(), row.part.clone()));
-        let page = InsightPage { kind: RowKind::Change, since: super::given::at(since), after, limit };
+        let page = InsightPage { kind: RowKind::Change, since: at(since), after, limit };
         store.insight(&repo(1), &page).await.unwrap()
     };
     keep("#1", "", vec![row("#1", "eu", 5, "{}"), row("#1", "us", 7, "{}")]).await;
@@ -152,10 +160,7 @@ pub(crate) async fn rows_of_metrics_replace_those_of_their_owner(database: &dyn 
     assert!(page(0, second.last(), 1).await.is_empty());
     assert!(
         store
-            .insight(
-                &repo(2),
-                &InsightPage { kind: RowKind::Change, since: super::given::at(0), after: None, limit: 9 }
-            )
+            .insight(&repo(2), &InsightPage { kind: RowKind::Change, since: at(0), after: None, limit: 9 })
             .await
             .unwrap()
             .is_empty()

@@ -174,9 +174,12 @@ impl Touched {
         if pull.merged.is_none() && eval.landings(&work).is_empty() {
             return;
         }
-        // What it says of the deployment that brought it may have changed, such as a label.
+        // What it says of the deployment that brought it may have changed, such as a label; and which
+        // deployment repaired that one.
+        let reverters = eval.reverters(&work, &eval.own_landings(&work));
         for environment in eval.environments() {
-            if let Some((run, _)) = change::first_run(eval, environment, &work) {
+            let works = reverters.iter().chain([&work]);
+            for (run, _) in works.filter_map(|work| change::first_run(eval, environment, work)) {
                 self.due.at(environment.name, run.from);
             }
         }

@@ -45,7 +45,7 @@ fn whole(seq: u64) -> Commit {
             kind: RowKind::Unit,
             owner: "#12".to_owned(),
             from: String::new(),
-            rows: vec![row("#12", "1", 5, "{}")],
+            rows: vec![metrics_row("#12", "1", 5, "{}")],
         }],
         effects: vec![replacing("labels/12", labels(12, "phase/code")), once("hello", labels(13, "x"))],
         cancel_effects: vec!["labels/13".to_owned()],
@@ -67,7 +67,7 @@ pub(crate) async fn a_decision_is_kept_whole(database: &dyn Database) {
     assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), history);
     assert_eq!(store.transitions(&repo(1), 13).await.unwrap(), []);
     let units = InsightPage { kind: RowKind::Unit, since: at(0), after: None, limit: 9 };
-    assert_eq!(store.insight(&repo(1), &units).await.unwrap(), [row("#12", "1", 5, "{}")]);
+    assert_eq!(store.insight(&repo(1), &units).await.unwrap(), [metrics_row("#12", "1", 5, "{}")]);
     let effects = store.due_effects(at(9), 10).await.unwrap();
     assert_eq!(effects.len(), 2);
     let first = &effects[0];
@@ -123,7 +123,7 @@ pub(crate) async fn facts_are_replaced_and_deleted(database: &dyn Database) {
     assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("b", "6")], "the last word on a key counts");
 }
 
-fn row(owner: &str, part: &str, second: i64, body: &str) -> InsightRow {
+fn metrics_row(owner: &str, part: &str, second: i64, body: &str) -> InsightRow {
     InsightRow { owner: owner.into(), part: part.into(), at: at(second), body: body.into() }
 }
 
@@ -140,19 +140,22 @@ pub(crate) async fn rows_of_metrics_replace_those_of_their_owner(database: &dyn 
         let page = InsightPage { kind: RowKind::Change, since: at(since), after, limit };
         store.insight(&repo(1), &page).await.unwrap()
     };
-    keep("#1", "", vec![row("#1", "eu", 5, "{}"), row("#1", "us", 7, "{}")]).await;
-    keep("#2", "", vec![row("#2", "eu", 5, "{\"n\":1}")]).await;
+    keep("#1", "", vec![metrics_row("#1", "eu", 5, "{}"), metrics_row("#1", "us", 7, "{}")]).await;
+    keep("#2", "", vec![metrics_row("#2", "eu", 5, "{\"n\":1}")]).await;
     assert_eq!(
         page(0, None, 9).await,
-        [row("#1", "eu", 5, "{}"), row("#2", "eu", 5, "{\"n\":1}"), row("#1", "us", 7, "{}")]
+        [metrics_row("#1", "eu", 5, "{}"), metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "us", 7, "{}")]
     );
     // One goes, one moves in time, one is new; another owner's stay.
-    keep("#1", "", vec![row("#1", "us", 4, "{}"), row("#1", "ap", 9, "{}")]).await;
+    keep("#1", "", vec![metrics_row("#1", "us", 4, "{}"), metrics_row("#1", "ap", 9, "{}")]).await;
     let all = page(0, None, 9).await;
-    assert_eq!(all, [row("#1", "us", 4, "{}"), row("#2", "eu", 5, "{\"n\":1}"), row("#1", "ap", 9, "{}")]);
+    assert_eq!(
+        all,
+        [metrics_row("#1", "us", 4, "{}"), metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "ap", 9, "{}")]
+    );
     // Earlier parts stay.
     keep("#1", "b", vec![]).await;
-    assert_eq!(page(5, None, 9).await, [row("#2", "eu", 5, "{\"n\":1}"), row("#1", "ap", 9, "{}")]);
+    assert_eq!(page(5, None, 9).await, [metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "ap", 9, "{}")]);
     // Page by page.
     let first = page(0, None, 1).await;
     let second = page(0, first.last(), 1).await;
@@ -165,7 +168,7 @@ pub(crate) async fn rows_of_metrics_replace_those_of_their_owner(database: &dyn 
             .unwrap()
             .is_empty()
     );
-    let open = InsightRow { at: OPEN, ..row("#3", "", 0, "{}") };
+    let open = InsightRow { at: OPEN, ..metrics_row("#3", "", 0, "{}") };
     keep("#3", "", vec![open.clone()]).await;
     assert_eq!(page(1_000_000, None, 9).await.len(), 1, "what is open concerns every window");
     store.erase(&repo(1), 0, "removed").await.unwrap();

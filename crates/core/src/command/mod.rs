@@ -31,6 +31,7 @@ mod approve;
 mod assign;
 mod audit;
 mod cause;
+mod delivery;
 mod deploy;
 pub(crate) mod diff;
 mod freeze;
@@ -39,7 +40,6 @@ mod help;
 mod hold;
 mod lock;
 mod locks;
-mod metrics;
 mod milestone;
 mod mute;
 mod override_gate;
@@ -123,7 +123,7 @@ pub static COMMANDS: [&Row; 29] = [
     &retest::ROW,
     &diff::ROW,
     &where_runs::ROW,
-    &metrics::ROW,
+    &delivery::ROW,
     &deploy::ROW,
     &promote::ROW,
     &rollback::ROW,

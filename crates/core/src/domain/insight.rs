@@ -71,8 +71,9 @@ pub struct InsightRow {
     pub body: String,
 }
 
-/// Time of a row that has not ended: later than every window.
-pub const OPEN: Timestamp = Timestamp::MAX;
+/// Time of a row that has not ended: later than every window, and in whole milliseconds, as stores
+/// keep times.
+pub const OPEN: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
 /// The rows of one kind that one object has now. They replace those that it had.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,7 @@ mod approve;
 mod assign;
 mod audit;
 mod cause;
+mod delivery;
 mod deploy;
 pub(crate) mod diff;
 mod freeze;
@@ -112,7 +113,7 @@ impl Row {
 }
 
 /// All commands, in the order in which `/help` lists them.
-pub static COMMANDS: [&Row; 28] = [
+pub static COMMANDS: [&Row; 29] = [
     &help::ROW,
     &status::ROW,
     &why::ROW,
@@ -124,6 +125,7 @@ pub static COMMANDS: [&Row; 28] = [
     &retest::ROW,
     &diff::ROW,
     &where_runs::ROW,
+    &delivery::ROW,
     &deploy::ROW,
     &promote::ROW,
     &rollback::ROW,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::{
@@ -30,6 +30,10 @@ const GROUPS: usize = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Pause after a failure.
 const AGAIN: Duration = Duration::from_secs(30);
+/// Name of the memo with the time at which rows were first derived.
+const SINCE: &str = "insight/since";
+/// A forge's clock may be late by this.
+const SLACK: SignedDuration = SignedDuration::from_mins(1);
 /// Interval at which the progress is logged.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -54,7 +58,19 @@ pub async fn rows(store: &dyn Store, repo: &RepoKey, since: Timestamp) -> Result
     Ok(rows)
 }
 
-/// Returns whether the rows of everything on record were derived.
+/// Returns whether the rows of everything on record were derived: at the start of a later process, or
+/// with each event because the record began after this version first started.
+pub async fn is_complete(
+    store: &dyn Store,
+    repo: &RepoKey,
+    recorded_since: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let since: Option<Timestamp> = store.memo(SINCE).await?.and_then(|at| at.parse().ok());
+    let is_new = since.zip(recorded_since).is_some_and(|(since, began)| began.duration_since(since) > -SLACK);
+    Ok(is_new || is_filled(store, repo).await?)
+}
+
+/// Returns whether the rows of earlier events were derived.
 pub async fn is_filled(store: &dyn Store, repo: &RepoKey) -> Result<bool, StoreError> {
     Ok(store.memo(&memo(repo)).await?.as_deref() == Some(DEFINITION.to_string().as_str()))
 }
@@ -84,6 +100,9 @@ pub(crate) async fn fill(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>)
 }
 
 async fn fill_all(runtime: &Runtime) -> Result<(), StoreError> {
+    if runtime.store.memo(SINCE).await?.is_none() {
+        runtime.store.note(SINCE, Some(&runtime.clock.now().to_string())).await?;
+    }
     let mut open = Vec::new();
     for row in runtime.store.all_repositories().await? {
         if !is_filled(runtime.store.as_ref(), &row.repo).await? {

@@ -38,7 +38,7 @@ pub(super) fn write(reports: &[Report], by: Option<By>, out: &mut dyn Write) -> 
             }
             writeln!(out, "\n{name}")?;
             for (name, value, about) in rows {
-                writeln!(out, "{}", line(format!("  {name:<21} {value:>10}  {about}").trim_end()))?;
+                writeln!(out, "{}", line(format!("  {name:<22} {value:>8}  {about}").trim_end()))?;
             }
         }
         if let Some(by) = by {
@@ -182,7 +182,9 @@ fn delivery(figures: &Figures) -> Vec<Row> {
         ),
     ];
     let detail = |name, about: String| (!about.is_empty()).then_some((name, String::new(), about));
-    rows.splice(1..1, detail("  its parts", joined(parts)));
+    let [coding, review, waiting, deploying] = parts;
+    let two = detail("  its parts", joined([coding, review]));
+    rows.splice(1..1, two.into_iter().chain(detail("", joined([waiting, deploying]))));
     let place = rows.iter().position(|row| row.0 == "Rework rate").unwrap_or(rows.len());
     rows.splice(place..place, detail("  its parts", joined(both)));
     let others = joined([

@@ -38,6 +38,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "gate",
             "incident",
             "ingest",
+            "insight",
             "phase",
             "plan",
             "text",

@@ -74,6 +74,7 @@ macro_rules! conformance {
                 a_decision_is_kept_whole,
                 a_decision_that_makes_no_sense_leaves_no_trace,
                 facts_are_replaced_and_deleted,
+                rows_of_metrics_replace_those_of_their_owner,
                 repositories_are_told_apart,
                 a_history_replaces_its_cycle_and_keeps_the_earlier_ones,
                 transitions_of_one_moment_keep_their_order,

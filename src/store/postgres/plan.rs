@@ -7,7 +7,7 @@ use tokio_postgres::NoTls;
 use crate::{
     port::store::{DeliveryFilter, DeliveryState},
     store::postgres::{
-        PostgresStore, budget, decision, erase, inbox, ingest,
+        PostgresStore, budget, decision, erase, inbox, ingest, insight,
         lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
         memo, outbox, pages, repo, schema, timer, upkeep,
     },
@@ -25,6 +25,7 @@ const FILL: &str = "
     INSERT INTO fact SELECT 'github', n % 3000, 'item/' || n, '{}' FROM generate_series(1, 100000) AS n;
     INSERT INTO item SELECT 'github', n % 3000, n, 'phase/code', n, '{}' FROM generate_series(1, 100000) AS n;
     INSERT INTO transition SELECT 'github', n % 3000, n, 0, n, 'phase/code', '{}' FROM generate_series(1, 100000) AS n;
+    INSERT INTO insight SELECT 'github', n % 3000, 'change', n, '#' || n, 'production', '{}' FROM generate_series(1, 100000) AS n;
     INSERT INTO effect (forge, repo, key, installation, lane, effect, state, created_at, not_before, ended_at)
     SELECT 'github', n % 3000, 'phase/' || n, n % 300, n % 3, '{}',
            CASE WHEN n % 200 = 0 THEN 'queued' WHEN n % 5001 = 0 THEN 'dead' ELSE 'done' END, n, n,
@@ -90,6 +91,7 @@ async fn every_hot_postgres_query_uses_an_index() {
         (pages::ITEM, vec![forge, repo, item]),
         (pages::DOCUMENTS, vec![forge, repo, "ARRAY['item/7']::text[]"]),
         (pages::DOCUMENTS_UNDER, vec![forge, repo, "'item/'", "'item0'", "50"]),
+        (insight::PAGE, vec![forge, repo, "'change'", "5", "''", "''", "100"]),
         (outbox::QUEUE_ONCE, vec![forge, repo, "'phase/7'", "1", "1::int2", "'{}'", "5::int8", "NULL::int8"]),
         (outbox::CANCEL, vec![forge, repo, "ARRAY['phase/7']::text[]", "5"]),
         (outbox::DUE, vec!["100000", "32", "1"]),

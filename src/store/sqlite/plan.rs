@@ -9,7 +9,8 @@ use crate::{
     store::{
         Migration,
         sqlite::{
-            SqliteOptions, budget, connection, decision, inbox, memo, outbox, pages, repo, schema, timer, upkeep,
+            SqliteOptions, budget, connection, decision, inbox, insight, memo, outbox, pages, repo, schema, timer,
+            upkeep,
         },
     },
 };
@@ -55,6 +56,9 @@ fn every_hot_query_uses_an_index() {
         (pages::ITEM, "sqlite_autoindex_item_1"),
         (pages::DOCUMENT, "sqlite_autoindex_fact_1"),
         (pages::DOCUMENTS_UNDER, "sqlite_autoindex_fact_1"),
+        (insight::OF_OWNER, "insight_owner"),
+        (insight::DELETE, "PRIMARY KEY"),
+        (insight::PAGE, "PRIMARY KEY"),
         (outbox::QUEUE_REPLACING, ""),
         (outbox::QUEUE_ONCE, "effect_key"),
         (outbox::CANCEL, "effect_live_key"),

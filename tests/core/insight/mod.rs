@@ -4,6 +4,7 @@
 mod cost;
 mod definitions;
 mod flow_vectors;
+mod gate_waits;
 mod played;
 mod properties;
 mod table;

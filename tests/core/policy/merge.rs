@@ -170,7 +170,7 @@ locked: [branches]
 
 #[test]
 fn every_lockable_key_locks() {
-    let more = "policy_check: required\nservices: { web: { paths: web } }\nshared: Cargo.lock\nnotes: {}";
+    let more = "policy_check: required\nservices: { web: { paths: web } }\nshared: Cargo.lock\nnotes: {}\ninsight: { tz: UTC }";
     let everything = format!("{CONTRACT}\n{more}").replace("policy_check: optional", "#");
     for key in LOCKABLE.into_iter().chain(["gates.release", "environments.staging"]) {
         let merged = merged(&[(Operator, &format!("locked: [{key}]")), (Repository, &everything)]);

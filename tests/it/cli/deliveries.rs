@@ -14,7 +14,6 @@ use phasebot::{
     domain::{
         derived::Transition,
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
-        insight::InsightRow,
     },
     port::store::*,
 };
@@ -98,6 +97,16 @@ impl Store for Shelf {
     async fn taken_in(&self, _: &ForgeName, _: &[String]) -> Result<BTreeSet<String>, StoreError> {
         unreachable!()
     }
+    async fn insight(
+        &self,
+        _: &RepoKey,
+        _: &phasebot::port::store::InsightPage,
+    ) -> Result<Vec<phasebot::domain::insight::InsightRow>, StoreError> {
+        unreachable!()
+    }
+    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
+        unreachable!()
+    }
     async fn memo(&self, _: &str) -> Result<Option<String>, StoreError> {
         unreachable!()
     }
@@ -124,12 +133,6 @@ impl Store for Shelf {
         Ok((name == "acme/shop").then_some(row))
     }
     async fn repositories(&self, _: &ForgeName, _: ConnectionId) -> Result<Vec<RepositoryRow>, StoreError> {
-        unreachable!()
-    }
-    async fn insight(&self, _: &RepoKey, _: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
-        unreachable!()
-    }
-    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
         unreachable!()
     }
     async fn facts(&self, _: &RepoKey) -> Result<Vec<Document>, StoreError> {

@@ -29,7 +29,7 @@ fn a_push_to_a_branch() {
         forced: false,
         commits: vec![commit("1", "Remember the cart\n\nCloses #12"), commit("c", "Merge pull request #34")],
         paths: ["1", "c"].into_iter().map(|digit| (sha(digit), vec!["src/cart.rs".to_owned()])).collect(),
-        new: NewCommits { count: 0, first_at: None },
+        new: NewCommits { count: 2, first_at: Some(time("2026-11-02T10:59:00Z")) },
         truncated: false,
         made_from: None,
         policy_file: Some(false),
@@ -37,6 +37,17 @@ fn a_push_to_a_branch() {
     };
     assert_eq!(event.seen, Seen::Push(Box::new(expected)));
     assert!(push(&fixture("push").with("/forced", true)).forced);
+}
+
+/// Commits that another branch had already do not count for the beginning of a change.
+#[test]
+fn only_commits_that_no_branch_had_are_new() {
+    let merged = fixture("push").with("/commits/0/distinct", false);
+    assert_eq!(push(&merged).new.count, 1);
+    let older = fixture("push").with("/commits/1/timestamp", "2026-10-30T08:00:00+01:00");
+    assert_eq!(push(&older).new.first_at, Some(time("2026-10-30T07:00:00Z")));
+    let told = fixture("push").with("/commits/0/distinct", "yes").with("/commits/1/timestamp", 7);
+    assert_eq!(push(&told).new, NewCommits { count: 1, first_at: None });
 }
 
 #[test]

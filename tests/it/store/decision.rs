@@ -4,9 +4,10 @@ use jiff::SignedDuration;
 use phasebot::{
     domain::{
         id::{ForgeName, RepoKey},
+        insight::{InsightRow, OPEN, RowGroup, RowKind},
         timer::TimerKey,
     },
-    port::store::{Commit, DeliveryState, RepositoryRow, Store, StoreError, StoredItem, Timer},
+    port::store::{Commit, DeliveryState, InsightPage, RepositoryRow, Store, StoreError, StoredItem, Timer},
 };
 
 use super::{
@@ -40,10 +41,15 @@ fn whole(seq: u64) -> Commit {
         facts: vec![fact("item/12", "{}")],
         items: vec![item(12, Some("code")), item(13, None)],
         histories: vec![(12, vec![transition(at(1), Some("plan")), transition(at(5), Some("code"))])],
+        insight: vec![RowGroup {
+            kind: RowKind::Unit,
+            owner: "#12".to_owned(),
+            from: String::new(),
+            rows: vec![metrics_row("#12", "1", 5, "{}")],
+        }],
         effects: vec![replacing("labels/12", labels(12, "phase/code")), once("hello", labels(13, "x"))],
         cancel_effects: vec!["labels/13".to_owned()],
         timers: vec![(TimerKey::Item(12), Some(at(60)))],
-        insight: Vec::new(),
     }
 }
 
@@ -60,6 +66,8 @@ pub(crate) async fn a_decision_is_kept_whole(database: &dyn Database) {
     let history = [transition(at(1), Some("plan")), transition(at(5), Some("code"))];
     assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), history);
     assert_eq!(store.transitions(&repo(1), 13).await.unwrap(), []);
+    let units = InsightPage { kind: RowKind::Unit, since: at(0), after: None, limit: 9 };
+    assert_eq!(store.insight(&repo(1), &units).await.unwrap(), [metrics_row("#12", "1", 5, "{}")]);
     let effects = store.due_effects(at(9), 10).await.unwrap();
     assert_eq!(effects.len(), 2);
     let first = &effects[0];
@@ -113,6 +121,58 @@ pub(crate) async fn facts_are_replaced_and_deleted(database: &dyn Database) {
     assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("a", "3"), fact("b", "2")], "by key");
     keep(vec![fact("a", "4"), no_fact("a"), fact("b", "5"), fact("b", "6")]).await;
     assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("b", "6")], "the last word on a key counts");
+}
+
+fn metrics_row(owner: &str, part: &str, second: i64, body: &str) -> InsightRow {
+    InsightRow { owner: owner.into(), part: part.into(), at: at(second), body: body.into() }
+}
+
+/// Rows for delivery metrics: a group replaces the rows of its owner, from its first part on.
+pub(crate) async fn rows_of_metrics_replace_those_of_their_owner(database: &dyn Database) {
+    let store = database.open().await;
+    let keep = async |owner: &str, from: &str, rows: Vec<InsightRow>| {
+        let group = RowGroup { kind: RowKind::Change, owner: owner.into(), from: from.into(), rows };
+        let commit = Commit { repo: Some(repo(1)), insight: vec![group], ..Commit::default() };
+        store.commit(commit).await.unwrap();
+    };
+    let page = async |since: i64, after: Option<&InsightRow>, limit: usize| {
+        let after = after.map(|row| (row.at, row.owner.clone(), row.part.clone()));
+        let page = InsightPage { kind: RowKind::Change, since: at(since), after, limit };
+        store.insight(&repo(1), &page).await.unwrap()
+    };
+    keep("#1", "", vec![metrics_row("#1", "eu", 5, "{}"), metrics_row("#1", "us", 7, "{}")]).await;
+    keep("#2", "", vec![metrics_row("#2", "eu", 5, "{\"n\":1}")]).await;
+    assert_eq!(
+        page(0, None, 9).await,
+        [metrics_row("#1", "eu", 5, "{}"), metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "us", 7, "{}")]
+    );
+    // One goes, one moves in time, one is new; another owner's stay.
+    keep("#1", "", vec![metrics_row("#1", "us", 4, "{}"), metrics_row("#1", "ap", 9, "{}")]).await;
+    let all = page(0, None, 9).await;
+    assert_eq!(
+        all,
+        [metrics_row("#1", "us", 4, "{}"), metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "ap", 9, "{}")]
+    );
+    // Earlier parts stay.
+    keep("#1", "b", vec![]).await;
+    assert_eq!(page(5, None, 9).await, [metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "ap", 9, "{}")]);
+    // Page by page.
+    let first = page(0, None, 1).await;
+    let second = page(0, first.last(), 1).await;
+    assert_eq!((first, second.clone()), (vec![all[1].clone()], vec![all[2].clone()]));
+    assert!(page(0, second.last(), 1).await.is_empty());
+    assert!(
+        store
+            .insight(&repo(2), &InsightPage { kind: RowKind::Change, since: at(0), after: None, limit: 9 })
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let open = InsightRow { at: OPEN, ..metrics_row("#3", "", 0, "{}") };
+    keep("#3", "", vec![open.clone()]).await;
+    assert_eq!(page(1_000_000, None, 9).await.len(), 1, "what is open concerns every window");
+    store.erase(&repo(1), 0, "removed").await.unwrap();
+    assert!(page(0, None, 9).await.is_empty());
 }
 
 pub(crate) async fn repositories_are_told_apart(database: &dyn Database) {

@@ -40,6 +40,7 @@ mod help;
 mod hold;
 mod lock;
 mod locks;
+mod metrics;
 mod milestone;
 mod mute;
 mod override_gate;
@@ -111,7 +112,7 @@ impl Row {
 }
 
 /// All commands, in the order in which `/help` lists them.
-pub static COMMANDS: [&Row; 28] = [
+pub static COMMANDS: [&Row; 29] = [
     &help::ROW,
     &status::ROW,
     &why::ROW,
@@ -123,6 +124,7 @@ pub static COMMANDS: [&Row; 28] = [
     &retest::ROW,
     &diff::ROW,
     &where_runs::ROW,
+    &metrics::ROW,
     &deploy::ROW,
     &promote::ROW,
     &rollback::ROW,

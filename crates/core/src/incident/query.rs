@@ -226,10 +226,7 @@ pub(crate) fn suspects_of(eval: &EvalContext<'_>, environment: &str, began: Time
 
 /// Returns the incident whose feedback issue this is.
 pub(crate) fn shown_by<'f>(facts: &'f RepoFacts, issue: ItemId) -> Option<&'f str> {
-    match facts.index.shown_in.get(&issue)? {
-        DocumentKey::Incident(id) => Some(id),
-        _ => None,
-    }
+    if let DocumentKey::Incident(id) = facts.index.shown_in.get(&issue)? { Some(id) } else { None }
 }
 
 /// Returns the origin of a feedback issue as a transition of its history: the alert arrives in the

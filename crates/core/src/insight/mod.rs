@@ -126,6 +126,24 @@ pub fn rows_of_repository(facts: &RepoFacts, policy: &Policy, now: Timestamp) ->
     groups
 }
 
+/// Derives the rows that the five delivery metrics since a time rest on: deployments, and the changes
+/// that they brought. For a command, which knows the facts alone.
+pub(crate) fn delivery_rows(facts: &RepoFacts, policy: &Policy, now: Timestamp, since: Timestamp) -> InsightRows {
+    let eval = EvalContext::new(facts, policy, now);
+    let mut touched = Touched::new(&eval);
+    // Several environments take a commit over within a day.
+    let since = since.checked_sub(SignedDuration::from_hours(24)).unwrap_or(since);
+    for environment in eval.environments() {
+        touched.due.since(environment.name, since);
+    }
+    let groups = touched.rows(&eval);
+    let mut rows = InsightRows { terms: Some(TermsRow::new(&eval)), ..InsightRows::default() };
+    for (kind, row) in groups.iter().flat_map(|group| group.rows.iter().map(|row| (group.kind, row))) {
+        rows.add(kind, &row.body);
+    }
+    rows
+}
+
 /// What a decision concerns.
 struct Touched {
     works: BTreeSet<Work>,
@@ -156,9 +174,12 @@ impl Touched {
         if pull.merged.is_none() && eval.landings(&work).is_empty() {
             return;
         }
-        // What it says of the deployment that brought it may have changed, such as a label.
+        // What it says of the deployment that brought it may have changed, such as a label; and which
+        // deployment repaired that one.
+        let reverters = eval.reverters(&work, &eval.own_landings(&work));
         for environment in eval.environments() {
-            if let Some((run, _)) = change::first_run(eval, environment, &work) {
+            let works = reverters.iter().chain([&work]);
+            for (run, _) in works.filter_map(|work| change::first_run(eval, environment, work)) {
                 self.due.at(environment.name, run.from);
             }
         }

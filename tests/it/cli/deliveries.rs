@@ -14,7 +14,6 @@ use phasebot::{
     domain::{
         derived::Transition,
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
-        insight::InsightRow,
     },
     port::store::*,
 };
@@ -125,12 +124,6 @@ impl Store for Shelf {
         Ok((name == "acme/shop").then_some(row))
     }
     async fn repositories(&self, _: &ForgeName, _: ConnectionId) -> Result<Vec<RepositoryRow>, StoreError> {
-        unreachable!()
-    }
-    async fn insight(&self, _: &RepoKey, _: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
-        unreachable!()
-    }
-    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
         unreachable!()
     }
     async fn facts(&self, _: &RepoKey) -> Result<Vec<Document>, StoreError> {

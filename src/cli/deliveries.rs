@@ -94,7 +94,7 @@ pub enum Verb {
         #[arg(required = true, value_name = "DELIVERY")]
         deliveries: Vec<DeliveryRef>,
     },
-    /// Drop deliveries that are pending, could not be decoded or failed for good.
+    /// Drop deliveries that are pending, not decodable or dead.
     #[command(after_help = "Examples:\n  phasebot deliveries drop 4711 --reason \"sent by a test hook\"")]
     Drop {
         /// Numbers of the deliveries, from the list, or the forge's delivery ids.

@@ -32,9 +32,9 @@ const PACE: Duration = Duration::from_millis(1200);
 /// Pause after a step if the output is not a terminal.
 const PACE_UNWATCHED: Duration = Duration::from_millis(100);
 
-/// Show the whole loop on this machine, without an account or a network.
+/// Show the whole loop, without an account or a network.
 ///
-/// Starts the bot and a simulated forge in one process, and plays a story through all eight phases
+/// Starts the bot and a simulated forge on this machine in one process, and plays a story through all eight phases
 /// over real signed HTTP. Shows each event with what the bot did and why. Keeps running until
 /// Ctrl-C.
 #[derive(Debug, clap::Args)]

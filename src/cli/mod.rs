@@ -108,8 +108,8 @@ fn folded(command: clap::Command) -> clap::Command {
         Some(about) => command.long_about(about),
         None => command,
     };
-    // The help of an argument is indented by ten columns, and its default may follow.
-    let command = command.mut_args(|arg| match arg.get_help().map(|help| fold(help, text::WIDTH - 12)) {
+    // The help of an argument stands beside its name.
+    let command = command.mut_args(|arg| match arg.get_help().map(|help| fold(help, text::WIDTH - 26)) {
         Some(help) => arg.help(help),
         None => arg,
     });

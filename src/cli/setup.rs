@@ -80,7 +80,7 @@ pub(super) struct Args {
 /// Features of the App beyond labels and comments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum More {
-    /// Check runs, deployment protection rules, publishing draft releases.
+    /// Check runs, protection rules, draft releases.
     Gates,
     /// Deployments and workflow runs.
     Deploys,

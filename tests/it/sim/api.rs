@@ -159,6 +159,7 @@ async fn every_route_answers_as_github_describes_it() {
         format!("{repo}/contents/.github?ref=12-cart"),
         format!("{repo}/actions/runs?event=push"),
         format!("{repo}/actions/runs/{}", f.run),
+        format!("{repo}/actions/runs/{}/attempts/1/jobs", f.run),
         format!("{repo}/actions/workflows/deploy.yml/runs"),
         format!("{repo}/milestones?state=open"),
         "/orgs/acme/teams/sre/memberships/bob".to_owned(),

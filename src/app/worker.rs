@@ -124,8 +124,8 @@ async fn decide_one(
     }
     if let Some(target) = row.target.clone() {
         return match external::connection(&row.hook) {
-            Some(name) => decide_external(runtime, lease, forge, &row, &target, name, &body).await,
-            None => decide_alert(runtime, lease, forge, &row, &target, &body).await,
+            Some(name) => Box::pin(decide_external(runtime, lease, forge, &row, &target, name, &body)).await,
+            None => Box::pin(decide_alert(runtime, lease, forge, &row, &target, &body)).await,
         };
     }
     let event = match decode(forge, &row.event, body, row.received_at).await? {

@@ -126,6 +126,12 @@ impl Store for Shelf {
     async fn repositories(&self, _: &ForgeName, _: ConnectionId) -> Result<Vec<RepositoryRow>, StoreError> {
         unreachable!()
     }
+    async fn insight(&self, _: &RepoKey, _: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
+        unreachable!()
+    }
+    async fn all_repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
+        unreachable!()
+    }
     async fn facts(&self, _: &RepoKey) -> Result<Vec<Document>, StoreError> {
         unreachable!()
     }

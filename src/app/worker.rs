@@ -84,7 +84,7 @@ async fn run_under(runtime: &Runtime, lease: &Lease, seq: Seq) -> bool {
     async {
         let started = Instant::now();
         // A panic must affect this delivery only. The state it held in memory is discarded.
-        let outcome = match AssertUnwindSafe(decide_one(runtime, lease, stored)).catch_unwind().await {
+        let outcome = match AssertUnwindSafe(Box::pin(decide_one(runtime, lease, stored))).catch_unwind().await {
             Ok(outcome) => outcome,
             Err(panic) => Err(Failure::Fault(format!("panicked: {}", panic_text(panic.as_ref())))),
         };

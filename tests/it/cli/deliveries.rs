@@ -100,7 +100,7 @@ impl Store for Shelf {
     async fn insight(
         &self,
         _: &RepoKey,
-        _: &phasebot::port::store::InsightPage,
+        _: &InsightPage,
     ) -> Result<Vec<phasebot::domain::insight::InsightRow>, StoreError> {
         unreachable!()
     }

@@ -144,7 +144,7 @@ pub fn shop() -> RepoSeen {
         full_name: "acme/shop".to_owned(),
         default_branch: Some("main".to_owned()),
         owner: Account { id: number("acme"), login: "acme".to_owned() },
-        private: None,
+        private: Some(false),
         web_host: Some("github.com".into()),
     }
 }

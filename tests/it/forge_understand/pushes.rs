@@ -46,7 +46,7 @@ fn only_commits_that_no_branch_had_are_new() {
     assert_eq!(push(&merged).new.count, 1);
     let older = fixture("push").with("/commits/1/timestamp", "2026-10-30T08:00:00+01:00");
     assert_eq!(push(&older).new.first_at, Some(time("2026-10-30T07:00:00Z")));
-    let told = fixture("push").with("/commits/0/distinct", "yes").with("/commits/1/timestamp", 7);
+    let told = fixture("push").with("/commits/0/distinct", "yes").with("/commits/1/timestamp", "soon");
     assert_eq!(push(&told).new, NewCommits { count: 1, first_at: None });
 }
 

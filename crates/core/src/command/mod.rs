@@ -32,6 +32,7 @@ mod approve;
 mod assign;
 mod audit;
 mod cause;
+mod delivery;
 mod deploy;
 pub(crate) mod diff;
 mod freeze;
@@ -40,7 +41,6 @@ mod help;
 mod hold;
 mod lock;
 mod locks;
-mod metrics;
 mod milestone;
 mod mute;
 mod override_gate;
@@ -124,7 +124,7 @@ pub static COMMANDS: [&Row; 29] = [
     &retest::ROW,
     &diff::ROW,
     &where_runs::ROW,
-    &metrics::ROW,
+    &delivery::ROW,
     &deploy::ROW,
     &promote::ROW,
     &rollback::ROW,

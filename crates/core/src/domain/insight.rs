@@ -71,8 +71,8 @@ pub struct InsightRow {
     pub body: String,
 }
 
-/// Time of a row that has not ended: later than every window. The greatest one in whole milliseconds,
-/// in which stores keep times.
+/// Time of a row that has not ended: later than every window, and in whole milliseconds, as stores
+/// keep times.
 pub const OPEN: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
 /// The rows of one kind that one object has now. They replace those that it had.

@@ -225,7 +225,7 @@ pub(crate) fn suspects_of(eval: &EvalContext<'_>, environment: &str, began: Time
 }
 
 /// Returns the incident whose feedback issue this is.
-pub(crate) fn shown_by<'f>(facts: &'f RepoFacts, issue: ItemId) -> Option<&'f str> {
+pub(crate) fn shown_by(facts: &RepoFacts, issue: ItemId) -> Option<&str> {
     if let DocumentKey::Incident(id) = facts.index.shown_in.get(&issue)? { Some(id) } else { None }
 }
 

@@ -1,5 +1,7 @@
 //! Generates `docs/metrics.md`: the definition of every figure, from the doc comments of its type.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::insight::figures::Figures;
@@ -25,9 +27,10 @@ pub fn definitions_markdown() -> String {
     let root = schemars::schema_for!(Figures).to_value();
     let mut page = INTRO.to_owned();
     let mut seen = Vec::new();
+    // Writing to a String cannot fail.
     for (key, title) in SECTIONS {
         let found = root.pointer(&format!("/properties/{key}")).and_then(|schema| named(&root, schema));
-        page.push_str(&format!("\n## {title}\n"));
+        let _ = write!(page, "\n## {title}\n");
         if let Some((name, schema)) = found {
             section(&mut page, &root, schema);
             seen.push(name);
@@ -51,11 +54,11 @@ fn description(schema: &Value) -> String {
 }
 
 fn section(page: &mut String, root: &Value, schema: &Value) {
-    page.push_str(&format!("\n{}\n\n| key | |\n| --- | --- |\n", description(schema)));
+    let _ = write!(page, "\n{}\n\n| key | |\n| --- | --- |\n", description(schema));
     for (key, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let spread = named(root, field).filter(|(name, _)| *name == "Spread");
         let spread = spread.map_or("", |_| " A [spread](#spreads).");
-        page.push_str(&format!("| `{key}` | {}{spread} |\n", description(field)));
+        let _ = writeln!(page, "| `{key}` | {}{spread} |", description(field));
     }
 }
 
@@ -68,7 +71,7 @@ fn parts<'s>(page: &mut String, root: &'s Value, schema: &'s Value, seen: &mut V
             continue;
         };
         seen.push(name);
-        page.push_str(&format!("\n### `{key}`\n"));
+        let _ = write!(page, "\n### `{key}`\n");
         section(page, root, part);
         parts(page, root, part, seen);
     }

@@ -91,15 +91,12 @@ impl<'e, 'f> Recent<'e, 'f> {
         let Some(previous) = earlier.iter().rev().find_map(|run| run.commit) else { return DeploymentKind::Forward };
         let contains = |newer, older| self.eval.known_to_contain(newer, older) == Some(true);
         if previous == commit {
-            DeploymentKind::Redeploy
-        } else if asked == Some(RequestKind::Rollback) {
-            DeploymentKind::Rollback
-        // Most go forward, and that is found out sooner.
-        } else if !contains(commit, previous) && contains(previous, commit) {
-            DeploymentKind::Rollback
-        } else {
-            DeploymentKind::Forward
+            return DeploymentKind::Redeploy;
         }
+        // Most go forward, and that is found out sooner.
+        let goes_back = || !contains(commit, previous) && contains(previous, commit);
+        let is_rollback = asked == Some(RequestKind::Rollback) || goes_back();
+        if is_rollback { DeploymentKind::Rollback } else { DeploymentKind::Forward }
     }
 
     /// Returns what a deployment brought.
@@ -107,16 +104,13 @@ impl<'e, 'f> Recent<'e, 'f> {
         let (eval, Some(commit)) = (self.eval, turn.run.commit) else { return Brought::default() };
         let base = turn.before.and_then(|before| self.runs[before].commit);
         let between = base.and_then(|base| eval.known_between(base, commit));
-        let mut works = match between {
-            Some(commits) => {
-                let gate = GateName::Deploy(self.environment.name.to_owned());
-                eval.works_among(&Subject::new(gate, commit.clone(), turn.run.from), &commits)
-            }
-            None => {
-                let oldest = turn.run.from.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
-                let merges = eval.facts.index.merges.range((oldest, 0)..);
-                merges.map(|(_, number)| Work::Pull(*number)).filter(|work| !is_promotion(eval, work)).collect()
-            }
+        let mut works = if let Some(commits) = between {
+            let gate = GateName::Deploy(self.environment.name.to_owned());
+            eval.works_among(&Subject::new(gate, commit.clone(), turn.run.from), &commits)
+        } else {
+            let oldest = turn.run.from.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
+            let merges = eval.facts.index.merges.range((oldest, 0)..);
+            merges.map(|(_, number)| Work::Pull(*number)).filter(|work| !is_promotion(eval, work)).collect()
         };
         // Beside the change that it takes back, a revert repairs nothing.
         let repairs = base.is_some() && works.iter().all(|work| is_rework(eval, work));

@@ -26,8 +26,10 @@ pub(crate) struct Failed {
     pub(crate) alerted: Option<Timestamp>,
     /// When service was restored.
     pub(crate) restored: Option<Timestamp>,
-    /// Ends of its incidents; `None`: one is open.
-    ends: Option<Option<Timestamp>>,
+    /// Last end of its incidents that are over.
+    ended: Option<Timestamp>,
+    /// Whether one of its incidents is open.
+    is_open: bool,
     /// First success of a rollback or fix.
     fixed: Option<Timestamp>,
 }
@@ -81,10 +83,8 @@ impl Failures {
             let failed = self.failed.entry(turn.run.deployment).or_default();
             failed.reasons.insert(FailureReason::Incident(cycle.id.clone()));
             failed.alerted = earlier(failed.alerted, Some(cycle.began));
-            failed.ends = Some(match failed.ends {
-                None => cycle.ended,
-                Some(ends) => ends.zip(cycle.ended).map(|(a, b)| a.max(b)),
-            });
+            failed.ended = failed.ended.max(cycle.ended);
+            failed.is_open |= cycle.ended.is_none();
         }
     }
 
@@ -134,7 +134,7 @@ impl Failed {
         let begun = first(turn.run.facts, DeployState::InProgress).unwrap_or(turn.run.facts.created_at);
         let under_way = self.alerted.filter(|at| *at >= begun && *at < turn.run.from);
         self.hurt = Some(under_way.unwrap_or(turn.run.from));
-        self.restored = self.ends.unwrap_or(self.fixed);
+        self.restored = self.ended.or(self.fixed).filter(|_| !self.is_open);
     }
 }
 
@@ -151,8 +151,7 @@ fn rollbacks(recent: &Recent<'_, '_>, blame: &Blame) -> Vec<(usize, usize)> {
         let mut between = (0..place).filter(|other| taken(&recent.turns[*other]));
         let named = blame.named_between(recent.environment.name, target, turn.run.from);
         let victim = match (named, target) {
-            (Some(None), _) => None,
-            (Some(Some(named)), _) => between.find(|other| recent.turns[*other].run.deployment == named),
+            (Some(named), _) => between.find(|other| named.contains(&recent.turns[*other].run.deployment)),
             (None, Some(_)) => between.next(),
             // What it returned to is not recorded: it took out the last one.
             (None, None) => between.next_back(),

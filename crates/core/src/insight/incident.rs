@@ -10,6 +10,7 @@ use crate::{
     domain::{
         event::DeployState,
         fact::RepoFacts,
+        id::Sha,
         insight::{RowGroup, RowKind},
         rule::name_key,
     },
@@ -74,14 +75,9 @@ impl Blame {
         places.map(|place| &self.cycles[*place].0)
     }
 
-    /// Returns the cause that people named of the last incident in an environment that began in this
-    /// time; `Some(None)`: no change.
-    pub(crate) fn named_between(
-        &self,
-        environment: &str,
-        from: Option<Timestamp>,
-        to: Timestamp,
-    ) -> Option<Option<u64>> {
+    /// Returns the deployments that people named as the cause of the last incident in an environment
+    /// that began in this time: none if they named no change. `None`: they named nothing.
+    pub(crate) fn named_between(&self, environment: &str, from: Option<Timestamp>, to: Timestamp) -> Option<Vec<u64>> {
         let here = self.cycles.iter().filter(|(cycle, _)| {
             cycle.environment.as_deref() == Some(environment)
                 && from.is_none_or(|from| cycle.began >= from)
@@ -91,7 +87,7 @@ impl Blame {
             Cause::Named(id) => Some((cycle.began, *id)),
             Cause::OnlySuspect(_) | Cause::Open => None,
         });
-        named.max_by_key(|(began, _)| *began).map(|(_, id)| id)
+        named.max_by_key(|(began, _)| *began).map(|(_, id)| id.into_iter().collect())
     }
 
     /// Returns the rows of an incident; `None` if it is not on record any more.
@@ -169,19 +165,14 @@ fn resolve(eval: &EvalContext<'_>, cycle: &IncidentCycle, name: &str) -> Option<
     let tagged = eval.tag_commit(name);
     let mut found: Vec<(Timestamp, u64)> = Vec::new();
     for place in places {
-        match pull {
-            Some(number) => {
-                found.extend(first_run(eval, place, &Work::Pull(number)).map(|(run, _)| (run.from, run.deployment)));
-            }
-            None => {
-                let is_it = |commit: &crate::domain::id::Sha| {
-                    tagged == Some(commit) || commit.to_string().starts_with(&name.to_ascii_lowercase())
-                };
-                let mut runs = eval.history(place.name).backwards().take(MOST_RUNS);
-                let run = runs.find(|run| run.from <= cycle.began && run.commit.is_some_and(is_it));
-                found.extend(run.map(|run| (run.from, run.deployment)));
-            }
+        if let Some(number) = pull {
+            found.extend(first_run(eval, place, &Work::Pull(number)).map(|(run, _)| (run.from, run.deployment)));
+            continue;
         }
+        let is_it = |commit: &Sha| tagged == Some(commit) || commit.to_string().starts_with(&name.to_ascii_lowercase());
+        let mut runs = eval.history(place.name).backwards().take(MOST_RUNS);
+        let run = runs.find(|run| run.from <= cycle.began && run.commit.is_some_and(is_it));
+        found.extend(run.map(|run| (run.from, run.deployment)));
     }
     found.into_iter().min().map(|(_, deployment)| deployment)
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::insight::{
-    figures::{Selection, Weight},
+    figures::{Rollout, Selection, Weight},
     row::{ChangeRow, LeadTimeParts, seconds},
     rows::InsightRows,
     statistic::{Share, Spread},
@@ -165,7 +165,7 @@ pub struct RecoveryTime {
 
 impl RecoveryTime {
     pub(crate) fn of(selection: &Selection<'_>) -> Self {
-        let failed: Vec<_> = selection.forward.iter().filter_map(|rollout| rollout.failed()).collect();
+        let failed: Vec<_> = selection.forward.iter().filter_map(Rollout::failed).collect();
         let over = || failed.iter().filter_map(|row| Some((*row, row.hurt?, row.restored?)));
         let open = failed.iter().filter(|row| row.restored.is_none()).filter_map(|row| row.hurt);
         Self {

@@ -1,7 +1,6 @@
 //! The servers under load, each a process of its own.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -16,7 +15,7 @@ use phasebot::{
     app::clock::SystemClock,
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
-    http::{self, Limits, ServerState},
+    http::{self, Limits, Senders, ServerState},
     port::{
         forge::{Forge, Verified},
         intake::TakeIn,
@@ -183,7 +182,7 @@ impl TakeIn for KeepNothing {
         Ok(Accepted::New(1))
     }
 
-    async fn take_in_alert(&self, _: &str, _: Bytes) -> std::result::Result<String, StoreError> {
+    async fn take_in_message(&self, _: &str, _: Bytes) -> std::result::Result<String, StoreError> {
         Err(StoreError::Unavailable("no monitoring connection is configured".to_owned()))
     }
 
@@ -211,7 +210,7 @@ pub fn serve_verify_only() -> Result<()> {
         let (_end, ending) = watch::channel(false);
         let state = ServerState::new(
             forges,
-            BTreeMap::new(),
+            Senders::default(),
             Arc::new(KeepNothing),
             Metrics::install()?,
             Limits::default(),

@@ -14,6 +14,7 @@ use phasebot::{
     domain::{
         derived::Transition,
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
+        insight::InsightRow,
     },
     port::store::*,
 };

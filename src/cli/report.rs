@@ -20,7 +20,9 @@ use crate::{
     settings::duration,
 };
 
-/// Show delivery metrics and flow: the five DORA metrics, cycle time, work in progress, gate waits.
+/// Show delivery metrics and the flow of work.
+///
+/// The five DORA metrics, cycle time, work in progress, and waits at gates.
 ///
 /// Reads the database while `serve` runs; sends no request to the forge. `docs/metrics.md` defines
 /// every figure. A figure without data is shown as `none`, never as 0.

@@ -241,7 +241,7 @@ pub(super) fn waited_too_long(why: &str) -> String {
 
 pub(super) fn the_same(other: &DeployRequest, policy: &Policy) -> String {
     format!(
-        "**The same {} is already waiting or running**, asked for {} at {}. Nothing to do: yours would be the same.",
+        "**The same {} is already waiting or running**, asked for {} at {}. Nothing for you to do: yours would be the same.",
         kind(other),
         asker(other),
         moment(other.at, &policy.commands.zone)
@@ -273,7 +273,7 @@ pub(super) fn would(
     let mut text = if decision.standing.is_open() {
         format!("**Dry run: the {} would start now.** Nothing was started.", what(request))
     } else {
-        let turn = if decision.needs_person { "A person has to act first" } else { "It waits" };
+        let turn = if decision.needs_person { "It would wait for people" } else { "It would wait" };
         let mut text = format!("**Dry run: the {} would not start yet.** {turn}:\n", what(request));
         for condition in check_run::blocking(decision) {
             let _ = write!(

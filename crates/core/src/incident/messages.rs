@@ -24,7 +24,7 @@ pub(super) fn resolved(run: Option<FiringPeriod>, view: Option<&IncidentView>, c
         let _ = write!(text, " Fixed by #{item}.");
     }
     if !closes {
-        text.push_str(" Close this issue when nothing is left to follow up.");
+        text.push_str(" Whoever follows up closes this issue.");
     }
     text
 }

@@ -112,7 +112,7 @@ pub fn storm(view: &StormView) -> Rendered {
     match (&view.acked_by, view.muted_until) {
         (_, Some(until)) => drop(write!(body, " · ⏸️ muted until {}", times.at(until))),
         (Some(by), None) => drop(write!(body, " · 👤 acknowledged by **{}**", sanitize::inline(by, 60))),
-        (None, None) if !firing.is_empty() => body.push_str(" · ✋ nobody has acknowledged it: `/ack`"),
+        (None, None) if !firing.is_empty() => body.push_str(" · ✋ whoever is on call: take it with `/ack`"),
         (None, None) => {}
     }
     for shared in [&view.severity, &view.environment].into_iter().flatten() {

@@ -164,7 +164,7 @@ impl StatusComment<'_, '_> {
                     return;
                 }
                 let to = to.map_or_else(String::new, |to| format!(" to {}", self.links.commit(to)));
-                deploys.headline.get_or_insert(format!("rolled back from {name}, needs a fix"));
+                deploys.headline.get_or_insert(format!("rolled back from {name}, needs a fix by its author"));
                 deploys
                     .lines
                     .push(format!("↩️ {by} rolled {name} back{to} at {at}{run}. This change no longer runs there."));
@@ -173,7 +173,7 @@ impl StatusComment<'_, '_> {
                 let Some(to) = to.filter(|to| runs_here(to) || request.item() == Some(self.derived.item)) else {
                     return;
                 };
-                deploys.headline.get_or_insert(format!("deploy to {name} failed, retry or go back"));
+                deploys.headline.get_or_insert(format!("deploy to {name} failed, whoever may deploy retries or goes back"));
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();
                 deploys.lines.push(format!(
                     "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}{step}. Retry: {} · go back: {}",

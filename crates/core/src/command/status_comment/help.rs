@@ -17,7 +17,7 @@ use crate::{
 
 /// Commands by their purpose, in the order of `/help`.
 pub(super) const GROUPS: [(&str, &[&str]); 7] = [
-    ("Look", &["help", "status", "why", "audit", "diff", "where", "locks"]),
+    ("Look", &["help", "status", "why", "audit", "diff", "where", "locks", "metrics"]),
     ("Plan", &["phase", "assign", "milestone"]),
     ("Hold", &["hold", "unhold"]),
     ("Check", &["retest"]),

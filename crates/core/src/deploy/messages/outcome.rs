@@ -42,7 +42,7 @@ pub(in crate::deploy) fn rolled_back_to(
     let run = run_link(facts, request).map(|run| format!(" · {run}")).unwrap_or_default();
     let sha = commit(request.sha.as_ref());
     let mut text = format!(
-        "**{environment} is back on {sha}**, {took} after {} asked, and stays locked until the fix is in{run}",
+        "**{environment} is back on {sha}**, {took} after {} asked, and stays locked until whoever fixes it unlocks it{run}",
         quoted(&request.by.login)
     );
     if !taken.is_empty() {

@@ -44,7 +44,8 @@ fn vector_02_failed_deployments_are_counted_and_not_incidents() {
 fn vector_03_edits_of_an_incident_add_no_failure() {
     let mut text = merges(1) + "01:00 deploy 1 production of c1 success\n";
     for minute in 5..10 {
-        text += &format!("01:{minute:02} alert prod cart a=firing labels env=production title Edit{minute}\n");
+        let edited = format!("01:{minute:02} alert prod cart a=firing labels env=production title Edit{minute}\n");
+        text.push_str(&edited);
     }
     text += "01:30 alert prod cart a=over\n02:30 tick\n";
     let played = play(&text);

@@ -140,14 +140,16 @@ async fn a_backup_removes_what_killed_ones_left_and_nothing_else() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}", folder.path().join("phasebot.db").display());
     drop(store::open(&url).await.unwrap());
-    let two_days_ago = SystemTime::now() - Duration::from_hours(48);
+    // Files have the system's times.
+    let now = fs::metadata(folder.path()).unwrap().modified().unwrap();
+    let two_days_ago = now - Duration::from_hours(48);
     let written = |name: &str, at: SystemTime| {
         let path = folder.path().join(name);
         File::create(&path).unwrap().set_modified(at).unwrap();
         path
     };
     let abandoned = written(".phasebot-backup-1", two_days_ago);
-    let kept = [written(".phasebot-backup-2", SystemTime::now()), written("notes.txt", two_days_ago)];
+    let kept = [written(".phasebot-backup-2", now), written("notes.txt", two_days_ago)];
 
     let to = folder.path().join("copy.db");
     let said =

@@ -73,8 +73,11 @@ pub struct Setup {
     /// Serve the web pages; not with a `store`.
     pub pages: Option<Access>,
     /// Serve the web pages at an address with this access, in place of `pages`.
-    pub sign_in: Option<fn(&SimForge, Arc<dyn Store>, String) -> Access>,
+    pub sign_in: Option<SignIn>,
 }
+
+/// Makes the access to the pages from the forge, the store and the address of the pages.
+pub type SignIn = fn(&SimForge, Arc<dyn Store>, String) -> Access;
 
 /// Environment of a flow.
 pub struct World {

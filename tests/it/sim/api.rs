@@ -244,7 +244,7 @@ async fn every_route_answers_as_github_describes_it() {
 
     // With a person's own token.
     let token = format!("Bearer {}", world.sim.new_person_token("bob"));
-    for path in ["/user".to_owned(), "/user/installations".to_owned(), repo.to_owned()] {
+    for path in ["/user".to_owned(), "/user/installations".to_owned(), repo.clone()] {
         assert_eq!(world.send(Method::GET, &path, &token, None).await.status().as_u16(), 200, "{path}");
     }
     let found: Value = world.send(Method::GET, "/user/installations", &token, None).await.json().await.unwrap();

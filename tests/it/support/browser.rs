@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 /// Time-out for what takes a browser some moments.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// JSON key of an element's id.
 pub const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";

@@ -279,7 +279,7 @@ fn without_sign_in_the_pages_are_for_this_machine_only() {
     let app = "client_id = \"Iv23li\"\nclient_secret = \"0123456789abcdef\"";
     let everywhere = "web_listen = \"0.0.0.0:8081\"";
     for (web, github) in [
-        ("".to_owned(), ""),
+        (String::new(), ""),
         ("web_open = true".to_owned(), ""),
         (format!("{here}\nweb_open = true"), ""),
         ("web_listen = \"[::1]:8081\"\nweb_open = true".to_owned(), ""),

@@ -20,7 +20,7 @@ const MOST: u16 = 90;
 
 pub(super) static ROW: Row = Row {
     name: "metrics",
-    forms: &[&[may("length", Kind::Length)]],
+    forms: &[&[may("days", Kind::Length)]],
     least: Role::Write,
     place: Place::Anywhere,
     forks: true,
@@ -29,7 +29,7 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
-    let days = match given.length("length") {
+    let days = match given.length("days") {
         Some(length) => u16::try_from(length.as_hours().div_euclid(24)).unwrap_or(u16::MAX),
         None => USUAL,
     };

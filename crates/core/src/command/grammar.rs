@@ -81,6 +81,7 @@ impl Arg {
         let text = match self.kind {
             Kind::Words => format!("{}…", self.name),
             Kind::Users => "@user…".to_owned(),
+            Kind::Length if self.name == "days" => "30d".to_owned(),
             Kind::Length => "2h".to_owned(),
             Kind::After => format!("{}: TEXT", self.name),
             Kind::Key(Value::Ref) => format!("{}=REF", self.name),
@@ -377,6 +378,7 @@ pub(super) fn example(form: &[Arg], whole: bool) -> String {
         Kind::Word => "production".to_owned(),
         Kind::Words => "checks window".to_owned(),
         Kind::Users => "@alice, @bob".to_owned(),
+        Kind::Length if arg.name == "days" => "30d".to_owned(),
         Kind::Length => "2h".to_owned(),
         Kind::Text => "waits for the customer".to_owned(),
         Kind::After => format!("{}: the customer waits", arg.name),

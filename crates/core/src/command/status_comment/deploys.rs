@@ -173,7 +173,9 @@ impl StatusComment<'_, '_> {
                 let Some(to) = to.filter(|to| runs_here(to) || request.item() == Some(self.derived.item)) else {
                     return;
                 };
-                deploys.headline.get_or_insert(format!("deploy to {name} failed, whoever may deploy retries or goes back"));
+                deploys
+                    .headline
+                    .get_or_insert(format!("deploy to {name} failed, whoever may deploy retries or goes back"));
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();
                 deploys.lines.push(format!(
                     "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}{step}. Retry: {} · go back: {}",

@@ -31,7 +31,9 @@ impl StatusComment<'_, '_> {
         let pin = self.pinned();
         let words = match (&deploys.headline, &pin) {
             (Some(words), _) => words.clone(),
-            (None, Some(pin)) => format!("pinned by {}, stays here until `/phase auto`", person(&pin.by).trim_matches('*')),
+            (None, Some(pin)) => {
+                format!("pinned by {}, stays here until `/phase auto`", person(&pin.by).trim_matches('*'))
+            }
             (None, None) => self.turn().map(|turn| turn.words).unwrap_or_default(),
         };
         let words = if words.is_empty() { words } else { format!(" · {words}") };
@@ -139,13 +141,17 @@ impl StatusComment<'_, '_> {
         let kind = kinds.find(|kind| !is_pull || kind.is_of_work())?;
         let (words, symbol) = match kind {
             EvidenceKind::IssueOpen => ("waiting to be opened", "✋"),
-            EvidenceKind::PullRequestOpen | EvidenceKind::BranchLinked { .. } => ("waiting for somebody to open a pull request", "✋"),
+            EvidenceKind::PullRequestOpen | EvidenceKind::BranchLinked { .. } => {
+                ("waiting for somebody to open a pull request", "✋")
+            }
             EvidenceKind::PullRequestApproved => ("waiting for a reviewer", "✋"),
             EvidenceKind::Merged => ("waiting for somebody who may merge", "✋"),
             EvidenceKind::ChecksPassed { .. } => ("waiting for checks, nothing to do", "⏳"),
             EvidenceKind::Tagged { .. } => ("waiting for somebody who may tag a version", "✋"),
             EvidenceKind::ReleasePublished { .. } => ("waiting for somebody who may publish a release", "✋"),
-            EvidenceKind::DeploymentStarted(_) | EvidenceKind::DeploymentSucceeded(_) => ("waiting for somebody who may deploy", "✋"),
+            EvidenceKind::DeploymentStarted(_) | EvidenceKind::DeploymentSucceeded(_) => {
+                ("waiting for somebody who may deploy", "✋")
+            }
             EvidenceKind::Soaked { .. } => ("being watched, nothing to do", "⏳"),
         };
         Some(Turn { words: words.to_owned(), symbol })

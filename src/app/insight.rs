@@ -88,7 +88,8 @@ pub(crate) async fn fill(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>)
             () = stopped(&mut stop) => return,
         };
         match done {
-            Ok(()) => break,
+            Ok(true) => break,
+            Ok(false) => {}
             Err(error) => tracing::warn!(%error, "rows for delivery metrics can't be derived now"),
         }
         tokio::select! {
@@ -99,7 +100,8 @@ pub(crate) async fn fill(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>)
     stopped(&mut stop).await;
 }
 
-async fn fill_all(runtime: &Runtime) -> Result<(), StoreError> {
+/// Returns whether every repository has its rows.
+async fn fill_all(runtime: &Runtime) -> Result<bool, StoreError> {
     if runtime.store.memo(SINCE).await?.is_none() {
         runtime.store.note(SINCE, Some(&runtime.clock.now().to_string())).await?;
     }
@@ -109,7 +111,7 @@ async fn fill_all(runtime: &Runtime) -> Result<(), StoreError> {
             open.push(row.repo);
         }
     }
-    let (all, mut told) = (open.len(), Instant::now());
+    let (all, mut told, mut skipped) = (open.len(), Instant::now(), false);
     for (done, repo) in open.into_iter().enumerate() {
         if told.elapsed() >= TELL_EVERY {
             tracing::info!(done, all, "deriving the rows for delivery metrics of earlier events");
@@ -117,12 +119,15 @@ async fn fill_all(runtime: &Runtime) -> Result<(), StoreError> {
         }
         match fill_one(runtime, &repo).await {
             Ok(()) => runtime.store.note(&memo(&repo), Some(&DEFINITION.to_string())).await?,
-            // Another process decides on it, and derives its rows.
-            Err(Failure::NotNow(why)) => tracing::debug!(%repo, why, "its rows are not derived here"),
+            // Another process decides on it, or the store does not answer.
+            Err(Failure::NotNow(why)) => {
+                skipped = true;
+                tracing::debug!(%repo, why, "its rows are not derived yet");
+            }
             Err(Failure::Fault(why)) => tracing::error!(%repo, why, "its rows for delivery metrics can't be derived"),
         }
     }
-    Ok(())
+    Ok(!skipped)
 }
 
 async fn fill_one(runtime: &Runtime, repo: &RepoKey) -> Result<(), Failure> {

@@ -118,7 +118,11 @@ async fn pages(settings: &Settings, store: &Arc<dyn Store>) -> Result<Option<Pag
             Access::SignIn(Box::new(Sessions::new(Arc::new(github), &settings.web_secrets, url, store.clone())))
         }
         // The settings were checked: this is the address of this machine.
-        _ => Access::Open,
+        _ if settings.web_open => Access::Open,
+        _ => {
+            let what = "web_listen needs `web_open = true`, or what people sign in with: see docs/pages.md";
+            return Err(Failure::Message(what.to_owned()));
+        }
     };
     Ok(Some(Pages {
         listener: assembly::bind("web_listen", address).await?,

@@ -58,5 +58,10 @@ pub(super) fn read(
     };
     let deployment =
         ExternalDeployment { connection: connection.to_owned(), key, commit, environment, state, at: moment };
-    Ok(Found { repository: text(&mapping.repository), deployment: Some(deployment) })
+    let repository = text(&mapping.repository);
+    if repository.is_none() && at(&mapping.repository).is_some_and(|found| !found.is_null()) {
+        // The connection's first repository is meant only where a message names none.
+        return Err("its repository is not a name".to_owned());
+    }
+    Ok(Found { repository, deployment: Some(deployment) })
 }

@@ -97,12 +97,7 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, mut request: Request, nex
         Access::Open if !names_this_machine(&request) => return Failure::OtherName.into_response(),
         Access::Open => Visitor::Anyone,
         Access::SignIn(sessions) => match sessions.of_request(request.headers(), web.clock.now()).await {
-            Ok(Some(session)) => {
-                if let Err(failure) = sessions.charge(&session, web.clock.now()) {
-                    return failure.into_response();
-                }
-                Visitor::Person { shown: session.shown(), session }
-            }
+            Ok(Some(session)) => Visitor::Person { shown: session.shown(), session },
             Ok(None) => {
                 let back = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
                 let is_page = matches!(*request.method(), Method::GET | Method::HEAD);

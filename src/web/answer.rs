@@ -1,5 +1,7 @@
 //! Answers: pages with their headers, entity tags, and refusals.
 
+use std::time::Duration;
+
 use axum::{
     extract::Request,
     middleware::Next,
@@ -20,7 +22,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Headers of every answer.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    // With `no-referrer`, browsers would not say where the form for signing out was sent from.
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
@@ -35,9 +38,14 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// An answer that nobody keeps.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Adds the headers of every answer.
+/// Longest time for an answer.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Adds the headers of every answer, and gives an answer that takes too long up.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    // Also for a body that comes slowly, and for a forge that does.
+    let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| Failure::Unavailable.into_response());
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, value);

@@ -95,8 +95,13 @@ async fn read(web: &Web, row: &RepositoryRow) -> Result<Option<Vec<Document>>, F
         all.extend(found);
     }
     // An incident whose issue a person closed is over, so the issues are needed, too.
-    let issues: BTreeSet<u64> = load(row.repo.clone(), &all).index.shown_in.keys().copied().collect();
-    let issues: Vec<String> = issues.into_iter().map(|item| DocumentKey::Item(item).to_string()).collect();
+    let repo = row.repo.clone();
+    let parsing = tokio::task::spawn_blocking(move || {
+        let issues: BTreeSet<u64> = load(repo, &all).index.shown_in.keys().copied().collect();
+        let issues: Vec<String> = issues.into_iter().map(|item| DocumentKey::Item(item).to_string()).collect();
+        (all, issues)
+    });
+    let (mut all, issues) = parsing.await.map_err(|_| Failure::Unavailable)?;
     all.extend(web.store.documents(&row.repo, &issues).await?);
     Ok(Some(all))
 }

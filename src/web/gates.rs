@@ -43,8 +43,13 @@ pub(super) async fn show(
     let _turn = web.turn().await?;
     let found = web.store.documents_under(&row.repo, "{\"Gate\":", LOOKED_THROUGH).await?;
     let all = found.len();
-    let gates = found.iter().filter_map(|document| serde_json::from_str::<GateFacts>(document.body.as_deref()?).ok());
-    let mut live: Vec<GateFacts> = gates.filter(|gate| gate.live).collect();
+    // Thousands of documents are work for the processor, not for a thread that serves others.
+    let parsing = tokio::task::spawn_blocking(move || {
+        let gates =
+            found.iter().filter_map(|document| serde_json::from_str::<GateFacts>(document.body.as_deref()?).ok());
+        gates.filter(|gate| gate.live).collect::<Vec<_>>()
+    });
+    let mut live: Vec<GateFacts> = parsing.await.map_err(|_| Failure::Unavailable)?;
     live.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.decision.gate.cmp(&b.decision.gate)));
     let more = live.len().saturating_sub(MOST);
     live.truncate(MOST);

@@ -30,9 +30,10 @@ pub(super) async fn show(
     Visit(visitor): Visit,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let _turn = web.turn().await?;
     let mut rows = web.store.active_repositories(&web.forge, LOOKED_THROUGH).await?;
     web.retain_readable(&visitor, &mut rows).await?;
+    // The forge may take its time, in which others get their pages.
+    let _turn = web.turn().await?;
     rows.sort_by_key(|row| row.full_name.to_lowercase());
     let more = rows.len().saturating_sub(MOST);
     rows.truncate(MOST);

@@ -30,8 +30,12 @@ pub(super) const SESSION: &str = "__Host-phasebot";
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
 /// Longest session.
 const LONGEST: SignedDuration = SignedDuration::from_hours(8);
-/// People, and names for each, of which something is remembered.
-const MOST_REMEMBERED: usize = 2_000;
+/// People of whom something is remembered.
+const MOST_PEOPLE: usize = 2_000;
+/// Names that are remembered for each.
+const MOST_NAMES: usize = 200;
+/// Longest name of a repository: an account's 39 characters, a slash, and 100; with room to spare.
+const LONGEST_NAME: usize = 200;
 
 /// Signs people in, and answers what they may read.
 pub struct Sessions {
@@ -47,6 +51,8 @@ pub struct Sessions {
 
 /// What is remembered of a person.
 struct Known {
+    /// The session for which the forge answered: another one's token may have been revoked.
+    session: String,
     /// Repositories by lower-case name; `None`: not theirs to read.
     names: HashMap<String, (Timestamp, Option<u64>)>,
     all: Option<(Timestamp, Arc<BTreeSet<u64>>)>,
@@ -55,7 +61,7 @@ struct Known {
 
 impl Known {
     fn new() -> Self {
-        Self { names: HashMap::new(), all: None, requests: Bucket::new(120.0, 4.0) }
+        Self { session: String::new(), names: HashMap::new(), all: None, requests: Bucket::new(120.0, 4.0) }
     }
 }
 
@@ -95,7 +101,7 @@ impl Sessions {
         Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins }
     }
 
-    /// Returns the session of a request, if it has one that is valid.
+    /// Returns the session of a request, if it has one that is valid, and counts the request.
     pub(super) async fn of_request(&self, headers: &HeaderMap, now: Timestamp) -> Result<Option<Session>, Failure> {
         let Some(sealed) = cookie(headers, SESSION) else { return Ok(None) };
         let Some(text) = self.keys.open(SESSION, sealed) else { return Ok(None) };
@@ -103,6 +109,7 @@ impl Sessions {
         if now >= session.ends || now < session.made {
             return Ok(None);
         }
+        self.charge(&session, now)?;
         // Signing out ends every session of a person, on every replica.
         let mark = self.store.memo(&mark_of(session.person)).await?;
         let signed_out = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
@@ -131,7 +138,7 @@ impl Sessions {
     }
 
     /// Counts a request of a person, of whom not more than a reader's may come.
-    pub(super) fn charge(&self, session: &Session, now: Timestamp) -> Result<(), Failure> {
+    fn charge(&self, session: &Session, now: Timestamp) -> Result<(), Failure> {
         let took = self.known_of(session.person, |known| known.requests.take(now));
         if took { Ok(()) } else { Err(Failure::TooMany) }
     }
@@ -143,15 +150,18 @@ impl Sessions {
         full_name: &str,
         now: Timestamp,
     ) -> Result<Option<u64>, Failure> {
+        if full_name.len() > LONGEST_NAME {
+            return Ok(None);
+        }
         let name = full_name.to_ascii_lowercase();
-        let known = self.known_of(session.person, |known| known.names.get(&name).copied());
+        let known = self.answers_to(session, |known| known.names.get(&name).copied());
         if let Some((_, id)) = known.filter(|(at, _)| is_fresh(*at, now)) {
             return Ok(id);
         }
         let id =
             self.forge.repository(&session.secret(), full_name).await.map_err(|error| self.failed(session, error))?;
-        self.known_of(session.person, |known| {
-            if known.names.len() >= MOST_REMEMBERED {
+        self.answers_to(session, |known| {
+            if known.names.len() >= MOST_NAMES {
                 known.names.clear();
             }
             known.names.insert(name, (now, id));
@@ -161,13 +171,13 @@ impl Sessions {
 
     /// Returns the ids of the repositories that the person may read.
     pub(super) async fn repositories(&self, session: &Session, now: Timestamp) -> Result<Arc<BTreeSet<u64>>, Failure> {
-        let known = self.known_of(session.person, |known| known.all.clone());
+        let known = self.answers_to(session, |known| known.all.clone());
         if let Some((_, all)) = known.filter(|(at, _)| is_fresh(*at, now)) {
             return Ok(all);
         }
         let all = self.forge.repositories(&session.secret()).await.map_err(|error| self.failed(session, error))?;
         let all = Arc::new(all);
-        self.known_of(session.person, |known| known.all = Some((now, all.clone())));
+        self.answers_to(session, |known| known.all = Some((now, all.clone())));
         Ok(all)
     }
 
@@ -186,10 +196,22 @@ impl Sessions {
 
     fn known_of<T>(&self, person: u64, act: impl FnOnce(&mut Known) -> T) -> T {
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST_REMEMBERED && !all.contains_key(&person) {
+        if all.len() >= MOST_PEOPLE && !all.contains_key(&person) {
             all.clear();
         }
         act(all.entry(person).or_insert_with(Known::new))
+    }
+
+    /// Lets `act` use what the forge answered to this session, and to no other one.
+    fn answers_to<T>(&self, session: &Session, act: impl FnOnce(&mut Known) -> T) -> T {
+        self.known_of(session.person, |known| {
+            if known.session != session.form {
+                known.names.clear();
+                known.all = None;
+                known.session.clone_from(&session.form);
+            }
+            act(known)
+        })
     }
 
     /// Forgets what a person may read, but not how often they asked.

@@ -105,7 +105,6 @@ pub(super) async fn offer(
 /// Sends the browser to the forge's page.
 pub(super) async fn begin(State(web): State<Arc<Web>>, Query(wanted): Query<Wanted>) -> Result<Response, Failure> {
     let sessions = sessions(&web)?;
-    charge(&web, sessions)?;
     let random = || URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
     let ends = web.clock.now() + TO_AGREE;
     let begun = Begun { state: random(), verifier: random(), to: local(wanted.to), ends };
@@ -122,15 +121,19 @@ pub(super) async fn back(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let sessions = sessions(&web)?;
-    charge(&web, sessions)?;
     let now = web.clock.now();
     let begun = cookie(&headers, BEGUN)
         .and_then(|sealed| sessions.keys.open(BEGUN, sealed))
         .and_then(|text| serde_json::from_str::<Begun>(&text).ok())
         .filter(|begun| now < begun.ends && same(&begun.state, &back.state) && !back.code.is_empty())
         .ok_or(Failure::NotBegun)?;
+    // Only now: whoever did not begin here keeps nobody else out.
+    charge(&web, sessions)?;
     let failed = |error: SignInError| match error {
-        SignInError::Rejected(_) => Failure::NotBegun,
+        SignInError::Rejected(why) => {
+            tracing::warn!("a sign-in was refused: {why:.200}");
+            Failure::NotBegun
+        }
         SignInError::Unavailable(why) => {
             tracing::warn!("nobody can sign in: {why}");
             Failure::Unavailable

@@ -11,6 +11,13 @@ fn diff(old: &str, new: &str) -> PolicyDiff {
 
 /// Sections of a policy, the second of which protects less than the first, and the words for that.
 const WEAKER: &[(&str, &str, &str)] = &[
+    ("{}", "environments: { a: { deploy: { via: deployment } } }", "environment `a` added"),
+    ("{}", "environments: { a: {} }", "environment `a` added"),
+    (
+        "gates: { r: { on: { draft: true } } }",
+        "gates: { r: { on: { draft: true, tag: 'v*' } } }",
+        "applies to other tags",
+    ),
     ("mode: act", "mode: label", "gates and deploys are switched off"),
     ("gates: { r: { on: { draft: true } } }", "gates: {}", "gate `r` removed"),
     ("gates: { r: { on: { tag: 'v*' } } }", "gates: { r: { on: { tag: 'w*' } } }", "applies to other tags"),
@@ -110,7 +117,7 @@ fn what_is_known_to_be_narrower_is_not_weaker() {
             "environments: { a: { rollback: { last: 2 } } }",
         ),
         ("environments: { a: {} }", "environments: { a: { when_busy: refuse, production: true } }"),
-        ("{}", "environments: { a: { deploy: { via: deployment } } }"),
+        ("{}", "environments: { a: { require: [reviews] } }"),
         ("checks: { settle: 10s }", "checks: { settle: 60s }"),
         ("{}", "shared: ['libs/**']"),
         ("alerts: { hold: 5m, grace: 1m, suppress: 10d }", "alerts: { hold: 30s, grace: 10m, suppress: 1d }"),

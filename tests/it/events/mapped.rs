@@ -73,6 +73,10 @@ async fn what_says_too_little_is_kept_and_ignored() {
             json!({ "state": "Succeeded", "commit": commit, "environment": "production", "repository": "evil/shop" }),
             "may not report deployments of \"evil/shop\"",
         ),
+        (
+            json!({ "state": "Succeeded", "commit": commit, "environment": "production", "repository": { "name": "x" } }),
+            "its repository is not a name",
+        ),
     ] {
         assert_eq!(stage.send("argocd", &body).await.0, 202);
         let said = stage.note().await;

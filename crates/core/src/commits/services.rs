@@ -32,6 +32,15 @@ impl<'f> EvalContext<'f> {
         Touched::Known(services)
     }
 
+    /// Returns the services whose files a commit itself changes, whatever its message says of its
+    /// origin.
+    pub(crate) fn touched_by(&self, sha: &Sha) -> Touched<'f> {
+        let pushes = self.facts.index.brought_by.get(sha).into_iter().flatten();
+        let paths = pushes.filter_map(|id| self.facts.pushes.get(id)).find_map(|push| push.paths.get(sha));
+        let Some(paths) = paths else { return Touched::Unknown };
+        Touched::Known(self.policy.touched(paths.unpack().iter().map(String::as_str)))
+    }
+
     /// Returns the scopes in which a change has to advance.
     pub(crate) fn scopes_of(&self, work: &Work) -> Vec<Scope<'f>> {
         // What has not landed has nothing that depends on a service.

@@ -111,9 +111,10 @@ fn newest_merge(
         }
     };
     let Some(patterns) = &auto.branches else { return newest_on(facts.default_branch()) };
+    let counts = |branch: &str| facts.is_main_line(branch) || policy.lists_branch(branch, facts.default_branch());
     let recent = facts.index.by_time.range((since, Sha::FIRST, String::new())..).map(|(_, _, branch)| branch.as_str());
     let wanted: BTreeSet<&str> =
-        recent.filter(|branch| patterns.iter().any(|pattern| pattern.matches(branch))).collect();
+        recent.filter(|branch| counts(branch) && patterns.iter().any(|pattern| pattern.matches(branch))).collect();
     wanted.into_iter().filter_map(newest_on).max_by(|one, other| (one.at, &one.sha).cmp(&(other.at, &other.sha)))
 }
 

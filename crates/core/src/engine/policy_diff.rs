@@ -145,7 +145,8 @@ impl PolicyDiff {
         let GateRule { tag, draft, report_branch, require, publish, notes, issue_on_violation } = old;
         self.conditions(what, require, &new.require);
         if *tag != new.tag {
-            self.note(tag.is_some(), format!("{what} applies to other tags"));
+            // A gate of drafts without a pattern guards every draft.
+            self.note(tag.is_some() || *draft, format!("{what} applies to other tags"));
         }
         self.switch(
             (*draft, new.draft),
@@ -190,7 +191,10 @@ impl PolicyDiff {
         for (name, rule) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
             let by_itself = !rule.auto.on.is_empty() || rule.rollback.on_incident.is_some();
             let deploys = if by_itself { "; phasebot deploys there by itself" } else { "" };
-            self.note(by_itself, format!("environment {} added{deploys}", quoted(name)));
+            // To an environment that the policy does not describe, nothing is deployed.
+            let is_guarded = !(rule.require.is_empty() && rule.after.is_empty());
+            let opens = by_itself || rule.deploy.is_some() || rule.unmerged || !is_guarded;
+            self.note(opens, format!("environment {} added{deploys}", quoted(name)));
         }
     }
 

@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    domain::{decision::GateName, event::DeployState, id::Sha, needs::Need},
+    commits::services::Touched,
+    domain::{decision::GateName, event::DeployState, id::Sha, needs::Need, service::Scope},
     environment::history::{Attempt, History, Run, RunEnd},
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
     text::message::{self, deployment_name, quoted},
@@ -30,12 +31,19 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
     let current = history.current();
     let recently = ctx.eval.now.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
     let since = current.map_or(recently, |run| run.succeeded.min(recently));
-    if let Some(finding) = history.attempts_since(since).find_map(|attempt| tried(ctx, &place, attempt, current)) {
+    if let Some(finding) = history.attempts_since(since).find_map(|attempt| tried(ctx, environment, attempt, current)) {
         return finding;
     }
     match current {
         Some(run) => match run.commit {
             None => run_unknown(&place, run.deployment),
+            Some(commit) if run.facts.source.is_some() && !history.is_evident(run.deployment) => {
+                let words = format!(
+                    "only a report says that {place} runs {}, and phasebot deploys there itself: deploy it there with it",
+                    commit.code()
+                );
+                ConditionResult::unknown("deployed_reported", words)
+            }
             Some(commit) if *commit == ctx.subject.sha => soaked(ctx, &short, environment, soak, run.from),
             Some(commit) => match same_for_service(ctx, environment, commit) {
                 Ok(Some(service)) => {
@@ -55,33 +63,43 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
 /// commit that failed since, or one that is under way.
 fn tried(
     ctx: ConditionContext<'_, '_>,
-    place: &str,
+    environment: &str,
     attempt: Attempt<'_>,
     current: Option<Run<'_>>,
 ) -> Option<ConditionResult> {
     if current.is_some_and(|run| run.deployment == attempt.deployment) {
         return None;
     }
-    let short = ctx.subject.sha.code();
-    let is_the_same = attempt.commit == Some(&ctx.subject.sha);
+    let place = &quoted(environment);
+    let name = |commit: Option<&Sha>| commit.unwrap_or(&ctx.subject.sha).code();
+    // What is not known to differ may be the same.
+    let may_be_same =
+        |commit: &Sha| *commit == ctx.subject.sha || !matches!(same_for_service(ctx, environment, commit), Ok(None));
+    let is_the_same = || attempt.commit.is_some_and(may_be_same);
+    let runs_here = || current.and_then(|run| run.commit).is_some_and(may_be_same);
     let status = attempt.facts.statuses.last()?;
     let is_newer = current.is_none_or(|run| status.at >= run.succeeded);
     let finding = match status.state {
         DeployState::Waiting | DeployState::InProgress if ctx.eval.now.duration_since(status.at) > LONGEST_RUN => {
             return None;
         }
-        DeployState::Waiting | DeployState::InProgress if is_the_same => {
-            ConditionResult::unknown("deployed_running", format!("{short} is being deployed to {place}"))
+        DeployState::Waiting | DeployState::InProgress if is_the_same() => {
+            let words = format!("{} is being deployed to {place}", name(attempt.commit));
+            ConditionResult::unknown("deployed_running", words)
         }
-        DeployState::Waiting | DeployState::InProgress if runs(current, &ctx.subject.sha) => {
+        DeployState::Waiting | DeployState::InProgress if runs_here() => {
             let other = attempt.commit.map_or_else(|| "another commit".to_owned(), Sha::code);
             ConditionResult::unknown(
                 "deployed_replacing",
-                format!("{place} runs {short}, and {other} is being deployed there"),
+                format!(
+                    "{place} runs {}, and {other} is being deployed there",
+                    name(current.and_then(|run| run.commit))
+                ),
             )
         }
-        DeployState::Failure if is_newer && is_the_same => {
-            ConditionResult::fail("deployed_failed", format!("the deploy of {short} to {place} failed"))
+        DeployState::Failure if is_newer && is_the_same() => {
+            let words = format!("the deploy of {} to {place} failed", name(attempt.commit));
+            ConditionResult::fail("deployed_failed", words)
         }
         DeployState::Failure if is_newer && attempt.commit.is_none() => run_unknown(place, attempt.deployment),
         DeployState::Waiting
@@ -113,9 +131,12 @@ fn same_for_service<'f>(
         let Some(commits) = eval.commits_between(base, head) else {
             return Err(Unknown::Ask(Need::Commits { base: Some(base.clone()), head: head.clone() }));
         };
-        let is_of_others = |commit: &&Sha| {
-            let work = eval.brought_with(commit).work;
-            !work.is_empty() && !work.iter().any(|work| eval.is_within(work, |touched| touched == scope))
+        // Files of no service may concern every one.
+        let is_of_others = |commit: &&Sha| match eval.touched_by(commit) {
+            Touched::Known(services) => {
+                !services.is_empty() && !services.iter().any(|service| Scope::Service(service) == scope)
+            }
+            Touched::Unknown => false,
         };
         if !commits.iter().all(is_of_others) {
             return Ok(None);
@@ -127,10 +148,6 @@ fn same_for_service<'f>(
 fn run_unknown(place: &str, deployment: u64) -> ConditionResult {
     let words = format!("it is not known yet which commit {} deployed to {place}", deployment_name(deployment));
     ConditionResult::unknown("deployed_run_unknown", words)
-}
-
-fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
-    current.is_some_and(|run| run.commit == Some(sha))
 }
 
 /// Returns the result if another commit runs, or none.

@@ -19,6 +19,9 @@ impl Notes<'_> {
         let seen = self.event.repo.as_ref().filter(|_| of_forge);
         let Some(seen) = seen else { return };
         let at = self.event.at;
+        // Earlier versions did not keep when the record began.
+        let began = || self.facts.items.values().filter_map(|item| item.recorded_from).min();
+        let began = if self.facts.about.recorded_since.is_none() { began() } else { None };
         let about = &mut self.facts.about;
         let before = about.clone();
         if self.by_event {
@@ -40,7 +43,7 @@ impl Notes<'_> {
             Newest::join(&mut about.private, Newest::new(at, private));
         }
         if self.by_event {
-            keep_earliest(&mut about.recorded_since, at);
+            keep_earliest(&mut about.recorded_since, began.map_or(at, |began| began.min(at)));
         }
         // A newer observation of the same values is not worth a write.
         fn same<T: PartialEq>(a: Option<&Newest<T>>, b: Option<&Newest<T>>) -> bool {

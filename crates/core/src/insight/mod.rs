@@ -198,6 +198,12 @@ impl Touched {
                     self.deployment(eval, *id);
                 }
             }
+            // A deployment of a job may count only from now on, or no longer.
+            DocumentKey::Run(run) => {
+                for id in facts.deployments.index().by_run.of(run) {
+                    self.deployment(eval, *id);
+                }
+            }
             // It may show what a deployment brought.
             DocumentKey::Answer(Need::Commits { base, head }) => {
                 for sha in base.iter().chain([head]) {
@@ -229,7 +235,6 @@ impl Touched {
             | DocumentKey::Feedback(_)
             | DocumentKey::Heartbeat(_)
             | DocumentKey::WaitingCommand(_)
-            | DocumentKey::Run(_)
             | DocumentKey::WaitingJob(..)
             | DocumentKey::Publication(_)
             | DocumentKey::Answer(_)

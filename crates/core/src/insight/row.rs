@@ -173,7 +173,7 @@ impl Row for ChangeRow {
     }
 
     fn at(&self) -> Timestamp {
-        self.live
+        self.lost.map_or(self.live, |lost| lost.max(self.live))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 /// Version of the definitions. It changes when a figure of the same facts does.
 pub const DEFINITION: u32 = 1;
 
-/// The rows of one repository, as [`crate::insight::figures`] reads them.
+/// The rows of one repository, as [`crate::insight::figures()`] reads them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InsightRows {
     /// The terms under which they were derived; `None`: nothing was derived yet.

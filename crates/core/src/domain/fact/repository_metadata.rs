@@ -58,7 +58,10 @@ impl RepositoryMetadata {
     /// is new.
     pub fn remove_environment(&mut self, environment: &str, connection: &str, at: Timestamp) -> bool {
         if !self.removals.contains_key(environment) && self.removals.len() >= MOST_REMOVED {
-            return false;
+            let newest =
+                |(name, times): (&String, &BTreeSet<(Timestamp, String)>)| (times.last().cloned(), name.clone());
+            let oldest = self.removals.iter().map(newest).min();
+            oldest.map(|(_, name)| self.removals.remove(&name));
         }
         let known = self.removals.entry(environment.to_owned()).or_default();
         let is_new = known.insert((at, connection.to_owned()));

@@ -188,7 +188,7 @@ impl Flow {
             fell_back: concerned.map(|unit| unit.fell_back).sum(),
             efficiency: efficiency(terms, &done),
             little: little(&units, query, went, cycle_time.as_ref()),
-            forecast: Forecast::of(rows, query),
+            forecast: None,
             cycle_time,
             finishes,
         }

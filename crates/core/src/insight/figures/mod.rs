@@ -132,6 +132,13 @@ pub struct Basis {
 /// Computes the figures of one window.
 #[must_use]
 pub fn figures(rows: &InsightRows, query: &Query) -> Figures {
+    let mut figures = of_window(rows, query);
+    figures.flow.forecast = forecast::Forecast::of(rows, query);
+    figures
+}
+
+/// Computes what depends on the window. The forecast depends on the present alone.
+fn of_window(rows: &InsightRows, query: &Query) -> Figures {
     let selection = select(rows, query);
     let terms = rows.terms.as_ref();
     let recorded_since = terms.and_then(|terms| terms.recorded_since);
@@ -160,9 +167,9 @@ pub fn figures(rows: &InsightRows, query: &Query) -> Figures {
     }
 }
 
-/// Computes the figures of each part of a window.
+/// Computes the figures of each part of a window, without a forecast.
 #[must_use]
 pub fn series(rows: &InsightRows, query: &Query, step: Step) -> Vec<Figures> {
     let parts = query.window.split(step).into_iter();
-    parts.map(|window| figures(rows, &Query { window, ..query.clone() })).collect()
+    parts.map(|window| of_window(rows, &Query { window, ..query.clone() })).collect()
 }

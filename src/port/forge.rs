@@ -125,7 +125,7 @@ pub trait Forge: Send + Sync + 'static {
 
     /// Does one thing. Sends each request at most once: whether to try again
     /// is the caller's decision. With [`ApplyContext::look_only`] it writes
-    /// nothing: without [`Applied::made`] and [`Applied::told`] nothing was found.
+    /// nothing: without [`Applied::made`] and [`Applied::result`] nothing was found.
     async fn apply(&self, target: &Target, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError>;
 }
 

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 56.0;
-const TOP: f64 = 18.0;
+const TOP: f64 = 22.0;
 const BOTTOM: f64 = 36.0;
 /// Room on the right, with and without labels there.
 const LABELLED: f64 = 84.0;
@@ -140,7 +140,7 @@ impl Axes {
                 path.grid d={ "M" (LEFT) " " (one(y)) "H" (one(WIDTH - self.right)) } {}
                 text.tick x=(one(LEFT - 8.0)) y=(one(y + 4.0)) { (short(value)) }
             }
-            @if !self.unit.name.is_empty() { text.unit x=(one(LEFT - 8.0)) y="11" { (self.unit.name) } }
+            @if !self.unit.name.is_empty() { text.unit x=(one(LEFT)) y=(one(TOP - 6.0)) { (self.unit.name) } }
             @for (place, label) in labels.iter().step_by(every) {
                 text.day x=(one(self.x(*place))) y=(one(HEIGHT - 12.0)) { (label) }
             }

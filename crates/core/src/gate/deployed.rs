@@ -39,10 +39,10 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
             None => run_unknown(&place, run.deployment),
             Some(commit) if run.facts.source.is_some() && !history.is_evident(run.deployment) => {
                 let words = format!(
-                    "only a report says that {place} runs {}, and phasebot deploys there itself: deploy it there with it",
+                    "only a report says that {place} runs {}, where phasebot deploys itself: deploy it there ({deploy})",
                     commit.code()
                 );
-                ConditionResult::unknown("deployed_reported", words)
+                ConditionResult::wait("deployed_missing", words).by_hand()
             }
             Some(commit) if *commit == ctx.subject.sha => soaked(ctx, &short, environment, soak, run.from),
             Some(commit) => match same_for_service(ctx, environment, commit) {

@@ -288,10 +288,18 @@ async fn whoever_asks_too_often_waits() {
     assert!(refused >= 10, "{refused}");
     world.run(SignedDuration::from_secs(10)).await;
     assert_eq!(client.get("/about").await.status, StatusCode::OK);
-    // Sign-ins, too, by whomever.
+    // Whoever began nothing keeps nobody else from signing in.
+    for _ in 0..100 {
+        let answer = client.get("/callback?code=made-up&state=made-up").await;
+        assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    // Sign-ins that began are bounded, all people's together.
     let mut last = StatusCode::OK;
     for _ in 0..61 {
-        last = client.get("/login/github").await.status;
+        let begun = client.get("/login/github").await;
+        let to = begun.header("location").to_owned();
+        let state = to.split('&').find_map(|pair| pair.strip_prefix("state=")).unwrap();
+        last = client.get(&format!("/callback?code=wrong&state={state}")).await.status;
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
 }

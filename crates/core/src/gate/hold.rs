@@ -100,6 +100,10 @@ fn carries(ctx: ConditionContext<'_, '_>, item: ItemId) -> Result<bool, Unclear>
     let mut commits: BTreeSet<Sha> = BTreeSet::new();
     // What belongs to other services alone holds nothing back here.
     works.retain(|work| ctx.ships(work));
+    let unplaced = works.iter().find_map(|work| match work {
+        Work::Pull(number) if unseen(number) && ctx.eval.landings(work).is_empty() => Some(*number),
+        Work::Pull(_) | Work::Commit(_) => None,
+    });
     for work in works {
         if let Work::Pull(number) = &work
             && facts
@@ -134,7 +138,11 @@ fn carries(ctx: ConditionContext<'_, '_>, item: ItemId) -> Result<bool, Unclear>
     if let Some(need) = unknown {
         return Err(Unclear::asked(need));
     }
-    linked_elsewhere(ctx, item)
+    let is_linked = linked_elsewhere(ctx, item)?;
+    match unplaced {
+        Some(number) if !is_linked => Err(Unclear::Unseen(number)),
+        _ => Ok(is_linked),
+    }
 }
 
 /// Returns whether all bases contain a commit; `false` without any base. `Err`: unknown, with the

@@ -111,7 +111,9 @@ impl Notes<'_> {
             fact.environment.clone_from(&seen.environment);
             fact.production = seen.production;
         }
-        fact.statuses.extend(seen.status.clone());
+        if let Some(status) = &seen.status {
+            fact.keep_status(status.clone());
+        }
         self.facts.deployments.insert(seen.id, fact);
         self.changed.insert(DocumentKey::Deployment(seen.id));
     }

@@ -10,6 +10,9 @@ use crate::domain::{
     id::{Account, Actor, Sha},
 };
 
+/// Maximum statuses that are kept of one deployment.
+const MOST_STATUSES: usize = 100;
+
 /// A deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentFacts {
@@ -46,11 +49,20 @@ pub struct DeploymentFacts {
     /// The connection that reported it, as in `[events.NAME]`; `None` for one of the forge's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Every status seen.
+    /// The statuses seen, at most the newest hundred.
     pub statuses: BTreeSet<DeployStatus>,
 }
 
 impl DeploymentFacts {
+    /// Keeps a status. The oldest goes first: without it the deployment seems to run for a shorter
+    /// time, never for a longer one.
+    pub fn keep_status(&mut self, status: DeployStatus) {
+        self.statuses.insert(status);
+        if self.statuses.len() > MOST_STATUSES {
+            self.statuses.pop_first();
+        }
+    }
+
     /// Creates a deployment as it is first seen, without a status.
     pub fn new(seen: &DeploymentSeen) -> Self {
         Self {
@@ -115,4 +127,41 @@ pub enum DeploymentOrigin {
     Foreign,
     /// Not known yet.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::DeployState;
+
+    #[test]
+    fn statuses_are_bounded_and_the_newest_stay_in_any_order() {
+        let status = |second: i64| DeployStatus {
+            at: Timestamp::from_second(second).unwrap(),
+            id: second.unsigned_abs(),
+            state: DeployState::Success,
+        };
+        let empty = DeploymentFacts {
+            sha: Sha::FIRST,
+            reference: String::new(),
+            environment: String::new(),
+            production: None,
+            placed_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            creator: None,
+            run: None,
+            given: None,
+            from_fork: None,
+            commit_is_here: None,
+            source: None,
+            statuses: BTreeSet::new(),
+        };
+        let (mut forwards, mut backwards) = (empty.clone(), empty);
+        for second in 0..300 {
+            forwards.keep_status(status(second));
+            backwards.keep_status(status(299 - second));
+        }
+        assert_eq!(forwards, backwards);
+        assert_eq!((forwards.statuses.len(), forwards.statuses.first()), (100, Some(&status(200))));
+    }
 }

@@ -60,12 +60,14 @@ impl Server {
         Self::ours(command, api).await
     }
 
-    /// `phasebot serve` under a policy of the operator; its decisions are lines of JSON in `log`.
+    /// `phasebot serve` under a policy of the operator, with a forge that limits no writes; its
+    /// decisions are lines of JSON in `log`.
     pub async fn observed(database: &Path, api: SocketAddr, policy: &Path, log: &Path) -> Result<Self> {
         let mut command = Command::new(beside("phasebot")?);
         command.arg("serve").env_clear();
         command.env("PHASEBOT_DATABASE_URL", format!("sqlite://{}", database.display()));
         command.env("PHASEBOT_POLICY_FILE", policy).env("PHASEBOT_LOG_FORMAT", "json");
+        command.env("PHASEBOT_GITHUB__RATE_LIMITS", "false");
         command.stderr(File::create(log)?);
         Self::settled(command, api, "phasebot::app::worker=info").await
     }
@@ -201,6 +203,7 @@ pub fn serve_verify_only() -> Result<()> {
             private_key: SecretString::from(std::fs::read_to_string(KEY)?),
             webhook_secrets: vec![SecretString::from(SECRET)],
             api_url: "http://127.0.0.1:9".to_owned(),
+            rate_limits: true,
             clock: Arc::new(SystemClock),
         })?;
         let forges: Vec<Arc<dyn Forge>> = vec![Arc::new(github)];

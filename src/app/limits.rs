@@ -1,8 +1,4 @@
-//! Rate limits of a forge for each installation's writes.
-//!
-//! The numbers are GitHub's, published in "Rate limits for the REST API" and
-//! "Best practices for using the REST API": one write a second with short
-//! bursts, 80 content-creating requests a minute and 500 an hour.
+//! Keeps each installation's writes to the pace of its forge.
 //!
 //! The usage is kept in the store: it outlives the process, and processes
 //! that share the store keep one installation's limits together.
@@ -10,7 +6,7 @@
 mod budget;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -24,7 +20,7 @@ use crate::{
         id::{ConnectionId, ForgeName},
     },
     port::{
-        forge::Cost,
+        forge::{Cost, Pace},
         store::{Store, StoreError},
     },
 };
@@ -50,12 +46,13 @@ enum Kept {
 /// Budgets of all installations.
 pub(crate) struct Limits {
     store: Arc<dyn Store>,
+    paces: BTreeMap<ForgeName, Pace>,
     budgets: Mutex<HashMap<Tenant, Budget>>,
 }
 
 impl Limits {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, budgets: Mutex::default() }
+    pub(crate) fn new(store: Arc<dyn Store>, paces: BTreeMap<ForgeName, Pace>) -> Self {
+        Self { store, paces, budgets: Mutex::default() }
     }
 
     /// Returns whether a write of this cost may be sent. If so, counts it here; [`Self::settle`]
@@ -142,7 +139,10 @@ impl Limits {
         if budgets.len() >= REMEMBERED && !budgets.contains_key(tenant) {
             budgets.retain(|_, budget| !budget.rests(now));
         }
-        let budget = budgets.entry(tenant.clone()).or_insert_with(Budget::new);
+        let budget = budgets.entry(tenant.clone()).or_insert_with(|| {
+            // Nothing is written to a forge that is not configured.
+            Budget::new(self.paces.get(&tenant.0).copied().unwrap_or(Pace::UNLIMITED))
+        });
         budget.believe(now);
         f(budget)
     }

@@ -131,7 +131,10 @@ impl Runtime {
     ) -> Self {
         let leases = Arc::new(Leases::new(store.clone(), clock.clone()));
         Self {
-            limits: Limits::new(store.clone()),
+            limits: Limits::new(
+                store.clone(),
+                forges.iter().map(|forge| (forge.name().clone(), forge.pace())).collect(),
+            ),
             backoff: Backoff::default(),
             urgent: Urgent::default(),
             seats: Arc::default(),

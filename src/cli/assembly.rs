@@ -150,6 +150,7 @@ pub(super) fn github_of(
         private_key: credentials.private_key.clone(),
         webhook_secrets: credentials.webhook_secrets.clone(),
         api_url: settings.github.api_url.clone(),
+        rate_limits: settings.github.rate_limits,
         clock,
     })
 }

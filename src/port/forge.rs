@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     effect::{Effect, ForgeResult},
@@ -119,6 +119,9 @@ pub trait Forge: Send + Sync + 'static {
     ) -> Result<Option<bool>, ForgeError> {
         Err(ForgeError::Permanent("this forge compares nothing".to_owned()))
     }
+
+    /// Returns the limits that our writes keep to.
+    fn pace(&self) -> Pace;
 
     /// Returns how many writes `effect` takes, for pacing.
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost;
@@ -243,6 +246,20 @@ pub struct ApplyContext {
     pub in_doubt: bool,
     /// Whether it is no longer wanted: only find out whether it was applied.
     pub look_only: bool,
+}
+
+/// Limits of a forge that the writes of each connection keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Interval at which a write may follow the one before, after a short burst; zero: no limit.
+    pub write_every: SignedDuration,
+    /// Creates allowed within each time span.
+    pub creates: &'static [(usize, SignedDuration)],
+}
+
+impl Pace {
+    /// Nothing is limited.
+    pub const UNLIMITED: Self = Self { write_every: SignedDuration::ZERO, creates: &[] };
 }
 
 /// Number of writes that an effect takes.

@@ -79,6 +79,7 @@ pub(super) const GITHUB: &[Key<Github>] = &[
     secret("client_secret", |s, v| v.optional_secret().map(|it| s.client_secret = it)),
     plain("api_url", |s, v| v.web_address().map(|it| s.api_url = it)),
     plain("web_url", |s, v| v.web_address().map(|it| s.web_url = it)),
+    plain("rate_limits", |s, v| v.flag().map(|it| s.rate_limits = it)),
 ];
 
 /// Settings of `[alerts.NAME]`.

@@ -106,6 +106,8 @@ pub struct Github {
     pub api_url: String,
     /// Root of the web pages, without a slash at its end.
     pub web_url: String,
+    /// Whether writes keep to GitHub's published limits.
+    pub rate_limits: bool,
 }
 
 /// Formats of log lines.
@@ -136,6 +138,9 @@ pub struct Loaded {
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
 }
+
+/// Root of the API of github.com.
+const GITHUB_API: &str = "https://api.github.com";
 
 impl Default for Settings {
     fn default() -> Self {
@@ -177,9 +182,20 @@ impl Default for Github {
             webhook_secrets: Vec::new(),
             client_id: String::new(),
             client_secret: None,
-            api_url: "https://api.github.com".to_owned(),
+            api_url: GITHUB_API.to_owned(),
             web_url: "https://github.com".to_owned(),
+            rate_limits: true,
         }
+    }
+}
+
+impl Github {
+    fn problems(&self) -> Option<Problem> {
+        (!self.rate_limits && self.api_url == GITHUB_API).then(|| {
+            let message = "is false, but github.com limits the writes of every App".to_owned();
+            let help = "remove the setting, or set github.api_url to the Enterprise Server's".to_owned();
+            Problem::new(Place::Setting("github.rate_limits".to_owned()), message).with_help(help)
+        })
     }
 }
 
@@ -256,6 +272,7 @@ impl Draft {
             self.problems.extend(draft.problems(&name));
             self.settings.events.insert(name, draft.connection);
         }
+        self.problems.extend(self.settings.github.problems());
         if self.problems.is_empty() { Ok(self.settings) } else { Err(SettingsError(self.problems)) }
     }
 }

@@ -52,6 +52,7 @@ impl World {
                 private_key: SecretString::from(pem),
                 webhook_secrets: vec![SecretString::from("s")],
                 api_url: sim.api_url(),
+                rate_limits: true,
                 clock: clock.clone(),
             })
             .unwrap(),

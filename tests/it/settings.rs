@@ -259,6 +259,17 @@ fn what_is_not_there_yet_says_so() {
 }
 
 #[test]
+fn only_an_enterprise_server_may_be_without_rate_limits() {
+    insta::assert_snapshot!(complaint("[github]\nrate_limits = false", &[]), @r"
+    github.rate_limits is false, but github.com limits the writes of every App
+      help: remove the setting, or set github.api_url to the Enterprise Server's
+    ");
+    let server = "[github]\napi_url = \"https://ghe.example.com/api/v3\"\nrate_limits = false";
+    assert!(!settings(server, &[]).github.rate_limits);
+    assert!(settings("", &[]).github.rate_limits);
+}
+
+#[test]
 fn alert_connections_are_checked_as_a_whole() {
     insta::assert_snapshot!(complaint("[alerts.prod]\n[alerts.shop]\nkind = \"grafana\"\nrepositories = [\"a/b\"]\nfiring = []", &[]), @r#"
     alerts.prod.kind is missing

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::{clock::after, limits::LONGEST_PARKING},
     domain::effect::Lane,
-    port::{forge::Cost, store::BudgetRow},
+    port::{
+        forge::{Cost, Pace},
+        store::BudgetRow,
+    },
 };
 
 /// Writes allowed in a burst before the pace of one a second applies.
@@ -17,12 +20,8 @@ const BURST: u32 = 10;
 const RESERVE: u32 = 10;
 /// Writes of the burst that conversation leaves to labels.
 const FOR_LABELS: u32 = 4;
-/// Interval at which conversation may write once while labels use up the rest.
-const TALK_EVERY: SignedDuration = SignedDuration::from_secs(2);
-/// Creates allowed within each time span. The spans are a second longer than
-/// published: the forge counts by arrival, not by our sending.
-const CREATES: [(usize, SignedDuration); 2] =
-    [(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))];
+/// Writes' worth of time after which conversation may write once while labels use up the rest.
+const TALK_EVERY: u32 = 2;
 /// Longest debt, in seconds of pace: more than writes sent at once ever cost.
 const LONGEST_DEBT: SignedDuration = SignedDuration::from_mins(5);
 
@@ -42,9 +41,11 @@ pub(crate) enum Admission {
 /// Budget of one installation.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
-    /// Time by which the writes so far are paid for at one a second (a "theoretical arrival time").
+    /// Limits of the forge.
+    pace: Pace,
+    /// Time by which the writes so far are paid for at the pace (a "theoretical arrival time").
     paid_at: Timestamp,
-    /// Times of creates within the last hour.
+    /// Times of creates within the longest span that limits them.
     creates: VecDeque<Timestamp>,
     /// Time from which conversation may write once although labels' share is used up.
     talk_at: Timestamp,
@@ -53,8 +54,9 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(pace: Pace) -> Self {
         Self {
+            pace,
             paid_at: Timestamp::MIN,
             creates: VecDeque::new(),
             talk_at: Timestamp::MIN,
@@ -67,8 +69,7 @@ impl Budget {
             return Admission::NothingBefore(self.parked_until);
         }
         let burst = if lane == Lane::Safety { BURST + RESERVE } else { BURST };
-        let beyond = i64::from(cost.writes.min(burst)) - i64::from(burst);
-        let ready = after(self.paid_at.max(now), SignedDuration::from_secs(beyond));
+        let ready = self.leaves(burst, cost, now);
         if ready > now {
             return Admission::NothingBefore(ready);
         }
@@ -78,7 +79,7 @@ impl Budget {
                 return Admission::LaneBefore(ready);
             }
         }
-        let ready = CREATES.iter().filter_map(|(limit, span)| {
+        let ready = self.pace.creates.iter().filter_map(|(limit, span)| {
             let allowed = limit.saturating_sub(cost.creates as usize);
             let hinders = self.creates.len().checked_sub(allowed + 1)?;
             self.creates.get(hinders).map(|at| after(*at, *span))
@@ -91,22 +92,33 @@ impl Budget {
 
     /// Returns the time from which a conversation write leaves labels their share.
     pub(super) fn spares_labels_at(&self, cost: Cost, now: Timestamp) -> Timestamp {
-        let theirs = BURST - FOR_LABELS;
-        let beyond = i64::from(cost.writes.min(theirs)) - i64::from(theirs);
-        after(self.paid_at.max(now), SignedDuration::from_secs(beyond))
+        self.leaves(BURST - FOR_LABELS, cost, now)
+    }
+
+    /// Returns the time from which this cost is within a burst of `burst` writes.
+    fn leaves(&self, burst: u32, cost: Cost, now: Timestamp) -> Timestamp {
+        let early = self.price(burst - cost.writes.min(burst));
+        after(self.paid_at.max(now), -early)
+    }
+
+    /// Returns the time that so many writes take at the pace.
+    fn price(&self, writes: u32) -> SignedDuration {
+        self.pace.write_every.saturating_mul(i32::try_from(writes).unwrap_or(i32::MAX))
     }
 
     pub(super) fn spend(&mut self, lane: Lane, cost: Cost, now: Timestamp) {
         if lane == Lane::Conversation && self.spares_labels_at(cost, now) > now {
-            self.talk_at = after(now, TALK_EVERY * i32::try_from(cost.writes.max(1)).unwrap_or(i32::MAX));
+            self.talk_at = after(now, self.price(cost.writes.max(1).saturating_mul(TALK_EVERY)));
         }
-        self.paid_at = after(self.paid_at.max(now), SignedDuration::from_secs(cost.writes.into()));
+        self.paid_at = after(self.paid_at.max(now), self.price(cost.writes));
         self.forget(now);
-        self.creates.extend((0..cost.creates).map(|_| now));
+        if !self.pace.creates.is_empty() {
+            self.creates.extend((0..cost.creates).map(|_| now));
+        }
     }
 
     pub(super) fn give_back(&mut self, cost: Cost) {
-        self.paid_at = after(self.paid_at, -SignedDuration::from_secs(cost.writes.into()));
+        self.paid_at = after(self.paid_at, -self.price(cost.writes));
         let left = self.creates.len().saturating_sub(cost.creates as usize);
         self.creates.truncate(left);
     }
@@ -123,7 +135,7 @@ impl Budget {
     }
 
     pub(super) fn forget(&mut self, now: Timestamp) {
-        let longest = CREATES[1].1;
+        let longest = self.pace.creates.iter().map(|(_, span)| *span).max().unwrap_or_default();
         while self.creates.front().is_some_and(|at| after(*at, longest) <= now) {
             self.creates.pop_front();
         }
@@ -163,6 +175,10 @@ impl Budget {
 mod tests {
     use super::*;
 
+    const PACE: Pace = Pace {
+        write_every: SignedDuration::from_secs(1),
+        creates: &[(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))],
+    };
     const WRITE: Cost = Cost { writes: 1, creates: 0 };
     const CREATE: Cost = Cost { writes: 1, creates: 1 };
 
@@ -172,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_burst_goes_at_once_then_one_a_second() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         let sent = (0..100)
             .flat_map(|s| std::iter::repeat_n(s, 20))
             .filter(|s| {
@@ -187,8 +203,20 @@ mod tests {
     }
 
     #[test]
+    fn without_limits_everything_goes_until_the_forge_says_no() {
+        let mut budget = Budget::new(Pace::UNLIMITED);
+        for lane in Lane::ALL.into_iter().cycle().take(3000) {
+            assert_eq!(budget.admits(lane, CREATE, at(0)), Admission::Now);
+            budget.spend(lane, CREATE, at(0));
+        }
+        assert!(budget.creates.is_empty(), "nothing is counted that nothing limits");
+        budget.parked_until = at(60);
+        assert_eq!(budget.admits(Lane::Safety, WRITE, at(0)), Admission::NothingBefore(at(60)));
+    }
+
+    #[test]
     fn the_safety_lane_has_a_reserve_that_labels_cannot_use_up() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         while budget.admits(Lane::Labels, WRITE, at(0)) == Admission::Now {
             budget.spend(Lane::Labels, WRITE, at(0));
         }
@@ -199,7 +227,7 @@ mod tests {
     /// Conversation writes whenever it may; every label is sent at once.
     #[test]
     fn conversation_leaves_labels_what_is_theirs() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         let dear = Cost { writes: 3, creates: 0 };
         let (mut talked, mut labels) = (0, 0);
         for second in 0..600 {
@@ -220,7 +248,7 @@ mod tests {
     /// Labels use up the budget; conversation still gets through.
     #[test]
     fn labels_leave_conversation_a_word_every_two_seconds() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         let mut talked = 0;
         for second in 0..600 {
             if budget.admits(Lane::Conversation, WRITE, at(second)) == Admission::Now {
@@ -236,7 +264,7 @@ mod tests {
 
     #[test]
     fn creates_keep_to_the_minute_and_the_hour() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         let mut sent = Vec::new();
         for second in 0..7200 {
             while budget.admits(Lane::Conversation, CREATE, at(second)) == Admission::Now {
@@ -254,7 +282,7 @@ mod tests {
 
     #[test]
     fn without_creates_left_labels_still_go() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         for _ in 0..80 {
             budget.creates.push_back(at(0));
         }
@@ -264,7 +292,7 @@ mod tests {
 
     #[test]
     fn what_is_given_back_can_be_spent_again() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         budget.spend(Lane::Labels, Cost { writes: 10, creates: 1 }, at(0));
         budget.give_back(Cost { writes: 9, creates: 1 });
         assert_eq!(budget.admits(Lane::Labels, Cost { writes: 9, creates: 0 }, at(0)), Admission::Now);
@@ -273,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_silences_nobody() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         let day = 24 * 3600;
         for _ in 0..80 {
             budget.spend(Lane::Conversation, CREATE, at(day));
@@ -283,7 +311,7 @@ mod tests {
         assert_eq!(budget.admits(Lane::Labels, WRITE, at(0)), Admission::NothingBefore(at(7200)));
         assert_eq!(budget.admits(Lane::Labels, CREATE, at(7200)), Admission::Now);
         // Times counted by a correct clock do not change.
-        let mut right = Budget::new();
+        let mut right = Budget::new(PACE);
         right.spend(Lane::Labels, Cost { writes: 20, creates: 20 }, at(0));
         let before = right.clone();
         right.believe(at(0));
@@ -292,10 +320,10 @@ mod tests {
 
     #[test]
     fn a_budget_comes_back_as_it_was_kept() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PACE);
         budget.spend(Lane::Labels, Cost { writes: 3, creates: 2 }, at(0));
         let kept = BudgetRow { spent: serde_json::to_string(&budget.spent()).unwrap(), parked_until: at(9) };
-        let mut other = Budget::new();
+        let mut other = Budget::new(PACE);
         other.take_over(&kept);
         assert_eq!((other.paid_at, other.creates.len(), other.parked_until), (at(3), 2, at(9)));
         other.take_over(&BudgetRow { spent: String::new(), parked_until: at(4) });

@@ -97,6 +97,7 @@ impl Stage {
             private_key: private_key.into(),
             webhook_secrets: vec![secret],
             api_url: forge.api_url(),
+            rate_limits: true,
             clock: clock.clone(),
         })?;
         let written = folder.path().join("policy.yml");

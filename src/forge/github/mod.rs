@@ -16,6 +16,7 @@ mod cache;
 mod check;
 mod client;
 mod comment;
+mod commit_ref;
 mod commits;
 pub mod decode;
 mod delivery;
@@ -57,7 +58,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -81,10 +82,18 @@ use crate::{
     port::{
         clock::Clock,
         forge::{
-            Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, SentPage, SurveyPage, Target, Undecodable,
-            Verified,
+            Applied, ApplyContext, Cost, Forge, ForgeError, Pace, Refusal, Route, SentPage, SurveyPage, Target,
+            Undecodable, Verified,
         },
     },
+};
+
+/// GitHub's limits, from "Rate limits for the REST API" and "Best practices for using the REST API":
+/// one write a second, 80 content-creating requests a minute and 500 an hour. The spans are a
+/// second longer than published: GitHub counts by arrival, not by our sending.
+const RATE_LIMITS: Pace = Pace {
+    write_every: SignedDuration::from_secs(1),
+    creates: &[(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))],
 };
 
 /// Settings of a GitHub instance.
@@ -99,6 +108,8 @@ pub struct GitHubConfig {
     pub webhook_secrets: Vec<SecretString>,
     /// Base address of the API: `https://api.github.com`, or `https://HOST/api/v3`.
     pub api_url: String,
+    /// Whether the instance limits our writes; GitHub Enterprise Server does not by default.
+    pub rate_limits: bool,
     /// Clock for token expiry and the App's signature.
     pub clock: Arc<dyn Clock>,
 }
@@ -120,6 +131,7 @@ pub enum SetupError {
 /// A GitHub instance.
 pub struct GitHub {
     name: ForgeName,
+    pace: Pace,
     identity: Identity,
     understanding: Understanding,
     client: Client,
@@ -134,6 +146,7 @@ impl GitHub {
             understanding: Understanding::new(config.name.clone(), config.app_id, &config.webhook_secrets),
             identity: Identity::new(config.app_id),
             client: Client::new(transport, key, config.clock),
+            pace: if config.rate_limits { RATE_LIMITS } else { Pace::UNLIMITED },
             name: config.name,
         })
     }
@@ -265,6 +278,10 @@ impl Forge for GitHub {
         path: &str,
     ) -> Result<Option<bool>, ForgeError> {
         file::changes(&mut Repo::new(&self.client, target)?, base, head, path).await
+    }
+
+    fn pace(&self) -> Pace {
+        self.pace
     }
 
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost {

@@ -92,6 +92,7 @@ impl World {
             private_key: PRIVATE_KEY.into(),
             webhook_secrets: vec![SecretString::from("a webhook secret")],
             api_url: self.forge.api_url(),
+            rate_limits: true,
             clock: self.clock.clone(),
         };
         assembly::github(config).unwrap()

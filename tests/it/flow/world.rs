@@ -146,6 +146,7 @@ impl World {
             private_key: PRIVATE_KEY.into(),
             webhook_secrets: vec![secret],
             api_url: forge.api_url(),
+            rate_limits: true,
             clock: clock.clone(),
         });
         let policy = match setup.policy {

@@ -204,6 +204,7 @@ pub fn github(api_url: &str, clock: Arc<TestClock>) -> GitHub {
         private_key: KEY.into(),
         webhook_secrets: vec!["a webhook secret".into()],
         api_url: api_url.to_owned(),
+        rate_limits: true,
         clock,
     })
     .unwrap()

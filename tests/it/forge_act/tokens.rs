@@ -211,6 +211,7 @@ fn a_wrong_setup_names_what_is_wrong() {
             private_key: key.into(),
             webhook_secrets: Vec::new(),
             api_url: url.to_owned(),
+            rate_limits: true,
             clock: clock(),
         })
         .map(|_| ())

@@ -119,6 +119,7 @@ impl World {
                 private_key: KEY.0.clone().into(),
                 webhook_secrets: vec![SECRET.to_owned().into()],
                 api_url: self.sim.api_url(),
+                rate_limits: true,
                 clock: self.clock.clone(),
             })
             .unwrap(),

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     domain::{
         effect::{Effect, Lane},
@@ -18,10 +18,16 @@ use phasebot::{
     },
     port::{
         clock::Clock,
-        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, Target, Undecodable, Verified},
+        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Pace, Refusal, Route, Target, Undecodable, Verified},
     },
 };
 use tokio::sync::{Barrier, Semaphore};
+
+/// Limits like GitHub's.
+const PACE: Pace = Pace {
+    write_every: SignedDuration::from_secs(1),
+    creates: &[(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))],
+};
 
 /// A request to change something.
 #[derive(Debug, Clone)]
@@ -136,6 +142,10 @@ impl Forge for ScriptedForge {
     async fn answer(&self, _target: &Target, need: &Need) -> Result<Answer, ForgeError> {
         self.asked.lock().unwrap().push(need.clone());
         self.on_answer.lock().unwrap()(need)
+    }
+
+    fn pace(&self) -> Pace {
+        PACE
     }
 
     fn cost(&self, effect: &Effect, _context: &ApplyContext) -> Cost {

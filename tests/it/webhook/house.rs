@@ -22,7 +22,7 @@ use phasebot::{
     },
     http::{Limits, Senders, ServerState, serve},
     port::{
-        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, Target, Undecodable, Verified},
+        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Pace, Refusal, Route, Target, Undecodable, Verified},
         intake::TakeIn,
         store::{Accepted, StoreError},
     },
@@ -82,6 +82,10 @@ impl Forge for Fake {
 
     async fn answer(&self, _: &Target, _: &Need) -> Result<Answer, ForgeError> {
         unreachable!("the server asks no forge")
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::UNLIMITED
     }
 
     fn cost(&self, _: &Effect, _: &ApplyContext) -> Cost {

@@ -38,9 +38,9 @@ const OPEN_DOUBT: SignedDuration = SignedDuration::from_secs(1);
 /// Longest postponement, by a limit or by a failure.
 const LONGEST_WAIT: SignedDuration = LONGEST_PARKING;
 /// Pause for each effect found before the next read of a long line: reading it costs time.
-/// The pause is longer while many deliveries arrive.
+/// The pause is longer while many deliveries arrive, and after a read of which nothing may go yet.
 const REST: Duration = Duration::from_micros(40);
-const REST_IN_RUSH: Duration = Duration::from_micros(200);
+const LONG_REST: Duration = Duration::from_micros(200);
 /// Length up to which reading a line costs next to nothing.
 const SHORT_LINE: usize = 64;
 /// Interval at which effects are read that other processes queued, and may have left.
@@ -56,6 +56,8 @@ struct Outbox {
     started_at: Timestamp,
     /// Effects that the last read found.
     found: usize,
+    /// Whether one of them was started.
+    started: bool,
 }
 
 /// Runs until `stop` turns true, then waits for the effects in flight.
@@ -65,8 +67,14 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
         () = write_pause::first_look(&runtime) => {}
         () = stopped(&mut stop) => return,
     }
-    let mut outbox =
-        Outbox { runtime: runtime.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at, found: 0 };
+    let mut outbox = Outbox {
+        runtime: runtime.clone(),
+        running: JoinSet::new(),
+        busy: HashSet::new(),
+        started_at,
+        found: 0,
+        started: false,
+    };
     let mut paused_until: Option<Instant> = None;
     let mut rested_at = Instant::now();
     loop {
@@ -82,7 +90,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
                     paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
                 }
             }
-            let rest = if runtime.rush() { REST_IN_RUSH } else { REST };
+            let rest = if runtime.rush() || !outbox.started { LONG_REST } else { REST };
             let long = u32::try_from(outbox.found.saturating_sub(SHORT_LINE)).unwrap_or(u32::MAX);
             rested_at = Instant::now() + rest.saturating_mul(long);
         }
@@ -128,6 +136,7 @@ impl Outbox {
         let due_at = wake.filter(|at| *at > after(now, LONGEST_WAIT)).unwrap_or(now);
         let mut due = self.runtime.store.due_effects(due_at, LOOK_AHEAD).await?;
         self.found = due.len();
+        self.started = false;
         due.sort_by_key(|effect| effect.lane);
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
         // Once an effect of an installation waits for its pace, none behind it may overtake it.
@@ -210,6 +219,7 @@ impl Outbox {
     }
 
     fn start(&mut self, tenant: Tenant, effect: StoredEffect, leave: Leave, reserved: Cost) {
+        self.started = true;
         self.busy.insert(tenant.clone());
         let runtime = self.runtime.clone();
         self.running.spawn(async move {

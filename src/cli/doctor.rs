@@ -21,6 +21,7 @@ use crate::{
         doctor::report::{Finding, Verdict},
         runtime,
     },
+    forge::github::inspect::App,
     port::clock::Clock,
     settings::Settings,
     telemetry,
@@ -89,4 +90,14 @@ pub(super) async fn examine(context: &Context, clock: Arc<dyn Clock>, occasion: 
 /// Returns the address that GitHub should send webhooks to.
 fn webhook_url(settings: &Settings) -> String {
     format!("{}/webhooks/github", settings.public_url)
+}
+
+/// Returns the address of the App's settings page.
+fn settings_page(settings: &Settings, app: &App) -> String {
+    let web = &settings.github.web_url;
+    if app.owner.kind == "Organization" {
+        format!("{web}/organizations/{}/settings/apps/{}", app.owner.login, app.slug)
+    } else {
+        format!("{web}/settings/apps/{}", app.slug)
+    }
 }

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::id::{ConnectionId, ForgeName},
-    port::store::Seq,
-};
+use crate::domain::id::{ConnectionId, ForgeName};
+
+/// Number of a delivery, in order of arrival.
+pub type Seq = u64;
 
 /// A delivery to store.
 #[derive(Debug, Clone)]

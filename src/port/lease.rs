@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     domain::id::{ConnectionId, ForgeName, RepoKey},
-    port::store::Partition,
+    port::inbox::Partition,
 };
 
 /// Work that one process may hold at a time.

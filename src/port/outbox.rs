@@ -8,8 +8,11 @@ use crate::{
         effect::{Effect, Lane},
         id::{ConnectionId, RepoKey},
     },
-    port::store::{EffectId, Seq},
+    port::inbox::Seq,
 };
+
+/// Id of an effect.
+pub type EffectId = u64;
 
 /// An effect to queue.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,9 +18,11 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::domain::derived::StoredItem;
 pub use crate::port::{
-    inbox::{Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, StoredDelivery},
+    inbox::{
+        Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, Seq, StoredDelivery,
+    },
     lease::{BudgetRow, Lease, LeaseKey},
-    outbox::{EffectEnd, EffectState, NewEffect, StoredEffect},
+    outbox::{EffectEnd, EffectId, EffectState, NewEffect, StoredEffect},
 };
 
 /// A store. The module's documentation defines what `Ok` guarantees.
@@ -221,12 +223,6 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 }
-
-/// Number of a delivery, in order of arrival.
-pub type Seq = u64;
-
-/// Id of an effect.
-pub type EffectId = u64;
 
 /// A repository's binding: its name and installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

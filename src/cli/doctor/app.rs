@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::{
-    cli::doctor::{Finding, Occasion, Report, Verdict, connections, hook, repositories},
+    cli::doctor::{Finding, Occasion, Report, Verdict, connections, hook, repositories, settings_page},
     forge::github::{
         app_permissions::Grants,
         inspect::{App, Inspector, Installation, PAGE, Rate, Seen},
@@ -129,7 +129,7 @@ fn grants(settings: &Settings, app: &App, installation: &Installation, wanted: &
             let finding = Finding::new("permissions", verdict, format!("the App does not ask for {unasked}"));
             let finding =
                 finding.about(installation.owner()).remedy("ask for it, then accept it where it is installed");
-            found.push(finding.link(format!("{}/permissions", page(settings, app))));
+            found.push(finding.link(format!("{}/permissions", settings_page(settings, app))));
         }
         if !ungranted.is_empty() {
             let finding = Finding::new("permissions", verdict, format!("not granted: {ungranted}"));
@@ -138,16 +138,6 @@ fn grants(settings: &Settings, app: &App, installation: &Installation, wanted: &
         }
     }
     found
-}
-
-/// Returns the address of the App's settings page.
-pub(super) fn page(settings: &Settings, app: &App) -> String {
-    let web = &settings.github.web_url;
-    if app.owner.kind == "Organization" {
-        format!("{web}/organizations/{}/settings/apps/{}", app.owner.login, app.slug)
-    } else {
-        format!("{web}/settings/apps/{}", app.slug)
-    }
 }
 
 fn rate(installation: &Installation, rate: Result<Rate, ForgeError>) -> Finding {

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        doctor::{Finding, Occasion, Report, Verdict, app::page, reach, webhook_url},
+        doctor::{Finding, Occasion, Report, Verdict, reach, settings_page, webhook_url},
         setup::is_here,
     },
     forge::github::inspect::{App, Delivery, Inspector},
@@ -20,7 +20,7 @@ pub(super) async fn check(
     occasion: Occasion,
     report: &mut Report,
 ) {
-    let (wanted, page) = (webhook_url(settings), page(settings, app));
+    let (wanted, page) = (webhook_url(settings), settings_page(settings, app));
     let pulls = is_here(&settings.public_url);
     match inspector.hook().await {
         Ok(hook) => {

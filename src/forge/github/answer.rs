@@ -10,8 +10,8 @@ use crate::{
         needs::{Answer, Need},
     },
     forge::github::{
-        account, authors, client::Client, commits, dispatch, evidence, graphql, jobs, own_account::Identity, path,
-        ref_guard, repo::Repo, required,
+        account, authors, client::Client, commit_ref, commits, dispatch, evidence, graphql, jobs,
+        own_account::Identity, ref_guard, repo::Repo, required,
     },
     port::forge::{ForgeError, Target},
 };
@@ -53,8 +53,8 @@ pub(super) async fn answer(
             dispatch::runs_at(&mut repo, sha.as_ref(), trigger).await.map(Answer::Runs)
         }
         Need::FailedJob { run, attempt } => jobs::failed(&mut repo, *run, *attempt).await.map(Answer::FailedJob),
-        Need::TagCommit { tag } => commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
-        Need::BranchHead { branch } => commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),
+        Need::TagCommit { tag } => commit_ref::commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
+        Need::BranchHead { branch } => commit_ref::commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),
         Need::Checks { sha } => evidence::checks(&mut repo, identity, sha).await,
         Need::OpenIssues { label, milestone } => {
             evidence::open_issues(&mut repo, label.as_deref(), milestone.as_deref()).await.map(Answer::OpenIssues)
@@ -68,29 +68,6 @@ pub(super) async fn answer(
         Need::Reviews { pull } => evidence::reviews(&mut repo, *pull).await,
         Need::Tags => tags(&mut repo).await.map(Answer::Tags),
         Need::RequiredChecks { branch } => required::checks(&mut repo, branch).await.map(Answer::RequiredChecks),
-    }
-}
-
-/// Returns the commit that a tag points to, also through an annotated tag. The prefix `tags/`
-/// excludes a branch of the same name.
-pub(super) async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, ForgeError> {
-    commit_of(repo, "tags", tag).await
-}
-
-/// Returns the commit that a tag (also an annotated one) or branch points to. `kind` (`tags` or
-/// `heads`) excludes a ref of the other kind with the same name.
-pub(super) async fn commit_of(repo: &mut Repo<'_>, kind: &str, name: &str) -> Result<Sha, ForgeError> {
-    #[derive(Deserialize)]
-    struct Body {
-        sha: Sha,
-    }
-    // The page size limits the list of changed files, which is not needed.
-    let tail = format!("/commits/{kind}/{}?per_page=1", path::segments(name)?);
-    match repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &tail).await {
-        Ok(reply) => Ok(reply.json::<Body>()?.sha),
-        // GitHub's answer if the ref does not exist.
-        Err(failure) if failure.says(422, "no commit found") => Err(ForgeError::NotFound(failure.error.to_string())),
-        Err(failure) => Err(failure.into()),
     }
 }
 

@@ -14,7 +14,9 @@ use crate::{
         fact::deploy_request::RunFacts,
         id::{Account, Sha},
     },
-    forge::github::{evidence::User, failure::Failure, file, path, ref_guard, repo::Repo, trigger, workflow},
+    forge::github::{
+        commit_ref, evidence::User, failure::Failure, file, path, ref_guard, repo::Repo, trigger, workflow,
+    },
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
@@ -182,7 +184,7 @@ fn gathered(declared: &BTreeSet<String>, it: &Dispatch<'_>) -> Result<BTreeMap<S
 async fn head_of(repo: &mut Repo<'_>, reference: &str) -> Result<Option<Sha>, ForgeError> {
     // Effects that an earlier version queued have a branch name without `refs/heads/`.
     if let Some(tag) = reference.strip_prefix(ref_guard::TAGS) {
-        return found(crate::forge::github::answer::tag_commit(repo, tag).await);
+        return found(commit_ref::tag_commit(repo, tag).await);
     }
     let branch = reference.strip_prefix(ref_guard::BRANCHES).unwrap_or(reference);
     found(ref_guard::head(repo, branch).await)

@@ -8,7 +8,7 @@ use crate::{
         id::Sha,
         needs::{CommitPlace, ResolvedRef, ResolvedRefKind},
     },
-    forge::github::{account, answer, failure::Failure, repo::Repo},
+    forge::github::{account, commit_ref, failure::Failure, repo::Repo},
     port::forge::ForgeError,
 };
 
@@ -33,10 +33,10 @@ pub(super) async fn named(
     }
     if let Some(tag) = name.strip_prefix(TAGS) {
         return Ok(
-            found(answer::tag_commit(repo, tag).await)?.map(|sha| ResolvedRef { kind: ResolvedRefKind::Tag, sha })
+            found(commit_ref::tag_commit(repo, tag).await)?.map(|sha| ResolvedRef { kind: ResolvedRefKind::Tag, sha })
         );
     }
-    let tag = found(answer::tag_commit(repo, name).await)?;
+    let tag = found(commit_ref::tag_commit(repo, name).await)?;
     let branch = found(head(repo, name).await)?;
     match (tag, branch) {
         (Some(_), Some(_)) => return Ok(None),
@@ -66,7 +66,7 @@ fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
 
 /// Returns the head commit of a branch. The prefix `heads/` excludes a tag of the same name.
 pub(super) async fn head(repo: &mut Repo<'_>, branch: &str) -> Result<Sha, ForgeError> {
-    answer::commit_of(repo, "heads", branch).await
+    commit_ref::commit_of(repo, "heads", branch).await
 }
 
 async fn commit(repo: &mut Repo<'_>, escaped: &str) -> Result<Sha, ForgeError> {
@@ -137,7 +137,7 @@ pub(super) async fn moved(
     let (now, still) = match watched {
         RefGuard::Commit => return Ok(None),
         RefGuard::Tag(tag) => {
-            let now = found(answer::tag_commit(repo, tag).await)?;
+            let now = found(commit_ref::tag_commit(repo, tag).await)?;
             let still = now.as_ref() == Some(sha);
             (now, still)
         }

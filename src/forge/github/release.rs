@@ -9,7 +9,7 @@ use crate::{
         effect::{ForgeResult, RefGuard},
         id::Sha,
     },
-    forge::github::{answer, ref_guard, repo::Repo},
+    forge::github::{commit_ref, ref_guard, repo::Repo},
     port::forge::{Applied, ForgeError},
 };
 
@@ -39,7 +39,7 @@ pub(super) async fn publish(
 ) -> Result<Applied, ForgeError> {
     let tail = format!("/releases/{release}");
     let draft: Release = repo.get("GET /repos/{owner}/{repo}/releases/{release_id}", &tail).await?.json()?;
-    let tagged = match answer::tag_commit(repo, tag).await {
+    let tagged = match commit_ref::tag_commit(repo, tag).await {
         Ok(sha) => Some(sha),
         Err(ForgeError::NotFound(_)) => None,
         Err(error) => return Err(error),

@@ -188,9 +188,6 @@ pub(super) fn hold<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Step
     })
 }
 
-/// Invalidates every lease: the replicas that hold them do not know the schema any more.
-pub(super) const VOID_ALL: &str = "UPDATE lease SET epoch = epoch + 1, owner = 0, until = now()";
-
 /// Invalidates what any replica read of a repository, or is about to read under a lease
 /// that is just being made.
 pub(super) const VOID: &str = "

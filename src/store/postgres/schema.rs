@@ -6,7 +6,6 @@ use crate::{
         Migration, OpenError,
         postgres::{
             db::{Db, Work, patiently},
-            lease,
             value::{args, col},
         },
     },
@@ -26,6 +25,9 @@ const OLDEST_SERVER: i32 = 15;
 
 /// Advisory lock for migrations: of replicas that start together one migrates. "phas" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7068_6173;
+
+/// Invalidates every lease: the replicas that hold them do not know the schema any more.
+const VOID_LEASES: &str = "UPDATE lease SET epoch = epoch + 1, owner = 0, until = now()";
 
 /// Returns the version of the schema that this program works on.
 pub(super) fn known() -> i32 {
@@ -75,7 +77,7 @@ async fn bring_up(work: &Work, found: u32, known: u32) -> Result<(), StoreError>
     // in a transaction end it first, and no lease is taken or held until the new version is there.
     if (1..known).contains(&found) {
         work.plain("LOCK TABLE lease IN EXCLUSIVE MODE").await?;
-        work.plain(lease::VOID_ALL).await?;
+        work.plain(VOID_LEASES).await?;
     }
     // Without a time-out: a migration of large tables takes its time.
     for migration in MIGRATIONS.iter().skip(found as usize) {

@@ -3,6 +3,7 @@
 //! Other processes may open the same file, so this code does not assume to be
 //! the only writer. Times are stored in whole milliseconds.
 
+mod backup;
 mod budget;
 mod connection;
 mod decision;
@@ -30,8 +31,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use crate::store::sqlite::file::{BackupError, back_up, look};
 pub use crate::store::sqlite::pages::SqlitePages;
+pub use crate::store::sqlite::{
+    backup::BackupError,
+    file::{back_up, look},
+};
 use crate::{
     domain::{
         derived::Transition,

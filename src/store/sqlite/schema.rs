@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::store::{Migration, OpenError, shown, sqlite::file};
+use crate::store::{Migration, OpenError, shown, sqlite::backup};
 
 /// Every migration, oldest first: each leads to the version that is its position, from 1.
 const MIGRATIONS: &[&str] = &[
@@ -34,7 +34,7 @@ pub(super) fn migrate(connection: &Connection, path: &Path, migration: Migration
         match migration {
             Migration::Refuse if found > 0 => return Err(OpenError::Older { path: shown(path), found, known }),
             // Within the transaction, so that no other process migrates the file before its backup.
-            Migration::AfterBackup if found > 0 => file::back_up_before_migration(path, found)?,
+            Migration::AfterBackup if found > 0 => backup::back_up_before_migration(path, found)?,
             Migration::AfterBackup | Migration::WithoutBackup | Migration::Refuse => {}
         }
         for migration in MIGRATIONS.iter().skip(found as usize) {

@@ -246,7 +246,7 @@ fn policy(mode: Mode) -> Policy {
         freezes: Vec::new(),
         overrides: phasebot::domain::rule::OverrideRule::default(),
         commands: phasebot::domain::policy::CommandRules::default(),
-        alerts: phasebot::domain::alerting::AlertPolicy::default(),
+        alerts: phasebot::domain::alert_policy::AlertPolicy::default(),
         insight: phasebot::policy::built_in().insight,
         policy_check_required: false,
     }

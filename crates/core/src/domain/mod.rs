@@ -4,7 +4,7 @@
 //! database.
 
 pub mod alert;
-pub mod alerting;
+pub mod alert_policy;
 pub mod branch;
 pub mod decision;
 pub mod derived;

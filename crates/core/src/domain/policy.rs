@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::domain::rule::EnvironmentRule;
 use crate::domain::{
-    alerting::AlertPolicy,
+    alert_policy::AlertPolicy,
     glob::{Glob, GlobError},
     insight::InsightRules,
     permission::Grant,

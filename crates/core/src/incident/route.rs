@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     alert::Group,
-    alerting::{AlertPolicy, AlertRoute},
+    alert_policy::{AlertPolicy, AlertRoute},
     effect::LabelSpec,
     policy::Policy,
     rule::name_key,

@@ -8,7 +8,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{alerting::AlertPolicy, fact::incident::IncidentFacts};
+use crate::domain::{alert_policy::AlertPolicy, fact::incident::IncidentFacts};
 
 /// A period in which an incident fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use crate::{
     domain::{
-        alerting::{AlertPolicy, AlertRoute, StormPolicy},
+        alert_policy::{AlertPolicy, AlertRoute, StormPolicy},
         insight::InsightRules,
         permission::{Grant, Role},
         policy::{

@@ -29,14 +29,14 @@ const MAX_GLOBS: usize = 300;
 
 /// Returns the contradictions within one file, in the file's order.
 pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
-    let mut check = Check { parsed, problems: Vec::new() };
-    check.globs();
-    check.phases();
-    check.gates();
-    check.environments();
-    check.freezes();
-    check.storm();
-    let mut problems = check.problems;
+    let mut checks = Checks { parsed, problems: Vec::new() };
+    checks.check_globs();
+    checks.check_phases();
+    checks.check_gates();
+    checks.check_environments();
+    checks.check_freezes();
+    checks.check_storm();
+    let mut problems = checks.problems;
     problems.sort_by(|a, b| a.order().cmp(&b.order()));
     problems
 }
@@ -44,8 +44,8 @@ pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
 /// Returns the contradictions that only show once the layers are merged.
 pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
     let mut problems = Vec::new();
-    merged_phases(merged, &mut problems);
-    merged_order(merged, &mut problems);
+    check_merged_phases(merged, &mut problems);
+    check_merged_order(merged, &mut problems);
     references::check(merged, &mut problems);
     insight::check(merged, &mut problems);
     problems
@@ -81,25 +81,25 @@ fn below(path: &[Step], step: impl Into<Step>) -> Vec<Step> {
     path.iter().cloned().chain([step.into()]).collect()
 }
 
-struct Check<'a> {
+struct Checks<'a> {
     parsed: &'a Parsed,
     problems: Vec<Problem>,
 }
 
-impl Check<'_> {
-    fn say(&mut self, path: &[Step], message: impl Into<String>) {
+impl Checks<'_> {
+    fn report(&mut self, path: &[Step], message: impl Into<String>) {
         if self.parsed.is_whole(path) {
             self.problems.push(self.parsed.problem(path, message));
         }
     }
 
-    fn within(&mut self, path: &[Step], number: Option<u8>, most: u8) {
+    fn check_maximum(&mut self, path: &[Step], number: Option<u8>, most: u8) {
         if let Some(number) = number.filter(|n| *n == 0 || *n > most) {
-            self.say(path, format!("{number} is not between 1 and {most}"));
+            self.report(path, format!("{number} is not between 1 and {most}"));
         }
     }
 
-    fn globs(&mut self) {
+    fn check_globs(&mut self) {
         let file = &self.parsed.file;
         let evidence = file.phases.iter().flatten().flat_map(|phase| phase.when.iter().flatten());
         let lists = [
@@ -125,35 +125,35 @@ impl Check<'_> {
         let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
         let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {
-            self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
+            self.report(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
         }
     }
 
-    fn phases(&mut self) {
+    fn check_phases(&mut self) {
         let Some(phases) = &self.parsed.file.phases else { return };
         let list = path(["phases".into()]);
         if phases.is_empty() {
-            self.say(&list, "at least one phase is needed; leave `phases` out to keep those above");
+            self.report(&list, "at least one phase is needed; leave `phases` out to keep those above");
         }
         if phases.len() > MAX_PHASES {
-            self.say(&list, format!("at most {MAX_PHASES} phases are possible; these are {}", phases.len()));
+            self.report(&list, format!("at most {MAX_PHASES} phases are possible; these are {}", phases.len()));
         }
         let mut names = BTreeMap::new();
         let mut labels = BTreeMap::new();
         for (index, phase) in phases.iter().enumerate() {
             let here = below(&list, index);
             if phase.when.as_ref().is_some_and(Vec::is_empty) {
-                self.say(&below(&here, "when"), "a phase needs at least one piece of evidence");
+                self.report(&below(&here, "when"), "a phase needs at least one piece of evidence");
             }
             let name = phase.name.as_str();
             if let Some(line) = names.insert(name.to_lowercase(), phase.line) {
-                self.say(&below(&here, "name"), format!("phase {} stands twice; first in line {line}", quote(name)));
+                self.report(&below(&here, "name"), format!("phase {} stands twice; first in line {line}", quote(name)));
                 continue;
             }
             let Some(label) = &phase.label else { continue };
             if let Some(line) = labels.insert(label.as_str().to_lowercase(), phase.line) {
                 let label = quote(label.as_str());
-                self.say(
+                self.report(
                     &below(&here, "label"),
                     format!("label {label} already shows another phase; first in line {line}"),
                 );
@@ -161,7 +161,7 @@ impl Check<'_> {
         }
     }
 
-    fn gates(&mut self) {
+    fn check_gates(&mut self) {
         for (name, gate) in self.parsed.file.gates.iter().flatten() {
             if reserved(name.as_str()) {
                 let message =
@@ -169,11 +169,11 @@ impl Check<'_> {
                 self.problems.push(self.parsed.problem_of_key(&path(["gates".into()]), name.as_str(), message));
             }
             let require = path(["gates".into(), name.as_str().into(), "require".into()]);
-            self.conditions(&require, gate.require.as_deref().unwrap_or_default());
+            self.check_conditions(&require, gate.require.as_deref().unwrap_or_default());
         }
     }
 
-    fn environments(&mut self) {
+    fn check_environments(&mut self) {
         let mut seen = BTreeSet::new();
         for (name, environment) in self.parsed.file.environments.iter().flatten() {
             let here = path(["environments".into(), name.as_str().into()]);
@@ -183,108 +183,108 @@ impl Check<'_> {
                 self.problems.push(self.parsed.problem_of_key(&path(["environments".into()]), name.as_str(), message));
             }
             let require = environment.require.as_deref().unwrap_or_default();
-            self.conditions(&below(&here, "require"), require);
-            self.deployed_on_itself(&below(&here, "require"), name.as_str(), require);
-            self.within(
+            self.check_conditions(&below(&here, "require"), require);
+            self.check_deployed_elsewhere(&below(&here, "require"), name.as_str(), require);
+            self.check_maximum(
                 &below(&below(&here, "rollback"), "last"),
                 environment.rollback.as_ref().and_then(|r| r.last),
                 100,
             );
-            self.deploy(&below(&here, "deploy"), environment);
+            self.check_deploy(&below(&here, "deploy"), environment);
             if let Some(auto) = &environment.auto {
-                self.auto(&below(&here, "auto"), auto);
+                self.check_auto(&below(&here, "auto"), auto);
             }
         }
     }
 
     /// Reports an environment that requires `deployed` in itself.
-    fn deployed_on_itself(&mut self, here: &[Step], name: &str, require: &[Condition]) {
+    fn check_deployed_elsewhere(&mut self, here: &[Step], name: &str, require: &[Condition]) {
         references::named(here, require, &mut |place, named, kind| {
             if kind == references::Kind::Deployed && named.eq_ignore_ascii_case(name) {
-                self.say(&place, format!("{} would have to run before itself", quote(name)));
+                self.report(&place, format!("{} would have to run before itself", quote(name)));
             }
         });
     }
 
-    fn deploy(&mut self, here: &[Step], environment: &EnvironmentFile) {
+    fn check_deploy(&mut self, here: &[Step], environment: &EnvironmentFile) {
         let Some(deploy) = &environment.deploy else { return };
         match (deploy.via, &deploy.workflow) {
             (Via::WorkflowDispatch, None) => {
-                self.say(here, "`via: workflow_dispatch` needs `workflow`, the workflow's file name");
+                self.report(here, "`via: workflow_dispatch` needs `workflow`, the workflow's file name");
             }
             (Via::Deployment, Some(_)) => {
-                self.say(&below(here, "workflow"), "`workflow` belongs to `via: workflow_dispatch`");
+                self.report(&below(here, "workflow"), "`workflow` belongs to `via: workflow_dispatch`");
             }
             _ => {}
         }
         for (name, input) in deploy.inputs.iter().flatten() {
             if input.values.is_empty() {
                 let values = below(&below(&below(here, "inputs"), name.as_str()), "enum");
-                self.say(&values, "an input needs at least one value");
+                self.report(&values, "an input needs at least one value");
             }
         }
     }
 
-    fn auto(&mut self, here: &[Step], auto: &AutoFile) {
+    fn check_auto(&mut self, here: &[Step], auto: &AutoFile) {
         if let Some(tags) = &auto.tags {
             let tags_path = below(here, "tags");
             if tags.list().is_empty() {
-                self.say(&tags_path, "an empty list matches no tag; leave `tags` out for all");
+                self.report(&tags_path, "an empty list matches no tag; leave `tags` out for all");
             }
             if !auto.on.contains(&Trigger::Tag) {
-                self.say(&tags_path, "`tags` belongs to `on: [tag]`");
+                self.report(&tags_path, "`tags` belongs to `on: [tag]`");
             }
         }
         if let Some(branches) = &auto.branches {
             let branches_path = below(here, "branches");
             if branches.list().is_empty() {
-                self.say(
+                self.report(
                     &branches_path,
                     "an empty list matches no branch; leave `branches` out for the default branch",
                 );
             }
             if !auto.on.contains(&Trigger::Merge) {
-                self.say(&branches_path, "`branches` belongs to `on: [merge]`");
+                self.report(&branches_path, "`branches` belongs to `on: [merge]`");
             }
         }
     }
 
-    fn freezes(&mut self) {
+    fn check_freezes(&mut self) {
         for (index, freeze) in self.parsed.file.freezes.iter().flatten().enumerate() {
             if let Some(message) = freeze.contradiction() {
-                self.say(&path(["freezes".into(), index.into(), "until".into()]), message);
+                self.report(&path(["freezes".into(), index.into(), "until".into()]), message);
             }
         }
     }
 
-    fn storm(&mut self) {
+    fn check_storm(&mut self) {
         let issues = self.parsed.file.alerts.as_ref().and_then(|a| a.storm.as_ref()).and_then(|s| s.issues);
-        self.within(&path(["alerts".into(), "storm".into(), "issues".into()]), issues, 100);
+        self.check_maximum(&path(["alerts".into(), "storm".into(), "issues".into()]), issues, 100);
     }
 
-    fn conditions(&mut self, here: &[Step], conditions: &[Condition]) {
+    fn check_conditions(&mut self, here: &[Step], conditions: &[Condition]) {
         for (index, condition) in conditions.iter().enumerate() {
-            self.condition(&below(here, index), condition);
+            self.check_condition(&below(here, index), condition);
         }
     }
 
-    fn condition(&mut self, here: &[Step], condition: &Condition) {
+    fn check_condition(&mut self, here: &[Step], condition: &Condition) {
         match condition {
             Condition::Window(window) if window.allow.is_empty() => {
-                self.say(&below(&below(here, "window"), "allow"), "a window that is never open lets nothing pass");
+                self.report(&below(&below(here, "window"), "allow"), "a window that is never open lets nothing pass");
             }
             Condition::Reviews(reviews) => {
-                self.within(&below(&below(here, "reviews"), "count"), reviews.count, 20);
+                self.check_maximum(&below(&below(here, "reviews"), "count"), reviews.count, 20);
             }
             Condition::Blockers(blockers) if blockers.label.is_none() && blockers.milestone.is_none() => {
-                self.say(&below(here, "blockers"), "`blockers` needs `label`, `milestone` or both");
+                self.report(&below(here, "blockers"), "`blockers` needs `label`, `milestone` or both");
             }
             Condition::Approval(approval) => {
-                self.within(&below(&below(here, "approval"), "count"), approval.count, 20);
+                self.check_maximum(&below(&below(here, "approval"), "count"), approval.count, 20);
             }
-            Condition::All(inner) => self.group(&below(here, "all"), inner),
-            Condition::Any(inner) => self.group(&below(here, "any"), inner),
-            Condition::Not(inner) => self.condition(&below(here, "not"), inner),
+            Condition::All(inner) => self.check_group(&below(here, "all"), inner),
+            Condition::Any(inner) => self.check_group(&below(here, "any"), inner),
+            Condition::Not(inner) => self.check_condition(&below(here, "not"), inner),
             Condition::Checks(_)
             | Condition::Tag(_)
             | Condition::Blockers(_)
@@ -298,11 +298,11 @@ impl Check<'_> {
         }
     }
 
-    fn group(&mut self, here: &[Step], inner: &[Condition]) {
+    fn check_group(&mut self, here: &[Step], inner: &[Condition]) {
         if inner.is_empty() {
-            self.say(here, "a group needs at least one condition");
+            self.report(here, "a group needs at least one condition");
         }
-        self.conditions(here, inner);
+        self.check_conditions(here, inner);
     }
 }
 
@@ -312,7 +312,7 @@ fn reserved(name: &str) -> bool {
     name == "policy" || name == "deploy" || name.starts_with("deploy/")
 }
 
-fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
+fn check_merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
     let mut labels: BTreeMap<String, &str> = BTreeMap::new();
     for (index, phase) in merged.file.phases.iter().flatten().enumerate() {
         let here = path(["phases".into(), index.into()]);
@@ -333,7 +333,7 @@ fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
 }
 
 /// Checks that `after` names environments that some layer describes, and has no cycles.
-fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
+fn check_merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
     let empty = BTreeMap::new();
     let all = merged.file.environments.as_ref().unwrap_or(&empty);
     let known: BTreeMap<String, &EnvironmentFile> = all.iter().map(|(n, e)| (name_key(n.as_str()), e)).collect();

@@ -2,7 +2,7 @@
 //! open, or by which they end sooner, protects less.
 
 use crate::{
-    domain::alerting::{AlertPolicy, StormPolicy},
+    domain::alert_policy::{AlertPolicy, StormPolicy},
     engine::policy_diff::{Longer, PolicyDiff, Safe},
     text::message::duration,
 };

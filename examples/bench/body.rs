@@ -68,7 +68,7 @@ const REPOSITORY: [&str; 36] = [
     "releases{/id}",
     "deployments",
 ];
-/// What a customer may write.
+/// Texts that a customer may write.
 const WORDS: &str = "The basket forgets its contents when the page is left open over lunch. \
     Expected: whatever was put in is still there an hour later, on the telephone as well. \
     Seen: it is empty, and the prices of the season before are shown beside it. \
@@ -159,7 +159,7 @@ impl Repository {
     }
 }
 
-/// What is particular to an issue.
+/// Fields of an issue's payload alone.
 fn end(full_name: &str, number: u64) -> String {
     let api = format!("https://api.github.com/repos/{full_name}/issues/{number}");
     format!(

@@ -24,7 +24,7 @@ const HEAD: usize = 4096;
 /// Wait of a sender who was refused: GitHub would not come back within the same second.
 const AFTER_REFUSAL: Duration = Duration::from_millis(20);
 
-/// What came of a load.
+/// Result of a load.
 #[derive(Debug, Default, Clone)]
 pub struct Outcome {
     /// 202: kept. Peers that keep nothing say 200.
@@ -33,7 +33,7 @@ pub struct Outcome {
     pub refused: u64,
     /// Anything else, connections that broke included.
     pub failed: u64,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
     /// Time to each 202, in microseconds, in no order.
     pub micros: Vec<u32>,
@@ -70,7 +70,7 @@ impl Issues {
         (repository, number, repository.issue(number))
     }
 
-    /// How many repositories there are.
+    /// Number of repositories.
     pub fn repositories(&self) -> u64 {
         self.repositories.len() as u64
     }
@@ -177,7 +177,7 @@ pub fn guid(at: Timestamp) -> String {
     format!("{low:08x}-{mid:04x}-1{high:03x}-{:04x}-{:012x}", rest >> 48, rest & 0xffff_ffff_ffff)
 }
 
-/// How fast senders send.
+/// Pace of the senders.
 #[derive(Debug, Clone, Copy)]
 pub enum Pace {
     /// As fast as they are answered.

@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine on which the figures were measured.
 
 use std::{fs, io::Write, path::Path, time::Instant};
 

@@ -41,7 +41,7 @@ pub(crate) async fn decide(
     let erases = runtime.settings.on_removal == OnRemoval::Delete;
     let known = Known { installation, served: &served, erases };
     let confirmed = match runtime.forge(forge) {
-        Some(adapter) => removal::confirmed(adapter.as_ref(), &known, seen).await?,
+        Some(adapter) => removal::confirm(adapter.as_ref(), &known, seen).await?,
         None => seen.clone(),
     };
     let is_over = confirmed != *seen;

@@ -37,7 +37,7 @@ pub(crate) struct Known<'a> {
 /// Returns the part of an event that still holds, after asking the forge. Without the forge's
 /// answer the event is taken as it is, except where data would be deleted: that waits for an
 /// answer.
-pub(crate) async fn confirmed(
+pub(crate) async fn confirm(
     forge: &dyn Forge,
     known: &Known<'_>,
     seen: &ConnectionSeen,

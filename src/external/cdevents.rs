@@ -63,7 +63,7 @@ fn base64_data(data: &Value) -> Option<Value> {
     serde_json::from_slice(&BASE64_STANDARD.decode(data.as_str()?).ok()?).ok()
 }
 
-/// What a package URL says of an artifact's sources.
+/// A package URL's statement about an artifact's sources.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Artifact {
     repository: Option<String>,

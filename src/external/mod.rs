@@ -47,7 +47,7 @@ pub struct External {
     environments: Vec<Pattern>,
 }
 
-/// What a message says of a deployment, before it is checked.
+/// A message's statement about a deployment, before it is checked.
 #[derive(Debug, Default)]
 struct Found {
     repository: Option<String>,

@@ -1,4 +1,4 @@
-//! What the adapters of systems beside the forges share: the proof that a sender knows a secret,
+//! Shared by the adapters of systems beside the forges: the proof that a sender knows a secret,
 //! and reading arbitrary JSON.
 
 pub(crate) mod json;

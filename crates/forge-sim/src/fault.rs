@@ -119,7 +119,7 @@ impl Faults {
         self.pending.push(Pending { fault, spared, times });
     }
 
-    /// What happens to this request.
+    /// Treatment of this request.
     pub(super) fn take(&mut self, method: &str, route: &str, path: &str) -> Option<FaultKind> {
         let hits = |p: &&mut Pending| p.times > 0 && p.fault.matcher.hits(method, route, path);
         let Some(found) = self.pending.iter_mut().find(hits) else {

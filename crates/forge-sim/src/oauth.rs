@@ -17,7 +17,7 @@ const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// Lifetime of a user access token.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(8);
 
-/// What the App registered for sign-in, and who signed in.
+/// The App's registration for sign-in, and the people who signed in.
 #[derive(Debug, Default)]
 pub(super) struct SignIns {
     client_id: String,

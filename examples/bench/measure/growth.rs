@@ -1,4 +1,4 @@
-//! What a full database costs beside an empty one.
+//! Cost of a full database beside an empty one.
 
 use std::{
     fs,

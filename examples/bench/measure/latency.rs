@@ -45,7 +45,7 @@ pub async fn latency(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// What was measured at a steady pace.
+/// Measurements at a steady pace.
 pub(super) struct Labels {
     /// Milliseconds to each acknowledgement, sorted.
     pub(super) acks: Vec<f64>,

@@ -1,4 +1,4 @@
-//! What an event costs in a repository that has been through a lot.
+//! Cost of an event in a repository with a long history.
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
@@ -126,7 +126,7 @@ async fn decided(server: &Server, sent: u64) -> Result<()> {
     }
 }
 
-/// How long the server takes to decide a comment, in milliseconds.
+/// Returns the time that the server takes to decide a comment, in milliseconds.
 async fn by_itself(server: &Server, sender: &mut Sender, life: &Life, line: &str, log: &Path) -> Result<f64> {
     let before = decisions(log)?.len();
     sender.deliver(&life.comment(line, SystemClock.now())).await?;

@@ -34,7 +34,7 @@ const CONNECTIONS: u32 = 64;
 /// Rest before idle memory is read.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// How much to measure, and where.
+/// Extent and place of the measurements.
 pub struct Plan {
     /// Length of a round.
     pub lasting: Duration,

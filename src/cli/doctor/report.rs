@@ -30,9 +30,9 @@ pub(in crate::cli) struct Finding {
     about: Option<String>,
     /// Severity.
     pub(in crate::cli) verdict: Verdict,
-    /// What was found.
+    /// The finding.
     says: String,
-    /// What to do.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
     /// Address of the page on which to do it.

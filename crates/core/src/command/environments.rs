@@ -27,7 +27,7 @@ pub(super) const MOST_NAMED: usize = 3;
 pub struct EnvironmentState {
     /// Name, as the policy or its deployments write it.
     pub name: String,
-    /// What runs there; `None`: nothing was ever seen to.
+    /// The deployment that runs there; `None` if none was ever seen.
     pub running: Option<Running>,
     /// The lock and the freezes in force.
     pub guards: Vec<String>,
@@ -39,7 +39,7 @@ pub struct EnvironmentState {
     pub incidents: Vec<OpenIncident>,
 }
 
-/// What runs in an environment.
+/// The deployment that runs in an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
     /// The deployment.

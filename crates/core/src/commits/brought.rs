@@ -57,7 +57,7 @@ impl EvalContext<'_> {
     /// Returns the pull requests of the commits that `newer` has and `older` has not; `None` if the
     /// record does not show these commits.
     pub(crate) fn pulls_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<ItemId>> {
-        let commits = self.known_between(older, newer)?;
+        let commits = self.known_commits_between(older, newer)?;
         Some(commits.into_iter().flat_map(|sha| self.brought_with(sha).pulls().collect::<Vec<_>>()).collect())
     }
 
@@ -75,7 +75,7 @@ impl EvalContext<'_> {
     /// record does not show these commits, or if a commit a commit came without a pull request.
     pub(crate) fn every_pull_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<ItemId>> {
         let mut all = BTreeSet::new();
-        for sha in self.known_between(older, newer)? {
+        for sha in self.known_commits_between(older, newer)? {
             let brought = self.brought_with(sha);
             if brought.work.iter().any(|work| matches!(work, Work::Commit(_))) {
                 return None;

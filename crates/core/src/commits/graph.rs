@@ -110,7 +110,7 @@ impl<'f> EvalContext<'f> {
 
     /// Returns the commits that `newer` has and `older` has not, if an unbroken chain of pushes and
     /// comparisons leads from one to the other.
-    pub(crate) fn recorded_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<&'f Sha>> {
+    pub(crate) fn chained_commits_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<&'f Sha>> {
         let mut between = BTreeSet::new();
         let mut at = newer;
         for _ in 0..MOST_STEPS {
@@ -131,8 +131,8 @@ impl<'f> EvalContext<'f> {
 
     /// Returns the commits that `head` has and `base` has not, if the record is complete. Asks for
     /// them otherwise.
-    pub(crate) fn commits_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
-        let known = self.known_between(base, head);
+    pub(crate) fn ask_commits_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
+        let known = self.known_commits_between(base, head);
         if known.is_none() {
             self.lasting(&Need::Commits { base: Some(base.clone()), head: head.clone() });
         }
@@ -140,13 +140,13 @@ impl<'f> EvalContext<'f> {
     }
 
     /// Returns the commits that `head` has and `base` has not, if the record is complete.
-    pub(crate) fn known_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
+    pub(crate) fn known_commits_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
         let need = Need::Commits { base: Some(base.clone()), head: head.clone() };
         match self.facts.answers.get(&need).map(|known| &known.answer) {
             Some(Answer::Commits { commits, complete: true, .. }) => {
                 Some(commits.iter().map(|commit| &commit.sha).collect())
             }
-            _ => self.recorded_between(base, head).or_else(|| {
+            _ => self.chained_commits_between(base, head).or_else(|| {
                 // A rollback: the older commit adds nothing.
                 (self.known_to_contain(base, head) == Some(true)).then(BTreeSet::new)
             }),
@@ -166,7 +166,7 @@ impl<'f> EvalContext<'f> {
             let range = |base: &Sha, head: &Sha| Need::Commits { base: Some(base.clone()), head: head.clone() };
             let dropped = range(&push.after, &push.before);
             let answered = self.facts.answers.contains_key(&dropped);
-            if push.forced && (answered || self.recorded_between(&push.after, &push.before).is_none()) {
+            if push.forced && (answered || self.chained_commits_between(&push.after, &push.before).is_none()) {
                 self.lasting(&dropped);
             }
             if push.truncated {

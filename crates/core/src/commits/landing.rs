@@ -96,7 +96,7 @@ impl EvalContext<'_> {
         let mut next = Some(landed);
         while let Some(mut landing) = next.take().filter(|_| stretches.len() < DEEPEST) {
             let dropped = self.rewrites_of(&landing.branch, landing.from).find(|(_, before, after)| {
-                let dropped = self.commits_between(after, before);
+                let dropped = self.ask_commits_between(after, before);
                 dropped.is_some_and(|dropped| dropped.contains(&landing.sha))
             });
             if let Some((at, _, _)) = dropped {

@@ -90,7 +90,7 @@ pub struct Context<'a> {
     pub asking: Asking,
 }
 
-/// How to treat facts that are wanted and not known.
+/// Treatment of facts that are wanted and not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asking {
     /// They are asked for before anything is decided.
@@ -116,7 +116,7 @@ pub enum Input<'a> {
     Survey {
         /// Facts that an event would have shown.
         event: &'a Event,
-        /// How far it counts.
+        /// Extent to which it counts.
         terms: SurveyTerms,
         /// By what the bot tells itself from others.
         us: &'a Us,
@@ -139,7 +139,7 @@ pub enum Input<'a> {
         /// The effect's outcome.
         outcome: EffectOutcome<'a>,
     },
-    /// What the answers to our own writes tell of labels.
+    /// Labels in the answers to our own writes.
     LabelsApplied {
         /// The labels on an item after the write.
         labels: Option<(ItemId, &'a BTreeSet<String>)>,

@@ -109,23 +109,23 @@ impl<'f> EvalContext<'f> {
     }
 
     /// Returns when production deployments of the landed change failed or were rolled back.
-    pub(crate) fn production_falls(&self, landing: &Landing, scope: Scope<'_>) -> BTreeSet<Timestamp> {
-        let mut falls = BTreeSet::new();
+    pub(crate) fn production_losses(&self, landing: &Landing, scope: Scope<'_>) -> BTreeSet<Timestamp> {
+        let mut losses = BTreeSet::new();
         for environment in self.environments().iter().filter(|e| e.production) {
             if !self.policy.scope_takes_environment(scope, environment.name) {
                 continue;
             }
-            falls.extend(self.runs_of(environment, landing).iter().filter_map(|run| run.until));
+            losses.extend(self.runs_of(environment, landing).iter().filter_map(|run| run.until));
             let history = self.history(environment.name);
             for (at, id) in history.failures_since(landing.born) {
                 let made_since = self.facts.deployments.get(&id).is_some_and(|d| d.created_at >= landing.born);
                 let commit = history.commit_of(id).filter(|_| made_since);
                 if commit.is_some_and(|commit| self.contains(commit, &landing.sha)) {
-                    falls.insert(at);
+                    losses.insert(at);
                 }
             }
         }
-        falls
+        losses
     }
 
     /// Returns whether a deployment is to production, according to the policy, else to the forge.

@@ -86,7 +86,7 @@ impl EvalContext<'_> {
         scope: Scope<'_>,
     ) -> Vec<Span> {
         let mut spans = Vec::new();
-        let fallen = self.production_falls(landing, scope);
+        let fallen = self.production_losses(landing, scope);
         for environment in self.environments() {
             if !names_environment(filter, environment.name)
                 || !self.policy.scope_takes_environment(scope, environment.name)

@@ -106,7 +106,7 @@ impl EvalContext<'_> {
         };
         let to = subject.sha.clone();
         let goes_forward = self.known_to_contain(&to, &from) == Some(true);
-        let removed = if goes_forward { Some(BTreeSet::new()) } else { self.commits_between(&to, &from) };
+        let removed = if goes_forward { Some(BTreeSet::new()) } else { self.ask_commits_between(&to, &from) };
         let Some(removed) = removed else {
             return self.not_known(&Unknown::Ask(Need::Commits { base: Some(to), head: from }));
         };

@@ -77,7 +77,7 @@ impl<'f> ConditionContext<'_, 'f> {
         let sha = &self.subject.sha;
         let mut all: Option<BTreeSet<&Sha>> = None;
         for base in self.last_bases()? {
-            let Some(new) = self.eval.commits_between(&base, sha) else {
+            let Some(new) = self.eval.ask_commits_between(&base, sha) else {
                 return Err(Unknown::Ask(Need::Commits { base: Some(base), head: sha.clone() }));
             };
             all.get_or_insert_default().extend(new);

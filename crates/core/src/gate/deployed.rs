@@ -128,7 +128,7 @@ fn same_for_service<'f>(
         return Ok(None);
     }
     for (base, head) in [(commit, sha), (sha, commit)] {
-        let Some(commits) = eval.commits_between(base, head) else {
+        let Some(commits) = eval.ask_commits_between(base, head) else {
             return Err(Unknown::Ask(Need::Commits { base: Some(base.clone()), head: head.clone() }));
         };
         // Files of no service may concern every one.

@@ -103,7 +103,7 @@ impl<'e, 'f> Recent<'e, 'f> {
     pub(crate) fn brought(&self, turn: &Turn<'f>) -> Brought {
         let (eval, Some(commit)) = (self.eval, turn.run.commit) else { return Brought::default() };
         let base = turn.before.and_then(|before| self.runs[before].commit);
-        let between = base.and_then(|base| eval.known_between(base, commit));
+        let between = base.and_then(|base| eval.known_commits_between(base, commit));
         let mut works = if let Some(commits) = between {
             let gate = GateName::Deploy(self.environment.name.to_owned());
             eval.works_among(&Subject::new(gate, commit.clone(), turn.run.from), &commits)

@@ -103,7 +103,7 @@ impl EvalContext<'_> {
             self.with_commit(sha, items, REVERT_DEPTH);
         }
         if push.forced && self.listed_ref(name) {
-            for sha in self.known_between(after, before).into_iter().flatten() {
+            for sha in self.known_commits_between(after, before).into_iter().flatten() {
                 self.with_commit(sha, items, REVERT_DEPTH);
             }
         }

@@ -82,7 +82,7 @@ impl EvalContext<'_> {
         });
         // A version that was tagged earlier but arrives late has successors.
         let last = self.facts.index.tag_moves.range((*at, tag.to_owned())..).all(|(_, other)| other == tag);
-        match stood.filter(|_| last).find(|before| self.recorded_between(before, sha).is_some()) {
+        match stood.filter(|_| last).find(|before| self.chained_commits_between(before, sha).is_some()) {
             Some(before) => self.between_all(&BTreeSet::from([before]), sha, *at, items),
             None => self.landed(items),
         }
@@ -109,7 +109,9 @@ impl EvalContext<'_> {
         });
         let mut stood = stood.take(VERSIONS_BACK).filter_map(|(_, other)| self.tag_commit(&other.tag));
         let before = sha.and_then(|sha| {
-            stood.find(|before| self.recorded_between(before, &sha).is_some()).map(|before| (before, sha.clone()))
+            stood
+                .find(|before| self.chained_commits_between(before, &sha).is_some())
+                .map(|before| (before, sha.clone()))
         });
         match before {
             Some((before, sha)) => self.between_all(&BTreeSet::from([before]), &sha, at, items),
@@ -121,7 +123,7 @@ impl EvalContext<'_> {
     fn between_all(&self, beside: &BTreeSet<&Sha>, sha: &Sha, at: Timestamp, items: &mut BTreeSet<ItemId>) {
         let mut commits: BTreeSet<&Sha> = BTreeSet::new();
         for other in beside {
-            match self.recorded_between(other, sha).or_else(|| self.recorded_between(sha, other)) {
+            match self.chained_commits_between(other, sha).or_else(|| self.chained_commits_between(sha, other)) {
                 Some(between) => commits.extend(between),
                 None => return self.landed(items),
             }

@@ -1,4 +1,4 @@
-//! What a person may see, asked with a user access token.
+//! Repositories and installations that a person may see, asked with a user access token.
 
 use super::{
     super::{shape, state::State},

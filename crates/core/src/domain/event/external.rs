@@ -43,7 +43,7 @@ pub enum ExternalState {
     Success,
     /// Failed.
     Failure,
-    /// What runs in the environment was taken down.
+    /// The running deployment was taken down.
     Removed,
 }
 

@@ -1,6 +1,6 @@
 //! Label events of an item, as the forge reported them.
 //!
-//! Which labels show a phase depends on the policy, and policies change. The meaning of an event is
+//! The policy says which labels show a phase, and policies change. The meaning of an event is
 //! therefore determined when a phase is derived, not when the event arrives
 //! (`evidence/overrides.rs`).
 

@@ -1,5 +1,5 @@
 //! Limits on what an item stores of one kind, where its author or anyone can add to it without end.
-//! What is removed is older than everything of its kind that stays, and shows nothing that the rest
+//! A removed entry is older than everything of its kind that stays, and shows nothing that the rest
 //! does not show.
 
 use std::collections::BTreeMap;

@@ -433,6 +433,8 @@ fn a_misspelled_key_makes_no_further_mistakes() {
     assert_eq!(report.problems.len(), 1, "{report}");
     let with_more = "enviroments: { staging: {} }\nenvironments: { b: {} }\nalerts: { environment: staging }\n";
     assert_eq!(check_report("p.yml", with_more).problems.len(), 1);
+    let another = "phasess: []\nenvironments: { b: {} }\nalerts: { environment: staging }\n";
+    assert_eq!(check_report("p.yml", another).problems.len(), 2, "only a lost `environments` hides names");
 }
 
 #[test]

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     command::{
-        time,
+        time::{self, Moment},
         tokenize::{Token, unpunctuated},
     },
     text::message::quoted,
@@ -139,15 +139,6 @@ impl Given {
     pub fn time(&self, name: &str) -> Option<Timestamp> {
         self.times.get(name).copied()
     }
-}
-
-/// Reference point for parsing times.
-#[derive(Debug, Clone)]
-pub struct Moment {
-    /// Time at which the line was written.
-    pub at: Timestamp,
-    /// Time zone of its writer.
-    pub zone: TimeZone,
 }
 
 /// Parses arguments by the first form that fits. `Err`: the reason of the form that got furthest,

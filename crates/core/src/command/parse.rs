@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use crate::{
     command::{
         COMMANDS, Row,
-        grammar::{self, Given, Moment},
+        grammar::{self, Given},
         markdown::slash_lines,
+        time::Moment,
         tokenize::{self, Token, unpunctuated},
     },
     domain::{fact::waiting::Piece, policy::CommandRules},

@@ -3,9 +3,10 @@
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, DateTime, Time, Weekday},
+    tz::TimeZone,
 };
 
-use crate::{command::grammar::Moment, text::message::quoted};
+use crate::text::message::quoted;
 
 const UNITS: [(char, i64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 /// Longest duration: a year and a day.
@@ -20,6 +21,15 @@ const DAYS: [(&str, Weekday); 7] = [
     ("saturday", Weekday::Saturday),
     ("sunday", Weekday::Sunday),
 ];
+
+/// Reference point for parsing times.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// Time at which the line was written.
+    pub at: Timestamp,
+    /// Time zone of its writer.
+    pub zone: TimeZone,
+}
 
 /// Parses a duration such as `2h`, `30m` or `1d12h`.
 pub(super) fn length(text: &str) -> Result<SignedDuration, String> {

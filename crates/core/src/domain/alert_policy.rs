@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::domain::policy::Pattern;
+use crate::domain::pattern::Pattern;
 
 /// Rules for turning alerts into issues.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use crate::domain::policy::Pattern;
+use crate::domain::pattern::Pattern;
 
 /// Rules for delivery metrics.
 #[derive(Debug, Clone, PartialEq)]

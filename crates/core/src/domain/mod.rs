@@ -16,6 +16,7 @@ pub mod glob;
 pub mod id;
 pub mod insight;
 pub mod needs;
+pub mod pattern;
 pub mod permission;
 pub mod policy;
 pub mod rule;

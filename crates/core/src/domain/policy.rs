@@ -6,15 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-pub use crate::domain::rule::EnvironmentRule;
 use crate::domain::{
     alert_policy::AlertPolicy,
-    glob::{Glob, GlobError},
     insight::InsightRules,
     permission::Grant,
     rule::{FreezeRule, GateRule, OverrideRule},
     service::ServiceRule,
 };
+pub use crate::domain::{pattern::Pattern, rule::EnvironmentRule};
 
 /// Path of the policy file in a repository, and in an organisation's `.github` repository.
 pub const FILE: &str = ".github/phasebot.yml";
@@ -43,36 +42,6 @@ impl Mode {
             Self::Label => "label",
             Self::Act => "act",
         }
-    }
-}
-
-/// A compiled glob with its text.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    text: String,
-    matcher: Glob,
-}
-
-impl Pattern {
-    /// Compiles a glob; `*` matches `/` too, as in the forges' branch rules.
-    pub fn new(text: &str) -> Result<Self, GlobError> {
-        Ok(Self { text: text.to_owned(), matcher: Glob::new(text)? })
-    }
-
-    /// Returns true if `name` matches.
-    pub fn matches(&self, name: &str) -> bool {
-        self.text == name || self.matcher.is_match(name)
-    }
-
-    /// Returns the glob as written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 pub use crate::domain::rule::condition::{ConditionName, ConditionRule, Hours, NamedCheck, Window};
 
-use crate::domain::policy::Pattern;
+use crate::domain::pattern::Pattern;
 
 /// Returns the form in which names of environments and gates are compared.
 ///

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{
-    policy::{Pattern, Policy},
-    rule::AutoRule,
-};
+use crate::domain::{pattern::Pattern, policy::Policy, rule::AutoRule};
 
 /// Paths, tags and environments of a service.
 #[derive(Debug, Clone, PartialEq, Default)]

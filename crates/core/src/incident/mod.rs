@@ -26,9 +26,16 @@ mod timeline;
 mod user_feedback;
 pub mod view;
 
+use jiff::{SignedDuration, Timestamp};
+
 pub(crate) use crate::incident::ingest::take;
 pub(crate) use crate::incident::query::{
     Disturbances, IncidentCycle, cycles_of, disturbances, origin, shown_by, suspected_in, suspects_of,
 };
 pub use crate::incident::query::{OpenIncident, open_incidents};
 pub(crate) use crate::incident::reconcile::{advance, ended};
+
+/// Returns `at` plus `by`, or the end of time.
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -14,7 +14,7 @@ use crate::{
     },
     incident::{
         human_actions::{self, IssueClosing},
-        messages,
+        later, messages,
         state::{Incident, issue_of},
         suspect::{suspected_deployments, suspects},
         timeline::IncidentState,
@@ -130,9 +130,7 @@ fn is_closed<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> bool {
     let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
     match case.hand(eval) {
         Some(IssueClosing::Ended(at)) => from <= at,
-        Some(IssueClosing::NotPlanned(at)) => {
-            crate::incident::reconcile::later(at, eval.policy.alerts.suppress) > eval.now
-        }
+        Some(IssueClosing::NotPlanned(at)) => later(at, eval.policy.alerts.suppress) > eval.now,
         None => false,
     }
 }
@@ -162,12 +160,12 @@ pub(super) fn disturbed_by<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> V
     let hand = case.hand(eval);
     let alerts = &eval.policy.alerts;
     let ripe = case.course.runs.iter().filter(|run| {
-        let ripe = crate::incident::reconcile::later(run.from, alerts.hold);
+        let ripe = later(run.from, alerts.hold);
         run.until.unwrap_or(eval.now) >= ripe
     });
     let until = ripe.filter_map(|run| match hand {
         Some(IssueClosing::NotPlanned(at)) => {
-            let is_kept_away = run.from < crate::incident::reconcile::later(at, alerts.suppress);
+            let is_kept_away = run.from < later(at, alerts.suppress);
             let is_it = run.until.is_none_or(|end| end >= at) && is_kept_away;
             (!is_it).then_some((run.from, run.until))
         }

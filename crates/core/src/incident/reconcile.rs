@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     context::EvalContext,
@@ -19,7 +19,7 @@ use crate::{
         heartbeat,
         human_actions::{self, HumanActions, IssueClosing},
         issue_sync::{self, DesiredIssue, DesiredText},
-        messages,
+        later, messages,
         query::disturbed_by,
         state::Incident,
         timeline::IncidentState,
@@ -272,10 +272,6 @@ pub(super) fn stands(standing: IncidentState, shown: bool) -> bool {
         IncidentState::Pending { .. } | IncidentState::Resolving { .. } => shown,
         IncidentState::Over | IncidentState::Quiet => false,
     }
-}
-
-pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Returns the label of the phase in which an open issue starts.

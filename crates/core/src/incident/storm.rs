@@ -11,8 +11,8 @@ use crate::{
     incident::{
         human_actions::{self, HumanActions, IssueClosing},
         issue_sync::{self, DesiredIssue, DesiredText},
-        messages,
-        reconcile::{Reconciler, first_phase, later},
+        later, messages,
+        reconcile::{Reconciler, first_phase},
         route::Traits,
         state::{Incident, is_plain},
         suspect::suspects,

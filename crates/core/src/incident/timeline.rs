@@ -8,7 +8,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{alert_policy::AlertPolicy, fact::incident::IncidentFacts};
+use crate::{
+    domain::{alert_policy::AlertPolicy, fact::incident::IncidentFacts},
+    incident::later,
+};
 
 /// A period in which an incident fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +91,6 @@ impl Timeline {
     /// Returns the state at `now`.
     pub(super) fn standing(&self, now: Timestamp) -> IncidentState {
         let Some(run) = self.last() else { return IncidentState::Quiet };
-        let later = |at: Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(Timestamp::MAX);
         match run.until {
             None => {
                 let until = later(run.from.max(self.noticed.unwrap_or(now)), self.hold);

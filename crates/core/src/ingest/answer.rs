@@ -6,15 +6,12 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
-        event::{CheckSeen, RefName, StatusSeen},
-        fact::{
-            DocumentKey, RepoFacts,
-            commit::{RunFact, StatusFact},
-        },
+        event::RefName,
+        fact::{DocumentKey, RepoFacts},
         id::Sha,
         needs::{Answer, Answered},
     },
-    ingest::event::{add_commit, home},
+    ingest::record::{add_commit, add_run, add_status, home},
 };
 
 /// Adds an answer of the forge to the facts; returns the documents that changed.
@@ -74,33 +71,6 @@ pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
     }
     changed.extend(facts.place_deployments(&changed));
     changed
-}
-
-pub(crate) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
-    let fact = RunFact {
-        completed: seen.completed,
-        started_at: seen.started_at,
-        name: seen.name.clone(),
-        source: seen.source,
-        suite: seen.suite,
-        ours: seen.ours,
-        url: seen.url.clone(),
-        source_name: seen.source_name.clone(),
-    };
-    facts.checks.entry(seen.sha.clone()).or_default().add_run(seen.id, fact);
-    DocumentKey::Checks(seen.sha.clone())
-}
-
-pub(crate) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
-    let fact = StatusFact {
-        at: seen.at,
-        outcome: seen.outcome,
-        context: seen.context.clone(),
-        url: seen.url.clone(),
-        ours: seen.ours,
-    };
-    facts.checks.entry(seen.sha.clone()).or_default().add_status(seen.id, fact);
-    DocumentKey::Checks(seen.sha.clone())
 }
 
 /// Stores the list of tags, and adds tags that were created or moved since the previous list

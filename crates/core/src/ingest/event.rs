@@ -7,8 +7,8 @@ use crate::{
     domain::{
         effect::POLICY_MARKER,
         event::{
-            CheckSeen, CommitSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName,
-            ReviewSeen, Seen, StatusSeen,
+            CheckSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen, Seen,
+            StatusSeen,
         },
         fact::{
             DocumentKey, Newest, RepoFacts,
@@ -24,9 +24,9 @@ use crate::{
     evidence::overrides,
     incident,
     ingest::{
-        answer::{add_run, add_status},
         paths,
-        references::{self, Home},
+        record::{add_commit, add_run, add_status, home},
+        references,
     },
 };
 use std::collections::BTreeSet;
@@ -115,21 +115,6 @@ pub(crate) fn observe(
     }
     changed.extend(facts.place_deployments(&changed));
     changed
-}
-
-/// Returns the repository and host against which a repository's texts are resolved.
-pub(crate) fn home(facts: &RepoFacts) -> Home {
-    let newest = |known: &Option<Newest<String>>| known.as_ref().map(|known| known.value.clone());
-    Home { full_name: newest(&facts.about.full_name).unwrap_or_default(), web_host: newest(&facts.about.web_host) }
-}
-
-pub(crate) fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, home: &Home) -> Option<DocumentKey> {
-    let said = references::commit_facts(&commit.message, home);
-    if said.is_silent() || facts.commits.get(&commit.sha) == Some(&said) {
-        return None;
-    }
-    facts.commits.insert(commit.sha.clone(), said);
-    Some(DocumentKey::Commit(commit.sha.clone()))
 }
 
 /// Returns whether a text is the body of our own issue about the policy file.

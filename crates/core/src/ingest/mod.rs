@@ -10,6 +10,7 @@ pub(crate) mod event;
 mod external;
 mod forget;
 mod paths;
+mod record;
 pub(crate) mod references;
 mod rerequest;
 mod written;

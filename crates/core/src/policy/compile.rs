@@ -28,7 +28,7 @@ use crate::{
             text::{Color, Description, Glob, Globs, Name},
             time::Length,
         },
-        rules,
+        rules::{self, patterns},
         validate::{self, label_of},
     },
 };
@@ -247,8 +247,4 @@ fn environments(
 /// Compiles one glob and a list: `label: x` and `labels: [x]` mean the same.
 fn either((one, several): (&Option<Glob>, &Option<Vec<Glob>>)) -> Result<Vec<Pattern>, String> {
     one.iter().chain(several.iter().flatten()).map(Glob::pattern).collect()
-}
-
-pub(super) fn patterns(globs: Option<&[Glob]>) -> Result<Vec<Pattern>, String> {
-    globs.unwrap_or_default().iter().map(Glob::pattern).collect()
 }

@@ -16,10 +16,12 @@ pub mod schema;
 mod validate;
 mod yaml;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 pub use crate::policy::{
-    built_in::built_in,
     check::{Report, check_in_tree, check_over, check_report},
     compile::compile,
     file::PolicyFile,
@@ -33,10 +35,20 @@ use crate::{
     domain::policy::Policy,
     policy::{
         decode::Decoded,
-        problem::Position,
+        problem::{Position, nearest},
         yaml::{Node, Source, Step},
     },
 };
+
+/// Returns the policy that is in force if no file changes it.
+///
+/// # Panics
+///
+/// Never: its text is part of the program, and a test compiles it.
+pub fn built_in() -> Policy {
+    static POLICY: OnceLock<Policy> = OnceLock::new();
+    POLICY.get_or_init(|| built_in::right(compile(&merge(&[])))).clone()
+}
 
 /// Path of the policy file in a repository.
 pub const PATH: &str = crate::domain::policy::FILE;
@@ -60,8 +72,8 @@ struct Origin {
     torn: BTreeSet<usize>,
     /// Names of environments as they are written, also of those with mistakes.
     environments: Vec<String>,
-    /// True if every top-level key is known.
-    knows_keys: bool,
+    /// True if no top-level key may be a misspelled `environments`.
+    knows_environments: bool,
 }
 
 impl Parsed {
@@ -91,9 +103,9 @@ impl Parsed {
         self.origin.torn.is_empty() || !self.origin.root.at(path).has(&self.origin.torn)
     }
 
-    /// Returns true if every top-level key is known.
-    fn has_known_keys(&self) -> bool {
-        self.origin.knows_keys
+    /// Returns true if no top-level key may be a misspelled `environments`.
+    fn knows_environments(&self) -> bool {
+        self.origin.knows_environments
     }
 
     fn at(&self, mark: Position, message: impl Into<String>) -> Problem {
@@ -127,12 +139,13 @@ fn read(name: &str, text: &str) -> (Option<Parsed>, Vec<Problem>) {
     let environments = root.at(&["environments".into()]);
     let environments = if environments.id == root.id { &[] } else { environments.entries() };
     let environments = environments.iter().map(|entry| entry.key.clone()).collect();
-    let knows_keys = root.entries().iter().all(|entry| !unknown_keys.contains(&entry.mark));
+    let mut unknown = root.entries().iter().filter(|entry| unknown_keys.contains(&entry.mark));
+    let knows_environments = unknown.all(|entry| nearest(&entry.key, ["environments"]).is_none());
     let torn = root.prune(&left_out, &unknown_keys);
     for (index, phase) in file.phases.iter_mut().flatten().enumerate() {
         phase.line = root.place(&["phases".into(), index.into()]).line;
     }
-    let parsed = Parsed { file, warnings, origin: Arc::new(Origin { source, root, torn, environments, knows_keys }) };
+    let parsed = Parsed { file, warnings, origin: Arc::new(Origin { source, root, torn, environments, knows_environments }) };
     problems.extend(validate::alone(&parsed));
     problems.sort_by(|a, b| a.order().cmp(&b.order()));
     (Some(parsed), problems)

@@ -11,18 +11,15 @@ use crate::{
             RollbackOnIncident, RollbackRule, Via, Window, name_key,
         },
     },
-    policy::{
-        compile::patterns,
-        file::{
-            OverrideFile,
-            condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
-            environment::{
-                AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, RollbackOn, Via as ViaFile, WorkflowFile,
-            },
-            gate::{GateFile, GateOn, OnViolation, ReportOn},
-            text::{LabelName, Name},
-            time::{Freeze, Length, Zone},
+    policy::file::{
+        OverrideFile,
+        condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
+        environment::{
+            AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, RollbackOn, Via as ViaFile, WorkflowFile,
         },
+        gate::{GateFile, GateOn, OnViolation, ReportOn},
+        text::{Glob, LabelName, Name},
+        time::{Freeze, Length, Zone},
     },
 };
 
@@ -35,9 +32,7 @@ const ROLLBACK_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
 pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
     let (tag, draft) = match &file.on {
-        Some(GateOn { tag, draft }) => {
-            (tag.as_ref().map(crate::policy::file::text::Glob::pattern).transpose()?, draft.unwrap_or(false))
-        }
+        Some(GateOn { tag, draft }) => (tag.as_ref().map(Glob::pattern).transpose()?, draft.unwrap_or(false)),
         None => (Some(Pattern::new(TAGS).map_err(|error| error.to_string())?), true),
     };
     Ok(GateRule {
@@ -178,4 +173,9 @@ fn zone(file: Option<&Zone>) -> TimeZone {
 /// Returns the key of a name: environments are compared without case.
 fn lower(name: &Name) -> String {
     name_key(name.as_str())
+}
+
+/// Compiles globs.
+pub(super) fn patterns(globs: Option<&[Glob]>) -> Result<Vec<Pattern>, String> {
+    globs.unwrap_or_default().iter().map(Glob::pattern).collect()
 }

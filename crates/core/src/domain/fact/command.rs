@@ -18,7 +18,7 @@ pub use crate::domain::fact::command::index::{CommandIndex, Commands};
 
 use crate::domain::{
     decision::GateName,
-    fact::item::OverrideKind,
+    fact::phase_override::OverrideKind,
     id::{Account, ItemId, Sha},
     permission::Role,
     rule::ConditionName,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::domain::fact::phase_override::OverrideKind;
 use crate::domain::{
     event::{Association, CloseReason, Verdict},
     fact::{Newest, command::CommandMarks, label::LabelEvents},
@@ -169,22 +170,6 @@ pub struct PhaseOverride {
     pub word: OverrideKind,
     /// Login of the person, for display.
     pub by: String,
-}
-
-/// The kind of a phase override.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum OverrideKind {
-    /// The label was removed: leave the item alone.
-    OptOut,
-    /// The item is in this phase.
-    Baseline {
-        /// Phase name.
-        phase: String,
-        /// True if the item stays in the phase.
-        pin: bool,
-    },
-    /// The phase follows from the facts again.
-    Auto,
 }
 
 /// The facts that only pull requests have.

@@ -18,6 +18,7 @@ pub mod item;
 pub mod label;
 pub mod lock;
 pub mod paths;
+pub mod phase_override;
 pub mod policy;
 pub mod release;
 mod repo;

@@ -47,8 +47,8 @@ pub(super) fn described(merged: &Merged) -> Vec<&str> {
     names.chain(written.map(String::as_str)).collect()
 }
 
-/// Returns the problem of a name that no layer describes; `None`: a misspelled key may hide the
-/// description.
+/// Returns the problem of a name that no layer describes; `None`: a misspelled `environments` may
+/// hide the description.
 pub(super) fn unknown(parsed: &Parsed, place: &[Step], name: &str, described: &[&str]) -> Option<Problem> {
     let meant = nearest(name, described.iter().copied());
     let known: BTreeSet<&str> = described.iter().copied().collect();
@@ -56,7 +56,7 @@ pub(super) fn unknown(parsed: &Parsed, place: &[Step], name: &str, described: &[
         Some(_) => format!("no environment is called {}", quote(name)),
         None => format!("no environment is called {}; known here: {}", quote(name), list(known)),
     };
-    parsed.has_known_keys().then(|| parsed.problem(place, message).meant(meant))
+    parsed.knows_environments().then(|| parsed.problem(place, message).meant(meant))
 }
 
 /// Adds a warning for each freeze of an environment if the policy describes none.

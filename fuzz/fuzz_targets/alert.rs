@@ -5,7 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use phasebot::{alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale}, app::clock::SimClock, domain::{event::{Event, Seen}, fact::RepoFacts, id::{ForgeName, RepoKey}, policy::Policy}, ingest::{observe, Us}, policy, port::alert::AlertSource};
+use phasebot::{alert::{Alertmanager, DATADOG, Fields, Generic, Grafana, HONEYBADGER, Headers, Kind, NEW_RELIC, PagerDuty, PlanetScale, PresetSource, Proof, Sentry}, app::clock::SimClock, domain::{event::{Event, Seen}, fact::RepoFacts, id::{ForgeName, RepoKey}, policy::Policy}, ingest::{observe, Us}, policy, port::alert::AlertSource};
 
 const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
@@ -22,7 +22,7 @@ static SOURCES: LazyLock<Vec<Box<dyn AlertSource>>> = LazyLock::new(|| {
             started_at: at("/at"),
             labels: at("/labels"),
         };
-        Generic::new("x", &secrets, None, kind, fields)
+        Generic::new("x", &secrets, Proof::Bearer, kind, fields)
     };
     let alerts = Kind::Alert { firing: vec!["firing".to_owned()], resolved: vec!["resolved".to_owned()], heartbeat: true };
     vec![
@@ -31,6 +31,11 @@ static SOURCES: LazyLock<Vec<Box<dyn AlertSource>>> = LazyLock::new(|| {
         Box::new(PlanetScale::new("x", &secrets)),
         Box::new(generic(alerts)),
         Box::new(generic(Kind::Feedback)),
+        Box::new(PagerDuty::new("x", &secrets)),
+        Box::new(Sentry::new("x", &secrets)),
+        Box::new(PresetSource::new("x", &secrets, None, &DATADOG)),
+        Box::new(PresetSource::new("x", &secrets, None, &NEW_RELIC)),
+        Box::new(PresetSource::new("x", &secrets, None, &HONEYBADGER)),
     ]
 });
 static POLICY: LazyLock<Policy> = LazyLock::new(policy::built_in);

@@ -6,7 +6,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
-    domain::alert::{Alert, Feedback, Group, Message, Says},
+    alert::single::Single,
+    domain::alert::{Feedback, Message, Says},
     port::{
         alert::{AlertSource, Refusal},
         forge::Undecodable,
@@ -54,22 +55,26 @@ pub struct Fields {
 pub struct Generic {
     connection: String,
     secrets: Secrets,
-    signature: Option<HeaderName>,
+    proof: Proof,
     kind: Kind,
     fields: Fields,
 }
 
+/// The way in which a generic sender proves that it knows the secret.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// This header holds the hex HMAC-SHA256 of the body.
+    Signature(HeaderName),
+    /// This header holds the secret.
+    Token(HeaderName),
+    /// `Authorization` holds the secret as a bearer token.
+    Bearer,
+}
+
 impl Generic {
-    /// Creates the connection `[alerts.connection]`. `signature` names the header with the hex
-    /// HMAC-SHA256 of the body; `None` requires a bearer token.
-    pub fn new(
-        connection: &str,
-        secrets: &[SecretString],
-        signature: Option<HeaderName>,
-        kind: Kind,
-        fields: Fields,
-    ) -> Self {
-        Self { connection: connection.to_owned(), secrets: Secrets::new(secrets), signature, kind, fields }
+    /// Creates the connection `[alerts.connection]`.
+    pub fn new(connection: &str, secrets: &[SecretString], proof: Proof, kind: Kind, fields: Fields) -> Self {
+        Self { connection: connection.to_owned(), secrets: Secrets::new(secrets), proof, kind, fields }
     }
 }
 
@@ -79,9 +84,10 @@ impl AlertSource for Generic {
     }
 
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
-        match &self.signature {
-            Some(header) => self.secrets.verify_signature(headers, header, &[body]),
-            None => self.secrets.verify_bearer(headers),
+        match &self.proof {
+            Proof::Signature(header) => self.secrets.verify_signature(headers, header, &[body]),
+            Proof::Token(header) => self.secrets.verify_token(headers, Some(header)),
+            Proof::Bearer => self.secrets.verify_bearer(headers),
         }
     }
 
@@ -133,17 +139,8 @@ impl Found<'_> {
             (self.text(&self.fields.title), self.text(&self.fields.text), self.text(&self.fields.url));
         // Without an id, its title must distinguish it from others.
         let key = self.text(&self.fields.key).or_else(|| title.clone()).unwrap_or_else(|| json::key(&labels));
-        let alert = Alert {
-            fingerprint: key.clone(),
-            firing,
-            started_at: json::moment(self.at(&self.fields.started_at)).unwrap_or(received_at),
-            ended_at: None,
-            labels: labels.clone(),
-            annotations: std::collections::BTreeMap::new(),
-            url: url.clone(),
-            silence_url: None,
-        };
-        Says::Group(Group { key, title, text, url, labels, alerts: vec![alert], left_out: 0, tells_end })
+        let started_at = json::moment(self.at(&self.fields.started_at)).unwrap_or(received_at);
+        Single { key, title, text, url, labels, firing, started_at, tells_end }.says()
     }
 
     fn feedback(&self) -> Says {

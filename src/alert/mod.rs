@@ -1,16 +1,24 @@
 //! Monitoring systems: one file each, with its verification and its payload.
 //!
-//! To add one, write a file that implements [`crate::port::alert::AlertSource`] and add its name to
-//! the settings (`AlertKind`); the compiler then leads to `cli/alerts.rs`.
+//! To add one, write a file that implements [`crate::port::alert::AlertSource`], or a row of
+//! `preset.rs` if it sends a token and plain fields, and add its name to the settings
+//! (`AlertKind`); the compiler then leads to `cli/alerts.rs`.
 
 mod alertmanager;
 mod generic;
 mod grafana;
+mod pagerduty;
 mod planetscale;
+mod preset;
+mod sentry;
+mod single;
 mod swap;
 
 pub use crate::alert::alertmanager::Alertmanager;
-pub use crate::alert::generic::{Fields, Generic, Kind};
+pub use crate::alert::generic::{Fields, Generic, Kind, Proof};
 pub use crate::alert::grafana::{Grafana, Headers};
+pub use crate::alert::pagerduty::PagerDuty;
 pub use crate::alert::planetscale::PlanetScale;
+pub use crate::alert::preset::{DATADOG, HONEYBADGER, NEW_RELIC, Preset, PresetSource};
+pub use crate::alert::sentry::Sentry;
 pub use crate::alert::swap::Swap;

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale, Swap},
+    alert::{
+        Alertmanager, DATADOG, Fields, Generic, Grafana, HONEYBADGER, Headers, Kind, NEW_RELIC, PagerDuty, PlanetScale,
+        PresetSource, Proof, Sentry, Swap,
+    },
     app::{Alerts, Connection, Labels, Route},
     cli::Failure,
     domain::{alert::ConnectionRules, id::ForgeName, policy::Pattern},
@@ -73,6 +76,9 @@ fn connection(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> 
 
 fn source(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Arc<dyn AlertSource> {
     let secrets = &setting.secrets;
+    let preset = |preset| -> Arc<dyn AlertSource> {
+        Arc::new(PresetSource::new(name, secrets, setting.token_header.clone(), preset))
+    };
     match setting.kind {
         AlertKind::Alertmanager => Arc::new(Alertmanager::new(name, secrets)),
         AlertKind::Grafana => {
@@ -81,6 +87,11 @@ fn source(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Arc<
             Arc::new(Grafana::new(name, secrets, headers, clock.clone()))
         }
         AlertKind::Planetscale => Arc::new(PlanetScale::new(name, secrets)),
+        AlertKind::Pagerduty => Arc::new(PagerDuty::new(name, secrets)),
+        AlertKind::Sentry => Arc::new(Sentry::new(name, secrets)),
+        AlertKind::Datadog => preset(&DATADOG),
+        AlertKind::Newrelic => preset(&NEW_RELIC),
+        AlertKind::Honeybadger => preset(&HONEYBADGER),
         AlertKind::Generic => {
             let kind = match setting.r#type {
                 AlertType::Alert => Kind::Alert {
@@ -100,7 +111,12 @@ fn source(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Arc<
                 started_at: of.started_at,
                 labels: of.labels,
             };
-            Arc::new(Generic::new(name, secrets, setting.signature_header.clone(), kind, fields))
+            let proof = match (&setting.signature_header, &setting.token_header) {
+                (Some(header), _) => Proof::Signature(header.clone()),
+                (None, Some(header)) => Proof::Token(header.clone()),
+                (None, None) => Proof::Bearer,
+            };
+            Arc::new(Generic::new(name, secrets, proof, kind, fields))
         }
     }
 }
@@ -114,7 +130,13 @@ fn heartbeat(name: &str, setting: &AlertConnection) -> Result<Option<Labels>, Fa
     let watchdog = || [(WATCHDOG.0.to_owned(), WATCHDOG.1.to_owned())].into();
     match setting.kind {
         AlertKind::Alertmanager | AlertKind::Grafana => labels(name, &watchdog()).map(Some),
-        AlertKind::Planetscale | AlertKind::Generic => Ok(None),
+        AlertKind::Planetscale
+        | AlertKind::Pagerduty
+        | AlertKind::Sentry
+        | AlertKind::Datadog
+        | AlertKind::Newrelic
+        | AlertKind::Honeybadger
+        | AlertKind::Generic => Ok(None),
     }
 }
 

@@ -22,8 +22,10 @@ pub trait AlertSource: Send + Sync + 'static {
 /// Reason for which a message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No bearer token.
-    #[error("the header Authorization with a bearer token is missing")]
+    /// No token.
+    #[error(
+        "the header with the token is missing: Authorization with a bearer token, unless the connection has another"
+    )]
     MissingToken,
     /// Wrong, malformed or repeated token.
     #[error("the token is none of the configured secrets")]

@@ -33,27 +33,42 @@ pub(crate) fn text(value: Option<&Value>) -> Option<String> {
     Some(text).filter(|text: &String| !text.trim().is_empty())
 }
 
-/// Returns labels or annotations: an object of texts.
+/// Returns labels or annotations: an object of texts, or a list of `name:value`, also as one text
+/// with commas.
 pub(crate) fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
-    let entries = value.and_then(Value::as_object).into_iter().flatten().take(MOST_LABELS);
-    entries.filter_map(|(name, value)| Some((name.chars().take(LONGEST_NAME).collect(), text(Some(value))?))).collect()
+    let tag = |tag: &str| {
+        let (name, value) = tag.split_once(':')?;
+        label(name.trim(), &Value::from(value.trim()))
+    };
+    match value {
+        Some(Value::Object(entries)) => {
+            entries.iter().take(MOST_LABELS).filter_map(|(name, value)| label(name, value)).collect()
+        }
+        Some(Value::Array(tags)) => tags.iter().filter_map(Value::as_str).take(MOST_LABELS).filter_map(tag).collect(),
+        Some(Value::String(tags)) => tags.split(',').take(MOST_LABELS).filter_map(tag).collect(),
+        _ => BTreeMap::new(),
+    }
 }
 
-/// Returns a time: RFC 3339, or seconds or milliseconds since 1970. The year 1, which Go writes for
+fn label(name: &str, value: &Value) -> Option<(String, String)> {
+    Some((name.chars().take(LONGEST_NAME).collect(), text(Some(value))?))
+}
+
+/// Returns a time: RFC 3339, or seconds or milliseconds since 1970, also as a text. The year 1, which Go writes for
 /// "none", is none.
 pub(crate) fn moment(value: Option<&Value>) -> Option<Timestamp> {
     /// Larger values, from the year 5138 on in seconds, are milliseconds.
     const MOST_SECONDS: i64 = 100_000_000_000;
+    let counted = |count: i64| match count {
+        MOST_SECONDS.. => Timestamp::from_millisecond(count).ok(),
+        _ => Timestamp::from_second(count).ok(),
+    };
     let at: Timestamp = match value? {
-        Value::String(text) => text.trim().parse().ok()?,
-        Value::Number(number) => {
-            let count = number.as_i64()?;
-            if count > MOST_SECONDS {
-                Timestamp::from_millisecond(count).ok()?
-            } else {
-                Timestamp::from_second(count).ok()?
-            }
-        }
+        Value::String(text) => match text.trim().parse() {
+            Ok(count) => counted(count)?,
+            Err(_) => text.trim().parse().ok()?,
+        },
+        Value::Number(number) => counted(number.as_i64()?)?,
         _ => return None,
     };
     // Times are stored in whole milliseconds.

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::port::alert::Refusal;
 
+/// Signatures of one header that are read: a sender rotates between two secrets.
+const MOST_SIGNATURES: usize = 4;
+
 /// The live secrets: two while one is being replaced, otherwise one.
 ///
 /// An empty secret proves nothing and is left out; without any secret every message is refused.
@@ -33,6 +36,16 @@ impl Secrets {
         if !scheme.eq_ignore_ascii_case(b"Bearer ") {
             return Err(Refusal::BadToken);
         }
+        self.verify_secret(token)
+    }
+
+    /// Verifies a token that is the whole value of the header `name`; `None`: a bearer token.
+    pub(crate) fn verify_token(&self, headers: &HeaderMap, name: Option<&HeaderName>) -> Result<(), Refusal> {
+        let Some(name) = name else { return self.verify_bearer(headers) };
+        self.verify_secret(single_header(headers, name, Refusal::MissingToken, Refusal::BadToken)?)
+    }
+
+    fn verify_secret(&self, token: &[u8]) -> Result<(), Refusal> {
         // Hashes have equal lengths, so a comparison takes constant time.
         let given = Sha256::digest(token.trim_ascii());
         let known = self.any(|secret| {
@@ -51,15 +64,36 @@ impl Secrets {
     ) -> Result<(), Refusal> {
         let value = single_header(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
         let digits = value.strip_prefix(b"sha256=").unwrap_or(value);
+        if self.signed(digits, parts) { Ok(()) } else { Err(Refusal::BadSignature) }
+    }
+
+    /// Verifies a header with several signatures of the body, separated by commas, each after
+    /// `version`: one for each secret that the sender knows. One that matches is enough.
+    pub(crate) fn verify_listed_signature(
+        &self,
+        headers: &HeaderMap,
+        name: &HeaderName,
+        version: &[u8],
+        body: &[u8],
+    ) -> Result<(), Refusal> {
+        let value = single_header(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
+        let listed = value.split(|byte| *byte == b',').take(MOST_SIGNATURES);
+        let mut of_version = listed.filter_map(|one| one.trim_ascii().strip_prefix(version));
+        if of_version.any(|digits| self.signed(digits, &[body])) { Ok(()) } else { Err(Refusal::BadSignature) }
+    }
+
+    /// Returns whether `digits` are the HMAC-SHA256 of `parts`, in hex, with one of the secrets.
+    fn signed(&self, digits: &[u8], parts: &[&[u8]]) -> bool {
         let mut signature = [0; 32];
         // Fails unless there are exactly 64 digits.
-        hex::decode_to_slice(digits, &mut signature).map_err(|_| Refusal::BadSignature)?;
-        let known = self.any(|secret| {
+        if hex::decode_to_slice(digits, &mut signature).is_err() {
+            return false;
+        }
+        self.any(|secret| {
             // HMAC accepts a key of any length.
             let mac = Hmac::<Sha256>::new_from_slice(secret).ok();
             mac.is_some_and(|mac| parts.iter().fold(mac, Mac::chain_update).verify_slice(&signature).is_ok())
-        });
-        if known { Ok(()) } else { Err(Refusal::BadSignature) }
+        })
     }
 
     /// Tries every secret, so that the time taken does not reveal which one matched.

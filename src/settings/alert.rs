@@ -37,6 +37,8 @@ pub struct AlertConnection {
     /// Header with the hex HMAC-SHA256 of the body; `None` uses Grafana's own, or a bearer token
     /// (`generic`).
     pub signature_header: Option<HeaderName>,
+    /// Header with the token itself; `None` uses the kind's own, or a bearer token.
+    pub token_header: Option<HeaderName>,
     /// Header with the time that Grafana signs with the body; `None` if it signs none.
     pub timestamp_header: Option<HeaderName>,
     /// JSON pointers to the fields of the body (`generic` only).
@@ -65,6 +67,16 @@ pub enum AlertKind {
     Grafana,
     /// PlanetScale.
     Planetscale,
+    /// PagerDuty.
+    Pagerduty,
+    /// Sentry.
+    Sentry,
+    /// Datadog.
+    Datadog,
+    /// New Relic.
+    Newrelic,
+    /// Honeybadger.
+    Honeybadger,
     /// Any other system that can post JSON.
     Generic,
 }
@@ -99,10 +111,15 @@ pub struct AlertFields {
 
 impl AlertKind {
     /// Every kind with its name.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::Alertmanager, "alertmanager"),
         (Self::Grafana, "grafana"),
         (Self::Planetscale, "planetscale"),
+        (Self::Pagerduty, "pagerduty"),
+        (Self::Sentry, "sentry"),
+        (Self::Datadog, "datadog"),
+        (Self::Newrelic, "newrelic"),
+        (Self::Honeybadger, "honeybadger"),
         (Self::Generic, "generic"),
     ];
 }
@@ -146,6 +163,7 @@ impl Default for Draft {
                 heartbeat_match: BTreeMap::new(),
                 template: None,
                 signature_header: None,
+                token_header: None,
                 timestamp_header: None,
                 fields: AlertFields::default(),
                 firing: words(["open", "firing"]),
@@ -177,11 +195,26 @@ impl Draft {
         if connection.signature_header.is_some() && !signs {
             problems.push(problem("signature_header", "is only for connections of kind \"generic\" or \"grafana\""));
         }
+        let has_token = matches!(
+            connection.kind,
+            AlertKind::Generic | AlertKind::Datadog | AlertKind::Newrelic | AlertKind::Honeybadger
+        );
+        if connection.token_header.is_some() && !has_token {
+            problems.push(problem("token_header", "is only for connections whose sender sends a token in a header: \"generic\", \"datadog\", \"newrelic\" and \"honeybadger\""));
+        }
+        if connection.token_header.is_some() && connection.signature_header.is_some() {
+            problems.push(problem(
+                "token_header",
+                "can't be set together with `signature_header`: the sender proves itself in one way",
+            ));
+        }
         if connection.timestamp_header.is_some() && connection.kind != AlertKind::Grafana {
             problems.push(problem("timestamp_header", "is only for connections of kind \"grafana\""));
         }
-        if connection.heartbeat.is_some() && connection.kind == AlertKind::Planetscale {
-            problems.push(problem("heartbeat", "is not for PlanetScale, which sends no sign of life"));
+        let sends_heartbeats =
+            matches!(connection.kind, AlertKind::Alertmanager | AlertKind::Grafana | AlertKind::Generic);
+        if connection.heartbeat.is_some() && !sends_heartbeats {
+            problems.push(problem("heartbeat", "is only for connections of kind \"alertmanager\", \"grafana\" or \"generic\": the others send no sign of life"));
         }
         if connection.heartbeat.is_none() && !connection.heartbeat_match.is_empty() {
             problems.push(problem("heartbeat_match", "is of no use without `heartbeat`"));

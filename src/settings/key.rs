@@ -89,6 +89,7 @@ pub(super) const ALERT: &[Key<alert::Draft>] = &[
     secret("secrets", |s, v| v.secrets().map(|it| s.connection.secrets = it)),
     plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
     plain("signature_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.signature_header = it)),
+    plain("token_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.token_header = it)),
     plain("timestamp_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.timestamp_header = it)),
     plain("routes", |s, v| alert::routes(v).map(|it| s.connection.routes = it)),
     plain("heartbeat", |s, v| v.duration_or_none(LEAST_HEARTBEAT).map(|it| s.connection.heartbeat = it)),

@@ -255,7 +255,7 @@ fn what_is_not_there_yet_says_so() {
     let variable = complaint("", &[("PHASEBOT_FORGE__WORK__KIND", "gitea")]);
     assert!(variable.contains("only the forge [github] can be configured at present"), "{variable}");
     let kind = complaint("[alerts.prod]\nkind = \"nagios\"\nrepositories = [\"a/b\"]", &[]);
-    assert!(kind.contains("expected one of alertmanager, grafana, planetscale, generic"), "{kind}");
+    assert!(kind.contains("expected one of alertmanager, grafana, planetscale, pagerduty, sentry, datadog, newrelic, honeybadger, generic"), "{kind}");
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod door;
 mod route;
 pub mod sent;
 mod sources;
+mod systems;

@@ -46,6 +46,37 @@ kind = "generic"
 type = "feedback"
 secrets = ["s3cret"]
 repositories = ["acme/shop"]
+
+[alerts.pager]
+kind = "pagerduty"
+secrets = ["s3cret", "next"]
+repositories = ["acme/shop"]
+
+[alerts.errors]
+kind = "sentry"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+
+[alerts.dog]
+kind = "datadog"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+
+[alerts.relic]
+kind = "newrelic"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+
+[alerts.badger]
+kind = "honeybadger"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+
+[alerts.keyed]
+kind = "generic"
+secrets = ["s3cret"]
+token_header = "X-Token"
+repositories = ["acme/shop"]
 "#;
 
 /// Returns the header lines of a bearer token.
@@ -60,6 +91,16 @@ pub fn hmac(key: &str, parts: &[&[u8]]) -> String {
         mac.update(part);
     }
     hex::encode(mac.finalize().into_bytes())
+}
+
+/// Returns the header lines that prove a body by this header; `None`: by a bearer token.
+pub fn proof(header: Option<&'static str>, body: &[u8]) -> Vec<(&'static str, String)> {
+    match header {
+        None => bearer("s3cret"),
+        Some(header @ "Honeybadger-Token") => vec![(header, "s3cret".to_owned())],
+        Some(header @ "X-PagerDuty-Signature") => vec![(header, format!("v1={}", hmac("s3cret", &[body])))],
+        Some(header) => vec![(header, hmac("s3cret", &[body]))],
+    }
 }
 
 /// Sends a body; returns the answer's status and JSON.

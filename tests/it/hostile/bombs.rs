@@ -7,7 +7,7 @@ use phasebot_forge_sim::sign;
 use serde_json::Value;
 
 use crate::{
-    alert::sent::{SETTINGS, bearer, hmac, send},
+    alert::sent::{SETTINGS, proof, send},
     flow::{Setup, World},
     forge_understand::fixture,
 };
@@ -92,12 +92,15 @@ async fn no_number_and_no_depth_in_an_alert_does_harm() {
             ("queue", "generic", None),
             ("signed", "generic", Some("X-Queue-Signature")),
             ("voices", "generic", None),
+            ("pager", "pagerduty", Some("X-PagerDuty-Signature")),
+            ("errors", "sentry.issue", Some("Sentry-Hook-Signature")),
+            ("errors", "sentry.metric", Some("Sentry-Hook-Signature")),
+            ("dog", "datadog", None),
+            ("relic", "newrelic", None),
+            ("badger", "honeybadger.fault", Some("Honeybadger-Token")),
         ] {
             let body = charged(payload(name), &bomb);
-            let proof = match header {
-                Some(header) => vec![(header, hmac("s3cret", &[body.as_bytes()]))],
-                None => bearer("s3cret"),
-            };
+            let proof = proof(header, body.as_bytes());
             let (status, answer) = send(world.address, connection, &proof, body).await;
             assert_eq!(status, 202, "{connection} with {bomb:.40}: {answer}");
         }

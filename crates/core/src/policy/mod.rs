@@ -145,7 +145,8 @@ fn read(name: &str, text: &str) -> (Option<Parsed>, Vec<Problem>) {
     for (index, phase) in file.phases.iter_mut().flatten().enumerate() {
         phase.line = root.place(&["phases".into(), index.into()]).line;
     }
-    let parsed = Parsed { file, warnings, origin: Arc::new(Origin { source, root, torn, environments, knows_environments }) };
+    let parsed =
+        Parsed { file, warnings, origin: Arc::new(Origin { source, root, torn, environments, knows_environments }) };
     problems.extend(validate::alone(&parsed));
     problems.sort_by(|a, b| a.order().cmp(&b.order()));
     (Some(parsed), problems)

@@ -1,4 +1,4 @@
-//! Connections of systems that deploy without the forge: which repository a message is for.
+//! Connections of systems that report deployments or verdicts: which repository a message is for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,13 +17,13 @@ use crate::{
     },
 };
 
-/// Prefix of a delivery's `hook` if it came from an event connection.
-const HOOK: &str = "events/";
+/// Prefixes of a delivery's `hook` if it came from such a connection; also of its route.
+const HOOKS: [&str; 2] = ["events/", "verdicts/"];
 
 /// Size in bytes from which a body is parsed on a separate thread.
 const LARGE_BODY: usize = 256 * 1024;
 
-/// All event connections.
+/// All connections `[events.NAME]` and `[verdicts.NAME]`, by `events/NAME` and `verdicts/NAME`.
 #[derive(Clone, Default)]
 pub struct EventConnections(BTreeMap<String, Arc<EventConnection>>);
 
@@ -38,7 +38,7 @@ pub struct EventConnection {
 }
 
 impl EventConnections {
-    /// Collects connections by name.
+    /// Collects connections by `events/NAME` and `verdicts/NAME`.
     pub fn new(connections: BTreeMap<String, EventConnection>) -> Self {
         Self(connections.into_iter().map(|(name, connection)| (name, Arc::new(connection))).collect())
     }
@@ -48,8 +48,8 @@ impl EventConnections {
         self.0.iter().map(|(name, connection)| (name.clone(), connection.source.clone())).collect()
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Arc<EventConnection>> {
-        self.0.get(name)
+    pub(crate) fn get(&self, hook: &str) -> Option<&Arc<EventConnection>> {
+        self.0.get(hook)
     }
 }
 
@@ -58,7 +58,7 @@ impl EventConnection {
     /// it names one that the connection may not report on.
     pub(crate) fn target(&self, reported: &Reported) -> Option<&str> {
         let named = match reported {
-            Reported::Deployment { repository, .. } => repository.as_ref(),
+            Reported::Deployment { repository, .. } | Reported::Verdict { repository, .. } => repository.as_ref(),
             Reported::Nothing(_) => None,
         };
         let mut known = self.repositories.iter().map(String::as_str);
@@ -82,6 +82,7 @@ pub(crate) fn part(
             let target = connection.target(&reported).map_or_else(first, str::to_owned);
             let word = match &reported {
                 Reported::Deployment { deployment, .. } => Some(deployment.state.as_str()),
+                Reported::Verdict { verdict, .. } => Some(verdict.state.as_str()),
                 Reported::Nothing(_) => None,
             };
             (target, word, None)
@@ -90,9 +91,9 @@ pub(crate) fn part(
     }
 }
 
-/// Returns the event connection that a delivery's hook names.
+/// Returns the connection that a delivery's hook names; `None` if the hook is of another kind.
 pub(crate) fn connection(hook: &str) -> Option<&str> {
-    hook.strip_prefix(HOOK)
+    HOOKS.iter().any(|prefix| hook.starts_with(prefix)).then_some(hook)
 }
 
 /// Decodes a message; a large one on a separate thread.

@@ -176,7 +176,7 @@ async fn decide_alert(
     decide_message(runtime, lease, forge, row, target, at, seen).await
 }
 
-/// Decides a deployment that another system than the forge reports.
+/// Decides a deployment or a verdict that another system than the forge reports.
 async fn decide_external(
     runtime: &Runtime,
     lease: &Lease,
@@ -187,7 +187,7 @@ async fn decide_external(
     body: &Bytes,
 ) -> Result<(DeliveryState, String), Failure> {
     let Some(connection) = runtime.events.get(name) else {
-        let note = format!("no connection [events.{name}] is configured");
+        let note = format!("no connection [{}] is configured", name.replacen('/', ".", 1));
         return end(runtime, lease, row.seq, DeliveryState::Quarantined, note).await;
     };
     let reported = match external::decode(connection, body, row.received_at).await {
@@ -197,18 +197,20 @@ async fn decide_external(
         }
     };
     let is_for_target = connection.target(&reported).is_some_and(|meant| meant.eq_ignore_ascii_case(target));
-    let deployment = match reported {
-        Reported::Deployment { deployment, .. } if is_for_target => deployment,
-        Reported::Deployment { repository, .. } => {
+    let (at, seen) = match reported {
+        Reported::Deployment { deployment, .. } if is_for_target => {
+            (deployment.at, Seen::External(Box::new(deployment)))
+        }
+        Reported::Verdict { verdict, .. } if is_for_target => (verdict.at, Seen::Verdict(Box::new(verdict))),
+        Reported::Deployment { repository, .. } | Reported::Verdict { repository, .. } => {
             let named = repository.unwrap_or_default();
-            let note = format!("this connection may not report deployments of {named:?}");
+            let note = format!("this connection may not report on {named:?}");
             return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(&[note])).await;
         }
         Reported::Nothing(reason) => {
             return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(&[reason])).await;
         }
     };
-    let (at, seen) = (deployment.at, Seen::External(Box::new(deployment)));
     decide_message(runtime, lease, forge, row, target, at, seen).await
 }
 

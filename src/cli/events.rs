@@ -1,4 +1,4 @@
-//! Creates the event connections from the settings.
+//! Creates the event and verdict connections from the settings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,35 +6,52 @@ use crate::{
     app::{EventConnection, EventConnections},
     cli::Failure,
     domain::{event::ExternalState, id::ForgeName, policy::Pattern},
-    external::{External, Format, Mapping},
-    settings::{EventConnection as Setting, EventKind},
+    external::{External, Format, Mapping, VerdictSource},
+    port::clock::Clock,
+    settings::{EventConnection as Setting, EventKind, Settings},
 };
 
 /// Sources of the running connections by name; their secrets can be replaced.
-pub(super) type Sources = BTreeMap<String, Arc<External>>;
+pub(super) struct Sources {
+    events: BTreeMap<String, Arc<External>>,
+    verdicts: BTreeMap<String, Arc<VerdictSource>>,
+}
 
 /// Creates the connections, with their sources for later replacement of secrets.
-pub(super) fn renewable(settings: &BTreeMap<String, Setting>) -> Result<(EventConnections, Sources), Failure> {
-    let (mut connections, mut sources) = (BTreeMap::new(), BTreeMap::new());
-    for (name, setting) in settings {
+pub(super) fn renewable(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(EventConnections, Sources), Failure> {
+    let mut connections = BTreeMap::new();
+    let mut sources = Sources { events: BTreeMap::new(), verdicts: BTreeMap::new() };
+    let forge = ForgeName::github;
+    for (name, setting) in &settings.events {
         let source = Arc::new(source(name, setting)?);
-        sources.insert(name.clone(), source.clone());
+        sources.events.insert(name.clone(), source.clone());
         let repositories = setting.repositories.clone();
-        connections.insert(name.clone(), EventConnection { source, forge: ForgeName::github(), repositories });
+        connections.insert(format!("events/{name}"), EventConnection { source, forge: forge(), repositories });
+    }
+    for (name, setting) in &settings.verdicts {
+        let source = Arc::new(VerdictSource::new(name, &setting.secrets, clock.clone()));
+        sources.verdicts.insert(name.clone(), source.clone());
+        let repositories = setting.repositories.clone();
+        connections.insert(format!("verdicts/{name}"), EventConnection { source, forge: forge(), repositories });
     }
     Ok((EventConnections::new(connections), sources))
 }
 
 /// Creates the connections.
-pub fn connections(settings: &BTreeMap<String, Setting>) -> Result<EventConnections, Failure> {
-    renewable(settings).map(|(connections, _)| connections)
+pub fn connections(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<EventConnections, Failure> {
+    renewable(settings, clock).map(|(connections, _)| connections)
 }
 
 /// Replaces the secrets with those in the settings. Added and removed connections and other changes
 /// take effect only after a restart.
-pub(super) fn renew(sources: &Sources, settings: &BTreeMap<String, Setting>) {
-    for (name, source) in sources {
-        if let Some(setting) = settings.get(name) {
+pub(super) fn renew(sources: &Sources, settings: &Settings) {
+    for (name, source) in &sources.events {
+        if let Some(setting) = settings.events.get(name) {
+            source.renew(&setting.secrets);
+        }
+    }
+    for (name, source) in &sources.verdicts {
+        if let Some(setting) = settings.verdicts.get(name) {
             source.renew(&setting.secrets);
         }
     }

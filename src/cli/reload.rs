@@ -79,7 +79,7 @@ impl Reload {
             .map_err(|error| Failure::Message(format!("[github]: {error}")))?;
         policy::renew(&self.policies, loaded.settings.policy_file.as_deref())?;
         alerts::renew(&self.alerts, &loaded.settings.alerts, &self.clock);
-        events::renew(&self.events, &loaded.settings.events);
+        events::renew(&self.events, &loaded.settings);
         Ok(loaded)
     }
 

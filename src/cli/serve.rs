@@ -51,7 +51,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let store = store::open_to_serve(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
-    let (events, event_sources) = events::renewable(&settings.events)?;
+    let (events, event_sources) = events::renewable(settings, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
     let pages = pages(settings, &store).await?;
     let web = pages.as_ref().map(|pages| bound(&pages.listener));

@@ -1,8 +1,9 @@
-//! Systems that deploy without the forge and report it to `POST /events/NAME`: CDEvents, or any
-//! JSON whose fields the settings name.
+//! Systems beside the forge: those that deploy without it and report it to `POST /events/NAME`, as
+//! CDEvents or as any JSON whose fields the settings name, and those that judge commits.
 
 mod cdevents;
 mod mapped;
+mod verdict;
 
 use std::sync::{PoisonError, RwLock};
 
@@ -10,7 +11,7 @@ use http::{HeaderMap, HeaderName};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-pub use crate::external::mapped::Mapping;
+pub use crate::external::{mapped::Mapping, verdict::VerdictSource};
 use crate::{
     domain::{event::ExternalDeployment, policy::Pattern},
     port::{

@@ -1,4 +1,4 @@
-//! `POST /alerts/{name}` and `POST /events/{name}`, and PUT.
+//! `POST /alerts/{name}`, `POST /events/{name}` and `POST /verdicts/{name}`, and PUT.
 
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ use crate::{
 enum Family {
     Alerts,
     Events,
+    Verdicts,
 }
 
 /// A configured connection.
@@ -42,20 +43,25 @@ enum Sender {
 impl Family {
     /// Returns the family that a request's route serves.
     fn of(route: &MatchedPath) -> Self {
-        if route.as_str().starts_with("/events/") { Self::Events } else { Self::Alerts }
+        let of_route = |family: &Self| route.as_str().strip_prefix('/').is_some_and(|it| it.starts_with(family.name()));
+        [Self::Events, Self::Verdicts].into_iter().find(of_route).unwrap_or(Self::Alerts)
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Alerts => "alerts",
             Self::Events => "events",
+            Self::Verdicts => "verdicts",
         }
     }
 
     fn find(self, state: &ServerState, name: &str) -> Option<Sender> {
         match self {
             Self::Alerts => state.senders.alerts.get(name).cloned().map(Sender::Alerts),
-            Self::Events => state.senders.events.get(name).cloned().map(Sender::Events),
+            Self::Events | Self::Verdicts => {
+                let hook = format!("{}/{name}", self.name());
+                state.senders.events.get(&hook).cloned().map(Sender::Events)
+            }
         }
     }
 }
@@ -82,7 +88,7 @@ impl Sender {
 /// verification.
 #[derive(Debug)]
 pub(super) struct ProvedMessage {
-    /// The connection's name in the inbox: `alerts/NAME` or `events/NAME`.
+    /// The connection's name in the inbox: `alerts/NAME`, `events/NAME` or `verdicts/NAME`.
     hook: String,
     body: Bytes,
     /// Share of the memory for bodies.

@@ -70,7 +70,7 @@ pub struct Limits {
 pub struct Senders {
     /// Monitoring connections: `/alerts/NAME`.
     pub alerts: BTreeMap<String, Arc<dyn AlertSource>>,
-    /// Event connections: `/events/NAME`.
+    /// Connections that report deployments and verdicts, by `events/NAME` and `verdicts/NAME`.
     pub events: BTreeMap<String, Arc<dyn DeploymentSource>>,
 }
 
@@ -142,6 +142,7 @@ pub fn public(state: Arc<ServerState>) -> Router {
     let routes = Router::new()
         .route("/webhooks/{forge}", post(webhook::receive).fallback(only_post))
         .route("/alerts/{name}", post(message::receive).put(message::receive).fallback(only_post_or_put))
+        .route("/verdicts/{name}", post(message::receive).put(message::receive).fallback(only_post_or_put))
         .route("/events/{name}", post(message::receive).put(message::receive).fallback(only_post_or_put))
         .route("/healthz", get(health::alive).fallback(only_get))
         .route("/readyz", get(health::ready).fallback(only_get))

@@ -3,3 +3,4 @@
 
 pub(crate) mod json;
 pub(crate) mod proof;
+pub(crate) mod standard_webhooks;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::port::alert::Refusal;
 
 /// Signatures of one header that are read: a sender rotates between two secrets.
-const MOST_SIGNATURES: usize = 4;
+pub(crate) const MOST_SIGNATURES: usize = 4;
 
 /// The live secrets: two while one is being replaced, otherwise one.
 ///
@@ -64,7 +64,7 @@ impl Secrets {
     ) -> Result<(), Refusal> {
         let value = single_header(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
         let digits = value.strip_prefix(b"sha256=").unwrap_or(value);
-        if self.signed(digits, parts) { Ok(()) } else { Err(Refusal::BadSignature) }
+        if self.signed_in_hex(digits, parts) { Ok(()) } else { Err(Refusal::BadSignature) }
     }
 
     /// Verifies a header with several signatures of the body, separated by commas, each after
@@ -79,20 +79,22 @@ impl Secrets {
         let value = single_header(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
         let listed = value.split(|byte| *byte == b',').take(MOST_SIGNATURES);
         let mut of_version = listed.filter_map(|one| one.trim_ascii().strip_prefix(version));
-        if of_version.any(|digits| self.signed(digits, &[body])) { Ok(()) } else { Err(Refusal::BadSignature) }
+        if of_version.any(|digits| self.signed_in_hex(digits, &[body])) { Ok(()) } else { Err(Refusal::BadSignature) }
     }
 
     /// Returns whether `digits` are the HMAC-SHA256 of `parts`, in hex, with one of the secrets.
-    fn signed(&self, digits: &[u8], parts: &[&[u8]]) -> bool {
+    fn signed_in_hex(&self, digits: &[u8], parts: &[&[u8]]) -> bool {
         let mut signature = [0; 32];
         // Fails unless there are exactly 64 digits.
-        if hex::decode_to_slice(digits, &mut signature).is_err() {
-            return false;
-        }
+        hex::decode_to_slice(digits, &mut signature).is_ok() && self.signed(&signature, parts, <[u8]>::to_vec)
+    }
+
+    /// Returns whether `signature` is the HMAC-SHA256 of `parts` with the key of one of the secrets.
+    pub(crate) fn signed(&self, signature: &[u8], parts: &[&[u8]], key: fn(&[u8]) -> Vec<u8>) -> bool {
         self.any(|secret| {
             // HMAC accepts a key of any length.
-            let mac = Hmac::<Sha256>::new_from_slice(secret).ok();
-            mac.is_some_and(|mac| parts.iter().fold(mac, Mac::chain_update).verify_slice(&signature).is_ok())
+            let mac = Hmac::<Sha256>::new_from_slice(&key(secret)).ok();
+            mac.is_some_and(|mac| parts.iter().fold(mac, Mac::chain_update).verify_slice(signature).is_ok())
         })
     }
 

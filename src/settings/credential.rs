@@ -44,6 +44,12 @@ impl Settings {
                 problems.push(missing(&format!("events.{name}.secrets"), "use the token or key that the sender has"));
             }
         }
+        for (name, connection) in &self.verdicts {
+            if connection.secrets.is_empty() {
+                problems
+                    .push(missing(&format!("verdicts.{name}.secrets"), "use the token or secret that the sender has"));
+            }
+        }
         if !self.admin_listen.ip().is_loopback() && self.admin_token.is_none() {
             problems.push(missing(
                 "admin_token",

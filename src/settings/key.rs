@@ -8,6 +8,7 @@ use crate::settings::{
     event::{self, EventKind},
     problem::nearest,
     value::Given,
+    verdict,
 };
 
 /// A setting of a section `T`.
@@ -123,6 +124,12 @@ pub(super) const EVENT: &[Key<event::Draft>] = &[
     plain("removed", |s, v| v.list().map(|it| s.connection.removed = it)),
 ];
 
+/// Settings of `[verdicts.NAME]`.
+pub(super) const VERDICT: &[Key<verdict::Draft>] = &[
+    secret("secrets", |s, v| v.secrets().map(|it| s.connection.secrets = it)),
+    plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
+];
+
 /// Settings of `fields` in `[events.NAME]`.
 pub(super) const EVENT_FIELDS: &[Key<EventFields>] = &[
     plain("key", |s, v| alert::pointer(v.text()?).map(|it| s.key = it)),
@@ -134,7 +141,7 @@ pub(super) const EVENT_FIELDS: &[Key<EventFields>] = &[
 ];
 
 /// Top-level sections that hold settings.
-const SECTIONS: [&str; 4] = ["github", "alerts", "events", "forge"];
+const SECTIONS: [&str; 5] = ["github", "alerts", "events", "verdicts", "forge"];
 
 /// Reason for which a setting was not set.
 pub(super) enum Refused {
@@ -150,7 +157,7 @@ pub(super) enum Refused {
 pub(super) fn is_section(path: &[&str]) -> bool {
     match path {
         [section] => SECTIONS.contains(section),
-        ["alerts" | "events" | "forge", _] | ["alerts" | "events", _, "fields"] => true,
+        ["alerts" | "events" | "verdicts" | "forge", _] | ["alerts" | "events", _, "fields"] => true,
         _ => false,
     }
 }
@@ -161,7 +168,7 @@ pub(super) fn section_problem(path: &[&str]) -> Option<&'static str> {
         ["forge", ..] => {
             Some("only the forge [github] can be configured at present; [forge.NAME] is kept for later versions")
         }
-        ["alerts" | "events", name, ..] if !alert::is_name(name) => {
+        ["alerts" | "events" | "verdicts", name, ..] if !alert::is_name(name) => {
             Some("a connection's name may have lower-case letters, digits, - and _, at most 40 of them")
         }
         _ => None,
@@ -176,6 +183,7 @@ pub(super) fn open(draft: &mut Draft, path: &[&str]) -> Result<(), Refused> {
     match path {
         ["alerts", name, ..] => drop(draft.alerts.entry((*name).to_owned()).or_default()),
         ["events", name, ..] => drop(draft.events.entry((*name).to_owned()).or_default()),
+        ["verdicts", name, ..] => drop(draft.verdicts.entry((*name).to_owned()).or_default()),
         _ => {}
     }
     Ok(())
@@ -190,6 +198,7 @@ pub(super) fn is_secret(path: &[&str]) -> Option<bool> {
         ["alerts", _, "fields", name] => find(FIELDS, name).map(|key| key.secret),
         ["events", _, name] => find(EVENT, name).map(|key| key.secret),
         ["events", _, "fields", name] => find(EVENT_FIELDS, name).map(|key| key.secret),
+        ["verdicts", _, name] => find(VERDICT, name).map(|key| key.secret),
         _ => None,
     }
 }
@@ -221,6 +230,11 @@ pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result
                 _ => Err(Refused::Unknown(None)),
             }
         }
+        ["verdicts", connection, name] => {
+            let verdict = draft.verdicts.entry((*connection).to_owned()).or_default();
+            verdict.given.insert((*name).to_owned());
+            apply(VERDICT, name, verdict, value)
+        }
         _ => Err(Refused::Unknown(None)),
     }
 }
@@ -228,7 +242,7 @@ pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result
 /// Returns the full name of every setting, with the connections that `path` names.
 pub(super) fn names(path: &[&str]) -> Vec<String> {
     let connection = match path {
-        ["alerts" | "events", name, ..] => name,
+        ["alerts" | "events" | "verdicts", name, ..] => name,
         _ => "NAME",
     };
     let root = ROOT.iter().map(|key| key.name.to_owned());
@@ -237,7 +251,8 @@ pub(super) fn names(path: &[&str]) -> Vec<String> {
     let fields = FIELDS.iter().map(|key| format!("alerts.{connection}.fields.{}", key.name));
     let event = EVENT.iter().map(|key| format!("events.{connection}.{}", key.name));
     let event_fields = EVENT_FIELDS.iter().map(|key| format!("events.{connection}.fields.{}", key.name));
-    root.chain(github).chain(alert).chain(fields).chain(event).chain(event_fields).collect()
+    let verdict = VERDICT.iter().map(|key| format!("verdicts.{connection}.{}", key.name));
+    root.chain(github).chain(alert).chain(fields).chain(event).chain(event_fields).chain(verdict).collect()
 }
 
 fn suggest(path: &[&str]) -> Option<String> {

@@ -15,6 +15,7 @@ mod file;
 mod key;
 mod problem;
 mod value;
+mod verdict;
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +31,7 @@ pub use crate::settings::credential::Credentials;
 pub use crate::settings::event::{EventConnection, EventFields, EventKind};
 pub use crate::settings::problem::{Place, Problem, SettingsError};
 pub use crate::settings::value::{duration, log_filter};
+pub use crate::settings::verdict::VerdictConnection;
 
 /// File that is read if no other is named.
 pub const DEFAULT_FILE: &str = "config/phasebot.toml";
@@ -85,6 +87,8 @@ pub struct Settings {
     pub alerts: BTreeMap<String, AlertConnection>,
     /// Connections of systems that deploy without the forge, by name.
     pub events: BTreeMap<String, EventConnection>,
+    /// Verdict connections by name.
+    pub verdicts: BTreeMap<String, VerdictConnection>,
 }
 
 /// The forge instance named `github`.
@@ -169,6 +173,7 @@ impl Default for Settings {
             github: Github::default(),
             alerts: BTreeMap::new(),
             events: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
         }
     }
 }
@@ -259,6 +264,7 @@ struct Draft {
     settings: Settings,
     alerts: BTreeMap<String, alert::Draft>,
     events: BTreeMap<String, event::Draft>,
+    verdicts: BTreeMap<String, verdict::Draft>,
     problems: Vec<Problem>,
 }
 
@@ -271,6 +277,10 @@ impl Draft {
         for (name, draft) in self.events {
             self.problems.extend(draft.problems(&name));
             self.settings.events.insert(name, draft.connection);
+        }
+        for (name, draft) in self.verdicts {
+            self.problems.extend(draft.problem(&name));
+            self.settings.verdicts.insert(name, draft.connection);
         }
         self.problems.extend(self.settings.github.problems());
         if self.problems.is_empty() { Ok(self.settings) } else { Err(SettingsError(self.problems)) }

@@ -1,4 +1,4 @@
-//! Checks the monitoring and event connections.
+//! Checks the monitoring, event and verdict connections.
 
 use crate::{
     cli::doctor::{Finding, Report, Verdict, repositories::Served},
@@ -12,6 +12,9 @@ pub(super) fn check(settings: &Settings, served: &Served, report: &mut Report) {
     }
     for (name, connection) in &settings.events {
         report.add(connected("events", "reports deployments of", name, &connection.repositories, served));
+    }
+    for (name, connection) in &settings.verdicts {
+        report.add(connected("verdicts", "judges commits of", name, &connection.repositories, served));
     }
 }
 

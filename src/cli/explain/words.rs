@@ -145,6 +145,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Ref(name) => format!("where {} is", quoted(name.name())),
         DocumentKey::Release(id) => format!("release {id}"),
         DocumentKey::Checks(sha) => format!("checks of {}", sha.short()),
+        DocumentKey::Verdicts(sha) => format!("other systems' verdicts on {}", sha.short()),
         DocumentKey::Group(sha) => format!("merge group {}", sha.short()),
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),

@@ -71,7 +71,7 @@ async fn what_says_too_little_is_kept_and_ignored() {
         (json!({ "state": "Succeeded", "commit": commit, "environment": "e".repeat(300) }), "is no name"),
         (
             json!({ "state": "Succeeded", "commit": commit, "environment": "production", "repository": "evil/shop" }),
-            "may not report deployments of \"evil/shop\"",
+            "may not report on \"evil/shop\"",
         ),
         (
             json!({ "state": "Succeeded", "commit": commit, "environment": "production", "repository": { "name": "x" } }),

@@ -1,7 +1,8 @@
-//! Event connections: from a message of a system that deploys without the forge, over HTTP, to the
-//! labels.
+//! Event and verdict connections: from a message of a system beside the forge, over HTTP, to the
+//! labels and gates.
 
 mod cdevents;
 mod door;
 mod mapped;
 mod sent;
+mod verdicts;

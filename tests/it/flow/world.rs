@@ -163,7 +163,7 @@ impl World {
             clock: clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
             alerts: connections(setup.alerts, &clock),
-            events: event_connections(setup.alerts),
+            events: event_connections(setup.alerts, &clock),
             bot: setup.bot.unwrap_or(BotSettings { dry_run: setup.dry_run, ..BotSettings::default() }),
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),
@@ -366,9 +366,10 @@ fn connections(settings: &str, clock: &Arc<SimClock>) -> Alerts {
     alerts::connections(&settings.alerts, &clock).unwrap_or_else(|_| panic!("the connections can't be made"))
 }
 
-fn event_connections(settings: &str) -> EventConnections {
+fn event_connections(settings: &str, clock: &Arc<SimClock>) -> EventConnections {
     let settings = Settings::parse(Path::new("settings"), settings).unwrap();
-    events::connections(&settings.events).unwrap_or_else(|_| panic!("the connections can't be made"))
+    let clock: Arc<dyn Clock> = clock.clone();
+    events::connections(&settings, &clock).unwrap_or_else(|_| panic!("the connections can't be made"))
 }
 
 async fn listener() -> TcpListener {

@@ -112,6 +112,7 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
         | Seen::Release(_)
         | Seen::Deployment(_)
         | Seen::External(_)
+        | Seen::Verdict(_)
         | Seen::MergeGroup(_)
         | Seen::Protection(_)
         | Seen::Repository(_)

@@ -9,6 +9,7 @@ mod external;
 mod git;
 mod run;
 mod ship;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,7 @@ pub use crate::domain::event::external::{ExternalDeployment, ExternalState, is_e
 pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, NewCommits, PushSeen, RefName, RefSeen};
 pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
+pub use crate::domain::event::verdict::{VerdictSeen, VerdictState};
 
 /// A decoded delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +99,8 @@ pub enum Seen {
     Deployment(DeploymentSeen),
     /// A deployment that another system than the forge reports.
     External(Box<ExternalDeployment>),
+    /// A verdict of another system on a commit.
+    Verdict(Box<VerdictSeen>),
     /// A merge queue created or ended a merge group.
     MergeGroup(MergeGroupSeen),
     /// A job is waiting for a deployment protection rule.
@@ -138,6 +142,7 @@ impl Seen {
             | Self::Release(_)
             | Self::Deployment(_)
             | Self::External(_)
+            | Self::Verdict(_)
             | Self::MergeGroup(_)
             | Self::Protection(_)
             | Self::Repository(_)

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, civil::DateTime, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use crate::domain::rule::condition::{ConditionName, ConditionRule, Hours, NamedCheck, Window};
+pub use crate::domain::rule::condition::{ConditionName, ConditionRule, ExternalRule, Hours, NamedCheck, Window};
 
 use crate::domain::pattern::Pattern;
 

@@ -34,6 +34,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemId>, polic
         | Seen::Release(_)
         | Seen::Deployment(_)
         | Seen::External(_)
+        | Seen::Verdict(_)
         | Seen::MergeGroup(_)
         | Seen::Protection(_)
         | Seen::Repository(_)

@@ -8,7 +8,7 @@ use crate::{
     },
     gate::{
         ConditionContext, alerts, ancestry, approval, blockers, checks, condition_result::ConditionResult, deployed,
-        freeze, hold, lock, reviews, tag, waiver::Waiver, window,
+        external, freeze, hold, lock, reviews, tag, waiver::Waiver, window,
     },
 };
 
@@ -26,6 +26,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, rule: &ConditionRule, waiv
         | ConditionRule::Blockers { .. }
         | ConditionRule::Alerts { .. }
         | ConditionRule::Deployed { .. }
+        | ConditionRule::External(_)
         | ConditionRule::Window(_)
         | ConditionRule::Approval { .. }
         | ConditionRule::Lock
@@ -45,6 +46,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Hold => hold::evaluate(ctx),
         ConditionRule::Alerts { environment } => alerts::evaluate(ctx, environment.as_deref()),
         ConditionRule::Deployed { environment, soak } => deployed::evaluate(ctx, environment, *soak),
+        ConditionRule::External(rule) => external::evaluate(ctx, rule),
         ConditionRule::Window(window) => window::evaluate(ctx, window),
         ConditionRule::Lock => lock::evaluate(ctx),
         ConditionRule::Freeze => freeze::evaluate(ctx),

@@ -18,6 +18,7 @@ mod combinators;
 mod condition_result;
 mod contents;
 mod deployed;
+mod external;
 mod freeze;
 mod hold;
 mod lock;
@@ -265,6 +266,7 @@ fn says_ancestry(rule: &ConditionRule) -> bool {
         | ConditionRule::Blockers { .. }
         | ConditionRule::Alerts { .. }
         | ConditionRule::Deployed { .. }
+        | ConditionRule::External(_)
         | ConditionRule::Window(_)
         | ConditionRule::Approval { .. }
         | ConditionRule::Lock

@@ -15,7 +15,7 @@ impl Notes<'_> {
     pub(super) fn about(&mut self) {
         // The repository of an alert or an external deployment comes from our own mapping and says
         // nothing about the repository.
-        let of_forge = !matches!(self.event.seen, Seen::Alert(_) | Seen::External(_));
+        let of_forge = !matches!(self.event.seen, Seen::Alert(_) | Seen::External(_) | Seen::Verdict(_));
         let seen = self.event.repo.as_ref().filter(|_| of_forge);
         let Some(seen) = seen else { return };
         let at = self.event.at;

@@ -62,6 +62,7 @@ impl Us {
             | Seen::Release(_)
             | Seen::Deployment(_)
             | Seen::External(_)
+            | Seen::Verdict(_)
             | Seen::MergeGroup(_)
             | Seen::Protection(_)
             | Seen::Repository(_)
@@ -102,6 +103,7 @@ pub(crate) fn observe(
         Seen::Release(release) => notes.release(release),
         Seen::Deployment(deployment) => notes.deployment(deployment),
         Seen::External(deployment) => notes.external(deployment),
+        Seen::Verdict(verdict) => notes.verdict(verdict),
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
         Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),

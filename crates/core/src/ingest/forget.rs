@@ -32,6 +32,8 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let checks = facts.checks.iter().filter(|(_, checks)| last_turn(checks).is_some_and(|at| at < before));
     let checks = checks.filter(|(sha, _)| !speaks_for_landed(facts, sha));
     let checks = checks.map(|(sha, _)| DocumentKey::Checks(sha.clone()));
+    let verdicts = facts.verdicts.iter().filter(|(_, known)| known.newest_at().is_none_or(|at| at < before));
+    let verdicts = verdicts.map(|(sha, _)| DocumentKey::Verdicts(sha.clone()));
     let answers = facts.answers.values().filter(|a| a.at < before && !lasts(a));
     let answers = answers.map(|a| DocumentKey::Answer(a.need.clone()));
     let branches = facts.refs.iter().filter(|(name, place)| {
@@ -58,8 +60,15 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let alerts = alerts.map(|(id, _)| DocumentKey::Incident(id.clone()));
     let words = facts.feedback.iter().filter(|(_, report)| report.is_filed() && report.said.0 < before);
     let words = words.map(|(id, _)| DocumentKey::Feedback(id.clone()));
-    let mut old: BTreeSet<DocumentKey> =
-        checks.chain(answers).chain(foreign).chain(runs).chain(jobs).chain(alerts).chain(words).collect();
+    let mut old: BTreeSet<DocumentKey> = checks
+        .chain(verdicts)
+        .chain(answers)
+        .chain(foreign)
+        .chain(runs)
+        .chain(jobs)
+        .chain(alerts)
+        .chain(words)
+        .collect();
     for id in pushes {
         let (name, _, to) = &id;
         let key = DocumentKey::Ref(name.clone());

@@ -13,6 +13,7 @@ mod paths;
 mod record;
 pub(crate) mod references;
 mod rerequest;
+mod verdict;
 mod written;
 
 use std::collections::BTreeSet;
@@ -107,6 +108,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
         | crate::domain::event::Seen::Release(_)
         | crate::domain::event::Seen::Deployment(_)
         | crate::domain::event::Seen::External(_)
+        | crate::domain::event::Seen::Verdict(_)
         | crate::domain::event::Seen::MergeGroup(_)
         | crate::domain::event::Seen::Protection(_)
         | crate::domain::event::Seen::Repository(_)
@@ -136,6 +138,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
             | DocumentKey::Tags
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
+            | DocumentKey::Verdicts(_)
             | DocumentKey::Group(_)
             | DocumentKey::Deployment(_)
             | DocumentKey::Incident(_)

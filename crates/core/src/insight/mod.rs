@@ -230,6 +230,7 @@ impl Touched {
             | DocumentKey::Tags
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
+            | DocumentKey::Verdicts(_)
             | DocumentKey::Group(_)
             | DocumentKey::Storm(_)
             | DocumentKey::Feedback(_)

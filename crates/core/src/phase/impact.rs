@@ -64,6 +64,8 @@ impl EvalContext<'_> {
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
+            // Verdicts concern gates alone.
+            | DocumentKey::Verdicts(_)
             | DocumentKey::WaitingCommand(_)
             | DocumentKey::WaitingJob(..)
             // The incident reconciler derives the disturbed items: most messages change nothing.

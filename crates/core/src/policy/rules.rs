@@ -7,8 +7,8 @@ use crate::{
     domain::{
         policy::Pattern,
         rule::{
-            AutoRule, ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, NamedCheck, OverrideRule,
-            RollbackOnIncident, RollbackRule, Via, Window, name_key,
+            AutoRule, ConditionRule, DeployRule, EnvironmentRule, ExternalRule, FreezeRule, GateRule, NamedCheck,
+            OverrideRule, RollbackOnIncident, RollbackRule, Via, Window, name_key,
         },
     },
     policy::file::{
@@ -27,6 +27,8 @@ use crate::{
 const TAGS: &str = "v*";
 /// Default time within which a check must report.
 const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(2);
+/// Default time after which another system's verdict no longer counts.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// Default time after a deployment within which an incident undoes it.
 const ROLLBACK_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
@@ -139,6 +141,13 @@ fn condition(file: &Condition) -> Result<ConditionRule, String> {
             environment: lower(&deployed.environment),
             soak: deployed.soak.map_or(SignedDuration::ZERO, Length::duration),
         },
+        Condition::External(external) => ConditionRule::External(ExternalRule {
+            from: external.from.as_str().to_owned(),
+            name: external.name.as_ref().map_or_else(every, Glob::pattern)?,
+            environment: external.environment.as_ref().map(lower),
+            max_age: external.max_age.map_or(MAX_AGE, Length::duration),
+            report_within: external.report_within.map_or(REPORT_WITHIN, Length::duration),
+        }),
         Condition::Window(window) => ConditionRule::Window(Window {
             hours: window.allow.iter().map(|weekly| weekly.as_str().parse()).collect::<Result<_, _>>()?,
             zone: zone(window.tz.as_ref()),
@@ -159,6 +168,11 @@ fn condition(file: &Condition) -> Result<ConditionRule, String> {
         Condition::Any(inner) => ConditionRule::Any(conditions(Some(inner))?),
         Condition::Not(inner) => ConditionRule::Not(Box::new(condition(inner)?)),
     })
+}
+
+/// Returns the glob that matches every name.
+fn every() -> Result<Pattern, String> {
+    Pattern::new("*").map_err(|error| error.to_string())
 }
 
 fn named_check(file: &NamedCheckFile) -> Result<NamedCheck, String> {

@@ -290,6 +290,7 @@ impl Checks<'_> {
             | Condition::Blockers(_)
             | Condition::Alerts(_)
             | Condition::Deployed(_)
+            | Condition::External(_)
             | Condition::Window(_)
             | Condition::Ancestry(_)
             | Condition::Lock(_)

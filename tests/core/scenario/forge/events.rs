@@ -54,6 +54,7 @@ impl Forge {
             "workflow" => ("workflow_run.requested".into(), Seen::Workflow(self.workflow(at, w)?)),
             "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
             "external" => ("external".into(), Seen::External(Box::new(self.external(at, w)?))),
+            "verdict" => ("verdict".into(), Seen::Verdict(Box::new(self.verdict(at, w)?))),
             "protect" => ("deployment_protection_rule.requested".into(), Seen::Protection(self.protection(w))),
             "alert" => ("alert".into(), self.alert(at, w)?),
             "heard" => {

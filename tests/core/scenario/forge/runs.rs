@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use phasebot_core::domain::{
     event::{
         CheckSeen, CheckSource, DeployState, DeployStatus, DeploymentSeen, ExternalDeployment, ExternalState,
-        ProtectionSeen, RunOutcome, StatusSeen, WorkflowSeen,
+        ProtectionSeen, RunOutcome, StatusSeen, VerdictSeen, VerdictState, WorkflowSeen,
     },
     id::Actor,
 };
@@ -97,6 +97,23 @@ impl Forge {
             environment: w[3].clone(),
             state: state?,
             at: after(w, "for").and_then(time).unwrap_or(at),
+        })
+    }
+
+    /// `verdict lint schema of c1 pass env production valid 12:00 for 08:00`: another system judges
+    /// a commit.
+    pub(super) fn verdict(&mut self, at: Timestamp, w: &[String]) -> Option<VerdictSeen> {
+        let state = VerdictState::ALL.into_iter().find(|(_, name)| w.iter().any(|word| word == name));
+        Some(VerdictSeen {
+            connection: w[1].clone(),
+            name: w[2].clone(),
+            commit: self.sha(after(w, "of")?),
+            environment: after(w, "env").map(str::to_owned),
+            state: state?.0,
+            at: after(w, "for").and_then(time).unwrap_or(at),
+            reason: after(w, "because").map(str::to_owned),
+            url: None,
+            valid_until: after(w, "valid").and_then(time),
         })
     }
 

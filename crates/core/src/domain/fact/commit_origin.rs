@@ -104,6 +104,7 @@ impl RepoFacts {
             | DocumentKey::Commit(_)
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
+            | DocumentKey::Verdicts(_)
             | DocumentKey::Group(_)
             | DocumentKey::Deployment(_)
             | DocumentKey::Incident(_)

@@ -259,6 +259,7 @@ impl RepoFacts {
             | DocumentKey::Heartbeat(_)
             | DocumentKey::Command(_)
             | DocumentKey::Checks(_)
+            | DocumentKey::Verdicts(_)
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
             | DocumentKey::WaitingCommand(_)
@@ -278,6 +279,7 @@ impl RepoFacts {
             | DocumentKey::Release(_)
             | DocumentKey::Answer(_) => true,
             DocumentKey::Checks(_)
+            | DocumentKey::Verdicts(_)
             | DocumentKey::Group(_)
             | DocumentKey::Deployment(_)
             | DocumentKey::Incident(_)
@@ -298,13 +300,11 @@ impl RepoFacts {
     fn index_item(&mut self, number: ItemId) {
         let Some(item) = self.items.get(&number) else { return };
         let index = &mut self.index;
-        for event in item.label_events.iter().filter(|event| !event.bot) {
-            if event.meant.is_some() {
-                index.marked.insert(number);
-            }
+        let by_people = || item.label_events.iter().filter(|event| !event.bot);
+        for event in by_people() {
             index.labelled_by_people.entry(event.label.to_lowercase()).or_default().insert(number);
         }
-        if !item.marks.is_empty() {
+        if !item.marks.is_empty() || by_people().any(|event| event.meant.is_some()) {
             index.marked.insert(number);
         }
         if !item.is_pull {

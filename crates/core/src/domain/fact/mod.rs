@@ -25,6 +25,7 @@ mod repo;
 pub mod repository_metadata;
 mod rollback;
 pub mod tags;
+pub mod verdict;
 pub mod waiting;
 
 use jiff::Timestamp;

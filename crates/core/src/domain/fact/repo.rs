@@ -21,6 +21,7 @@ use crate::domain::{
         release::Releases,
         repository_metadata::RepositoryMetadata,
         tags::TagFacts,
+        verdict::CommitVerdicts,
         waiting::WaitingCommand,
     },
     id::{ItemId, RepoKey, Sha},
@@ -49,6 +50,8 @@ pub struct RepoFacts {
     pub releases: Releases,
     /// Checks by commit.
     pub checks: BTreeMap<Sha, CommitChecks>,
+    /// Verdicts of other systems by commit.
+    pub verdicts: BTreeMap<Sha, CommitVerdicts>,
     /// Merge groups by head commit.
     pub groups: BTreeMap<Sha, GroupFacts>,
     /// Deployments by id.
@@ -102,6 +105,8 @@ pub enum DocumentKey {
     Release(u64),
     /// A commit's checks.
     Checks(Sha),
+    /// Other systems' verdicts on a commit.
+    Verdicts(Sha),
     /// A merge group.
     Group(Sha),
     /// A deployment.
@@ -154,6 +159,7 @@ impl RepoFacts {
             tags: TagFacts::default(),
             releases: Releases::new(),
             checks: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
             groups: BTreeMap::new(),
             deployments: Deployments::new(),
             incidents: BTreeMap::new(),
@@ -203,6 +209,7 @@ impl RepoFacts {
             DocumentKey::Ref(name) => drop(self.refs.insert(name, json(body)?)),
             DocumentKey::Release(id) => drop(self.releases.insert(id, json(body)?)),
             DocumentKey::Checks(sha) => drop(self.checks.insert(sha, json(body)?)),
+            DocumentKey::Verdicts(sha) => drop(self.verdicts.insert(sha, json(body)?)),
             DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
@@ -238,6 +245,7 @@ impl RepoFacts {
             DocumentKey::Ref(name) => json(self.refs.get(name)),
             DocumentKey::Release(id) => json(self.releases.get(id)),
             DocumentKey::Checks(sha) => json(self.checks.get(sha)),
+            DocumentKey::Verdicts(sha) => json(self.verdicts.get(sha)),
             DocumentKey::Group(sha) => json(self.groups.get(sha)),
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
@@ -267,6 +275,7 @@ impl RepoFacts {
                 }
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
+                DocumentKey::Verdicts(sha) => drop(self.verdicts.remove(sha)),
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
                 DocumentKey::Deployment(id) => drop(self.deployments.remove(id)),
                 DocumentKey::Run(id) => drop(self.runs.remove(id)),

@@ -24,6 +24,8 @@ pub enum ConditionName {
     Alerts,
     /// The commit is deployed in another environment.
     Deployed,
+    /// Another system passed the commit.
+    External,
     /// The current time is within a window.
     Window,
     /// People approved.
@@ -38,7 +40,7 @@ pub enum ConditionName {
 
 impl ConditionName {
     /// Every condition, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Checks,
         Self::Reviews,
         Self::Ancestry,
@@ -46,6 +48,7 @@ impl ConditionName {
         Self::Blockers,
         Self::Alerts,
         Self::Deployed,
+        Self::External,
         Self::Window,
         Self::Approval,
         Self::Lock,
@@ -63,6 +66,7 @@ impl ConditionName {
             Self::Blockers => "blockers",
             Self::Alerts => "alerts",
             Self::Deployed => "deployed",
+            Self::External => "external",
             Self::Window => "window",
             Self::Approval => "approval",
             Self::Lock => "lock",
@@ -125,6 +129,8 @@ pub enum ConditionRule {
         /// Time that the commit must have been deployed there without an incident.
         soak: SignedDuration,
     },
+    /// Another system passed the commit.
+    External(ExternalRule),
     /// The current time is within the window.
     Window(Window),
     /// People approved.
@@ -161,6 +167,7 @@ impl ConditionRule {
             Self::Blockers { .. } => ConditionName::Blockers,
             Self::Alerts { .. } => ConditionName::Alerts,
             Self::Deployed { .. } => ConditionName::Deployed,
+            Self::External(_) => ConditionName::External,
             Self::Window(_) => ConditionName::Window,
             Self::Approval { .. } => ConditionName::Approval,
             Self::Lock => ConditionName::Lock,
@@ -183,6 +190,7 @@ impl ConditionRule {
             | Self::Blockers { .. }
             | Self::Alerts { .. }
             | Self::Deployed { .. }
+            | Self::External(_)
             | Self::Window(_)
             | Self::Approval { .. }
             | Self::Lock
@@ -204,6 +212,7 @@ impl ConditionRule {
             | Self::Blockers { .. }
             | Self::Alerts { .. }
             | Self::Deployed { .. }
+            | Self::External(_)
             | Self::Window(_)
             | Self::Approval { .. }
             | Self::Lock
@@ -211,6 +220,21 @@ impl ConditionRule {
             | Self::Hold => {}
         }
     }
+}
+
+/// Verdicts that a gate requires.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExternalRule {
+    /// The connection that sends them.
+    pub from: String,
+    /// Names of the verdicts that count; all of them must pass, and at least one.
+    pub name: Pattern,
+    /// The environment, lower case; `None`: the gate's own, or any.
+    pub environment: Option<String>,
+    /// Time after which a verdict no longer counts.
+    pub max_age: SignedDuration,
+    /// A verdict that has not come after this time counts as failed.
+    pub report_within: SignedDuration,
 }
 
 /// A check that a gate names.

@@ -40,6 +40,8 @@ pub enum Condition {
     Alerts(AlertsCondition),
     /// The same commit is deployed in another environment.
     Deployed(DeployedCondition),
+    /// Another system passed the commit.
+    External(ExternalCondition),
     /// The current time is within an allowed window.
     Window(WindowCondition),
     /// People approved. The requester's own approval doesn't count.
@@ -73,6 +75,7 @@ impl Condition {
             | Self::Blockers(_)
             | Self::Alerts(_)
             | Self::Deployed(_)
+            | Self::External(_)
             | Self::Window(_)
             | Self::Approval(_)
             | Self::Lock(_)
@@ -141,6 +144,24 @@ pub struct DeployedCondition {
     pub environment: Name,
     /// Time that the commit must have been deployed there without an incident. Default: `0s`.
     pub soak: Option<Length>,
+}
+
+/// Settings of `external`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalCondition {
+    /// The connection that sends the verdicts: `[verdicts.NAME]` of the operator's settings.
+    pub from: Name,
+    /// Names of the verdicts that count; a glob. Every one of them must pass, and at least one must
+    /// have come. Default: `*`.
+    pub name: Option<Glob>,
+    /// Verdicts about this environment, in addition to those about any. Default: the environment
+    /// that the gate is about.
+    pub environment: Option<Name>,
+    /// Time after which a verdict no longer counts. Default: `24h`.
+    pub max_age: Option<Length>,
+    /// A verdict that has not come after this time counts as failed. Default: `2h`.
+    pub report_within: Option<Length>,
 }
 
 /// Settings of `window`.

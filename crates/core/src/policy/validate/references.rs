@@ -21,6 +21,7 @@ use crate::{
 pub(super) enum Kind {
     Deployed,
     Alerts,
+    External,
     Freeze,
 }
 
@@ -117,6 +118,11 @@ fn one(here: &[Step], condition: &Condition, each: &mut impl FnMut(Vec<Step>, &s
         Condition::Alerts(alerts) => {
             if let Some(name) = &alerts.environment {
                 tell("alerts", name, Kind::Alerts);
+            }
+        }
+        Condition::External(external) => {
+            if let Some(name) = &external.environment {
+                tell("external", name, Kind::External);
             }
         }
         Condition::All(inner) => named(&below(here, "all"), inner, each),

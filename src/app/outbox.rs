@@ -28,6 +28,8 @@ use crate::{
 
 /// Most effects in flight, over all installations.
 const AT_ONCE: usize = 25;
+/// Effects of each lane of an installation that are read first: usually the first one may be sent.
+const FIRST_LOOK: usize = 3;
 /// Effects of each lane of an installation that are read to find one that may be sent.
 const LOOK_AHEAD: usize = 32;
 /// Time that a forge's lists may lag behind what it was sent. An uncertain
@@ -134,9 +136,28 @@ impl Outbox {
         // An effect postponed for longer than ever happens was postponed by a clock
         // that has been set back since.
         let due_at = wake.filter(|at| *at > after(now, LONGEST_WAIT)).unwrap_or(now);
-        let mut due = self.runtime.store.due_effects(due_at, LOOK_AHEAD).await?;
-        self.found = due.len();
         self.started = false;
+        for most in [FIRST_LOOK, LOOK_AHEAD] {
+            let due = self.runtime.store.due_effects(due_at, most).await?;
+            self.found = due.len();
+            let full = full_lines(&due, most);
+            wake = [wake, self.start_some(due, now).await?].into_iter().flatten().min();
+            // Behind those of a full line that may not be sent may be one that may.
+            if full.iter().all(|tenant| self.busy.contains(tenant)) {
+                break;
+            }
+        }
+        Ok(wake)
+    }
+
+    /// Starts those of the effects that may be sent, at most one of each installation; returns when
+    /// one that waits may be.
+    async fn start_some(
+        &mut self,
+        mut due: Vec<StoredEffect>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let mut wake: Option<Timestamp> = None;
         due.sort_by_key(|effect| effect.lane);
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
         // Once an effect of an installation waits for its pace, none behind it may overtake it.
@@ -235,6 +256,15 @@ impl Outbox {
         self.busy.remove(&tenant);
         attempt
     }
+}
+
+/// Returns the installations of which `most` effects of a lane were read: there may be more.
+fn full_lines(due: &[StoredEffect], most: usize) -> HashSet<Tenant> {
+    let mut read: HashMap<(Tenant, Lane), usize> = HashMap::new();
+    for effect in due {
+        *read.entry(((effect.repo.forge.clone(), effect.installation), effect.lane)).or_default() += 1;
+    }
+    read.into_iter().filter(|(_, count)| *count >= most).map(|((tenant, _), _)| tenant).collect()
 }
 
 /// Returns how long to wait with an uncertain effect that another process may have left: it

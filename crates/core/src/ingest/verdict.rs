@@ -27,3 +27,46 @@ impl Notes<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        domain::{
+            event::VerdictState,
+            fact::RepoFacts,
+            id::{ForgeName, RepoKey, Sha},
+        },
+        ingest::forget,
+    };
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_second(day * 86_400).unwrap()
+    }
+
+    fn sha(n: i64) -> Sha {
+        format!("{n:040x}").parse().unwrap()
+    }
+
+    #[test]
+    fn old_verdicts_go() {
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        for day in [1, 9] {
+            let verdict = VerdictFact {
+                at: at(day),
+                state: VerdictState::Pass,
+                connection: "lint".to_owned(),
+                name: "schema".to_owned(),
+                environment: None,
+                valid_until: None,
+                reason: None,
+                url: None,
+            };
+            facts.verdicts.entry(sha(day)).or_default().add(verdict);
+        }
+        assert_eq!(forget(&mut facts, at(5)), [DocumentKey::Verdicts(sha(1))].into());
+        assert!(facts.verdicts.contains_key(&sha(9)));
+    }
+}

@@ -52,7 +52,8 @@ impl AlertSource for PagerDuty {
             .get("event")
             .filter(|event| event.is_object())
             .ok_or_else(|| Undecodable { path: "event".to_owned(), message: "is missing".to_owned() })?;
-        let at = json::moment(event.get("occurred_at")).unwrap_or(received_at);
+        // A time that is still to come would outlast the messages that follow.
+        let at = json::moment(event.get("occurred_at")).map_or(received_at, |at| at.min(received_at));
         Ok(Message { connection: self.connection.clone(), at, says: says(event, at) })
     }
 }

@@ -55,16 +55,18 @@ impl EventConnections {
 
 impl EventConnection {
     /// Returns the repository that a message is for: the one that it names, else the first. `None` if
-    /// it names one that the connection may not report on.
+    /// it names one that the connection may not report on. A verdict names it unless there is only one.
     pub(crate) fn target(&self, reported: &Reported) -> Option<&str> {
-        let named = match reported {
-            Reported::Deployment { repository, .. } | Reported::Verdict { repository, .. } => repository.as_ref(),
-            Reported::Nothing(_) => None,
-        };
         let mut known = self.repositories.iter().map(String::as_str);
-        match named {
-            Some(named) => known.find(|repository| repository.eq_ignore_ascii_case(named)),
-            None => known.next(),
+        match reported {
+            Reported::Deployment { repository: Some(named), .. }
+            | Reported::Verdict { repository: Some(named), .. } => {
+                known.find(|repository| repository.eq_ignore_ascii_case(named))
+            }
+            Reported::Verdict { repository: None, .. } if self.repositories.len() > 1 => None,
+            Reported::Deployment { repository: None, .. }
+            | Reported::Verdict { repository: None, .. }
+            | Reported::Nothing(_) => known.next(),
         }
     }
 }

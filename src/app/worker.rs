@@ -203,8 +203,10 @@ async fn decide_external(
         }
         Reported::Verdict { verdict, .. } if is_for_target => (verdict.at, Seen::Verdict(Box::new(verdict))),
         Reported::Deployment { repository, .. } | Reported::Verdict { repository, .. } => {
-            let named = repository.unwrap_or_default();
-            let note = format!("this connection may not report on {named:?}");
+            let note = match repository {
+                Some(named) => format!("this connection may not report on {named:?}"),
+                None => "it names no repository, and the connection has several".to_owned(),
+            };
             return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(&[note])).await;
         }
         Reported::Nothing(reason) => {

@@ -32,9 +32,9 @@ use crate::{
 /// Maximum length of a verdict's name, in characters.
 const LONGEST_NAME: usize = 100;
 /// Maximum length of its reason, in characters.
-const LONGEST_REASON: usize = 1000;
+const LONGEST_REASON: usize = 300;
 /// Maximum length of its URL, in bytes.
-const LONGEST_URL: usize = 2000;
+const LONGEST_URL: usize = 1000;
 /// Name of a verdict that has none.
 const UNNAMED: &str = "default";
 
@@ -85,9 +85,13 @@ impl VerdictSource {
             None => None,
             value => Some(json::moment(value).ok_or("its `valid_until` is not a time")?),
         };
-        // A later time would outlast the verdicts that follow.
+        // Sent again after a newer one, a verdict without a time of its own would seem to be the newest;
+        // one from the future would outlast those that follow.
+        let at = json::moment(payload.get("timestamp")).ok_or("its `timestamp` is missing, or not a time")?;
         let latest = received_at.checked_add(CLOCK_SKEW).unwrap_or(received_at);
-        let at = json::moment(payload.get("timestamp")).filter(|at| *at <= latest).unwrap_or(received_at);
+        if at > latest {
+            return Err(format!("its `timestamp`, {at}, is still to come"));
+        }
         let verdict = VerdictSeen {
             connection: self.connection.clone(),
             commit,

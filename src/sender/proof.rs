@@ -77,9 +77,13 @@ impl Secrets {
         body: &[u8],
     ) -> Result<(), Refusal> {
         let value = single_header(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
-        let listed = value.split(|byte| *byte == b',').take(MOST_SIGNATURES);
-        let mut of_version = listed.filter_map(|one| one.trim_ascii().strip_prefix(version));
-        if of_version.any(|digits| self.signed_in_hex(digits, &[body])) { Ok(()) } else { Err(Refusal::BadSignature) }
+        let listed = value.split(|byte| *byte == b',');
+        let of_version = listed.filter_map(|one| one.trim_ascii().strip_prefix(version));
+        if of_version.take(MOST_SIGNATURES).any(|digits| self.signed_in_hex(digits, &[body])) {
+            Ok(())
+        } else {
+            Err(Refusal::BadSignature)
+        }
     }
 
     /// Returns whether `digits` are the HMAC-SHA256 of `parts`, in hex, with one of the secrets.

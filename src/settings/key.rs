@@ -126,7 +126,7 @@ pub(super) const EVENT: &[Key<event::Draft>] = &[
 
 /// Settings of `[verdicts.NAME]`.
 pub(super) const VERDICT: &[Key<verdict::Draft>] = &[
-    secret("secrets", |s, v| v.secrets().map(|it| s.connection.secrets = it)),
+    secret("secrets", |s, v| verdict::secrets(v.secrets()?).map(|it| s.connection.secrets = it)),
     plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
 ];
 

@@ -196,7 +196,9 @@ impl Default for Github {
 
 impl Github {
     fn problems(&self) -> Option<Problem> {
-        (!self.rate_limits && self.api_url == GITHUB_API).then(|| {
+        // Enterprise Cloud with data residency is github.com under another name.
+        let is_cloud = self.api_url == GITHUB_API || self.api_url.trim_end_matches('/').ends_with(".ghe.com");
+        (!self.rate_limits && is_cloud).then(|| {
             let message = "is false, but github.com limits the writes of every App".to_owned();
             let help = "remove the setting, or set github.api_url to the Enterprise Server's".to_owned();
             Problem::new(Place::Setting("github.rate_limits".to_owned()), message).with_help(help)

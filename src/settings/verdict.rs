@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use secrecy::SecretString;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::settings::problem::{Place, Problem};
 
@@ -20,6 +21,19 @@ pub struct VerdictConnection {
 pub(super) struct Draft {
     pub(super) connection: VerdictConnection,
     pub(super) given: BTreeSet<String>,
+}
+
+/// Checks secrets: one that begins with `whsec_` is Base64, of something.
+pub(super) fn secrets(list: Vec<SecretString>) -> Result<Vec<SecretString>, String> {
+    let is_right = |secret: &SecretString| {
+        let Some(encoded) = secret.expose_secret().strip_prefix("whsec_") else { return true };
+        BASE64_STANDARD.decode(encoded).is_ok_and(|key| !key.is_empty())
+    };
+    if list.iter().all(is_right) {
+        Ok(list)
+    } else {
+        Err("a secret begins with `whsec_` and is not Base64: copy the whole secret".to_owned())
+    }
 }
 
 impl Draft {

@@ -267,6 +267,23 @@ fn only_an_enterprise_server_may_be_without_rate_limits() {
     let server = "[github]\napi_url = \"https://ghe.example.com/api/v3\"\nrate_limits = false";
     assert!(!settings(server, &[]).github.rate_limits);
     assert!(settings("", &[]).github.rate_limits);
+    let cloud = "[github]\napi_url = \"https://api.acme.ghe.com\"\nrate_limits = false";
+    assert!(complaint(cloud, &[]).starts_with("github.rate_limits is false"));
+}
+
+#[test]
+fn a_webhook_secret_is_base64_of_something() {
+    let complaint =
+        |secret: &str| complaint(&format!("[verdicts.schema]\nrepositories = [\"a/b\"]\nsecrets = [{secret:?}]"), &[]);
+    for wrong in ["whsec_", "whsec_not base64", "whsec_YQ"] {
+        let said = complaint(wrong);
+        assert!(said.contains("begins with `whsec_` and is not Base64") && !said.contains(wrong), "{said}");
+    }
+    assert!(
+        settings("[verdicts.schema]\nrepositories = [\"a/b\"]\nsecrets = [\"whsec_YWI=\"]", &[])
+            .verdicts
+            .contains_key("schema")
+    );
 }
 
 #[test]

@@ -144,6 +144,8 @@ async fn a_verdict_that_says_too_little_is_kept_and_ignored() {
         *body.pointer_mut(pointer).unwrap() = value;
         body
     };
+    let mut without_repository = stage.verdict("pass");
+    without_repository["data"]["repository"] = Value::Null;
     let mut without_end = stage.verdict("pass");
     without_end["data"]["valid_until"] = json!("some day");
     for (body, why) in [
@@ -154,6 +156,9 @@ async fn a_verdict_that_says_too_little_is_kept_and_ignored() {
         (edited("/data/name", json!("x".repeat(101))), "longer than 100 characters"),
         (edited("/data/repository", json!("acme/other")), "may not report on \"acme/other\""),
         (without_end, "is not a time"),
+        (without_repository, "names no repository, and the connection has several"),
+        (edited("/timestamp", Value::Null), "is missing, or not a time"),
+        (edited("/timestamp", json!("2099-01-01T00:00:00Z")), "is still to come"),
     ] {
         assert_eq!(stage.send(&bearer("bearer-token"), body.to_string()).await.0, 202);
         let row = stage.inbox().await.remove(0);

@@ -11,10 +11,14 @@ use crate::{
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, rule: &ExternalRule) -> ConditionResult {
     let (eval, subject) = (ctx.eval, ctx.subject);
     let environment = rule.environment.as_deref().or(subject.environment());
-    let of_connection = eval.facts.verdicts.get(&subject.sha).map(|known| known.of(&rule.from, environment));
-    let verdicts: Vec<&VerdictFact> =
-        of_connection.into_iter().flatten().filter(|verdict| rule.name.matches(&verdict.name)).collect();
     let from = quoted(&rule.from);
+    let known = eval.facts.verdicts.get(&subject.sha).map(|known| known.of(&rule.from, environment));
+    let Some(of_connection) = known.unwrap_or_else(|| Some(Vec::new())) else {
+        let sentence = format!("{from} sent more verdicts on the commit than phasebot keeps");
+        return ConditionResult::fail("external_too_many", sentence);
+    };
+    let verdicts: Vec<&VerdictFact> =
+        of_connection.into_iter().filter(|verdict| rule.name.matches(&verdict.name)).collect();
     if verdicts.is_empty() {
         let until = after(subject.since, rule.report_within);
         return if eval.now < until {

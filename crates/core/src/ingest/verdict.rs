@@ -9,9 +9,16 @@ use crate::{
     ingest::event::Notes,
 };
 
+/// Most commits of a repository whose verdicts are kept. Further ones are not judged, so that their
+/// gates stay shut.
+const MOST_COMMITS: usize = 10_000;
+
 impl Notes<'_> {
     /// Records a verdict. Commits may arrive later than their verdicts.
     pub(super) fn verdict(&mut self, seen: &VerdictSeen) {
+        if self.facts.verdicts.len() >= MOST_COMMITS && !self.facts.verdicts.contains_key(&seen.commit) {
+            return;
+        }
         let verdict = VerdictFact {
             at: seen.at,
             state: seen.state,

@@ -1,16 +1,22 @@
 //! Verdicts of other systems on a commit.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::VerdictState;
 
-/// Most verdicts that are kept of one commit: the newest.
+/// Most verdicts of one connection that are kept of one commit.
 const MOST: usize = 100;
 
 /// The verdicts on one commit: of each name, the newest.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct CommitVerdicts(Vec<VerdictFact>);
+pub struct CommitVerdicts {
+    verdicts: Vec<VerdictFact>,
+    /// Connections that sent more than are kept: it is not known what they say.
+    cut: BTreeSet<String>,
+}
 
 /// A verdict. The order of its fields makes the newest of two the greater one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,37 +48,41 @@ impl VerdictFact {
 impl CommitVerdicts {
     /// Adds a verdict unless a newer one of its name is known. Returns whether anything changed.
     pub fn add(&mut self, verdict: VerdictFact) -> bool {
-        let place = match self.0.iter().position(|known| known.is_of(&verdict)) {
-            None if self.0.len() < MOST => self.0.len(),
-            // The oldest gives way.
-            place => place.unwrap_or(0),
-        };
-        match self.0.get_mut(place) {
+        let of_connection = self.verdicts.iter().filter(|known| known.connection == verdict.connection).count();
+        match self.verdicts.iter_mut().find(|known| known.is_of(&verdict)) {
             Some(known) if *known >= verdict => return false,
             Some(known) => *known = verdict,
-            None => self.0.push(verdict),
+            None if of_connection < MOST => self.verdicts.push(verdict),
+            None => return self.cut.insert(verdict.connection),
         }
-        self.0.sort_unstable();
+        self.verdicts.sort_unstable();
         true
     }
 
-    /// Returns the verdicts of a connection that count for an environment (lower case), by name.
-    /// One for that environment counts before one for any.
-    pub fn of<'a>(&'a self, connection: &'a str, environment: Option<&'a str>) -> Vec<&'a VerdictFact> {
-        let mut found: Vec<&VerdictFact> = self
-            .0
-            .iter()
-            .filter(|verdict| verdict.connection == connection)
+    /// Returns the verdicts of a connection that count for an environment (lower case), one for each
+    /// name: of one for that environment and one for any, a failed one, else the newer. `None` if the
+    /// connection sent more verdicts than are kept.
+    pub fn of(&self, connection: &str, environment: Option<&str>) -> Option<Vec<&VerdictFact>> {
+        if self.cut.contains(connection) {
+            return None;
+        }
+        let mut by_name: BTreeMap<&str, &VerdictFact> = BTreeMap::new();
+        let of_connection = self.verdicts.iter().filter(|verdict| verdict.connection == connection);
+        for verdict in of_connection
             .filter(|verdict| verdict.environment.is_none() || verdict.environment.as_deref() == environment)
-            .collect();
-        found.sort_by_key(|verdict| (&verdict.name, verdict.environment.is_none()));
-        found.dedup_by_key(|verdict| &verdict.name);
-        found
+        {
+            let counts = |one: &VerdictFact| (one.state == VerdictState::Fail, one.at);
+            let known = by_name.entry(&verdict.name).or_insert(verdict);
+            if counts(verdict) > counts(known) {
+                *known = verdict;
+            }
+        }
+        Some(by_name.into_values().collect())
     }
 
     /// Returns the time of the newest verdict.
     pub fn newest_at(&self) -> Option<Timestamp> {
-        self.0.last().map(|verdict| verdict.at)
+        self.verdicts.last().map(|verdict| verdict.at)
     }
 }
 
@@ -97,7 +107,7 @@ mod tests {
     fn neither_order_nor_repetition_matters() {
         let mut all: Vec<VerdictFact> = (0..150)
             .flat_map(|n| {
-                [VerdictState::Pass, VerdictState::Fail].map(|state| verdict(&format!("v{}", n % 120), None, n, state))
+                [VerdictState::Pass, VerdictState::Fail].map(|state| verdict(&format!("v{}", n % 90), None, n, state))
             })
             .collect();
         let mut forward = CommitVerdicts::default();
@@ -110,19 +120,45 @@ mod tests {
             backward.add(verdict.clone());
         }
         assert_eq!(forward, backward);
-        assert_eq!(forward.0.len(), MOST);
-        assert!(forward.0.iter().all(|verdict| verdict.state == VerdictState::Fail), "of one time, the worse counts");
+        let of_time = |verdict: &&VerdictFact| verdict.state == VerdictState::Fail;
+        assert!(forward.of("lint", None).unwrap().iter().all(of_time), "of one time, the worse counts");
+    }
+
+    /// Others' verdicts, and more than are kept, never push one out that keeps a gate shut.
+    #[test]
+    fn no_number_of_verdicts_hides_a_failed_one() {
+        let mut verdicts = CommitVerdicts::default();
+        verdicts.add(verdict("schema", None, 1, VerdictState::Fail));
+        for n in 0..300 {
+            let other = VerdictFact { connection: "other".to_owned(), ..verdict("v", None, 2 + n, VerdictState::Pass) };
+            verdicts.add(VerdictFact { name: format!("v{n}"), ..other });
+        }
+        assert_eq!(verdicts.of("lint", None).unwrap()[0].state, VerdictState::Fail);
+        assert_eq!(verdicts.of("other", None), None);
+        for n in 0..99 {
+            verdicts.add(verdict(&format!("v{n}"), None, 400 + n, VerdictState::Pass));
+        }
+        assert_eq!(verdicts.of("lint", None).unwrap().len(), 100);
+        verdicts.add(verdict("one more", None, 900, VerdictState::Pass));
+        assert_eq!(verdicts.of("lint", None), None, "what it says is not known any more");
     }
 
     #[test]
-    fn a_verdict_for_the_environment_counts_before_one_for_any() {
-        let mut verdicts = CommitVerdicts::default();
-        verdicts.add(verdict("schema", Some("production"), 1, VerdictState::Fail));
-        verdicts.add(verdict("schema", None, 2, VerdictState::Pass));
-        verdicts.add(verdict("other", Some("staging"), 3, VerdictState::Pass));
-        let of = |environment| verdicts.of("lint", environment).iter().map(|v| v.state).collect::<Vec<_>>();
-        assert_eq!(of(Some("production")), [VerdictState::Fail]);
-        assert_eq!(of(None), [VerdictState::Pass]);
-        assert_eq!(verdicts.of("other", None).len(), 0);
+    fn a_failed_verdict_counts_for_the_environment_and_for_any() {
+        let of = |verdicts: &[VerdictFact], environment| {
+            let mut known = CommitVerdicts::default();
+            for verdict in verdicts {
+                known.add(verdict.clone());
+            }
+            known.of("lint", environment).unwrap().iter().map(|verdict| verdict.state).collect::<Vec<_>>()
+        };
+        let (pass, fail, pending) = (VerdictState::Pass, VerdictState::Fail, VerdictState::Pending);
+        let production = Some("production");
+        let both = |here, then| [verdict("schema", production, 1, here), verdict("schema", None, 2, then)];
+        assert_eq!(of(&both(fail, pass), production), [fail]);
+        assert_eq!(of(&both(fail, pass), None), [pass]);
+        assert_eq!(of(&both(pass, fail), production), [fail]);
+        assert_eq!(of(&both(pass, pending), production), [pending]);
+        assert_eq!(of(&[verdict("other", Some("staging"), 3, pass)], production), []);
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         event::{DeploymentSeen, ExternalDeployment, ExternalState, RefName, removed_at},
         fact::{
             DocumentKey, RepoFacts,
+            commit::RefFacts,
             environment::{DeploymentChange, DeploymentChangeKind},
         },
         id::Sha,
@@ -25,16 +26,24 @@ const MOST_TAKEN_DOWN: usize = 100;
 
 impl RepoFacts {
     /// Returns the commit that a message of another system names: by its full hash, or by a tag of
-    /// this repository.
-    pub fn commit_named(&self, name: &str) -> Option<Sha> {
+    /// this repository at the time of the message. A tag that was first pushed after that time counts
+    /// for its first commit, because clocks differ. Where it pointed before it was moved is unknown
+    /// unless it was seen there.
+    pub fn commit_named(&self, name: &str, at: Timestamp) -> Option<Sha> {
         if let Ok(sha) = name.parse() {
             return Some(sha);
         }
-        let moves = self.refs.get(&RefName::Tag(name.to_owned())).and_then(|facts| facts.moves().last());
-        match moves {
-            Some((_, place)) => place.clone(),
-            None => self.tags.listed.as_ref()?.get(name).cloned(),
+        let tag = RefName::Tag(name.to_owned());
+        let moves = self.refs.get(&tag).map(RefFacts::moves);
+        let by_then = moves.into_iter().flatten().rev().find(|(moved, _)| *moved <= at);
+        if let Some((_, place)) = by_then {
+            return place.clone();
         }
+        let Some((first, place)) = moves.and_then(|moves| moves.first()) else {
+            return self.tags.listed.as_ref()?.get(name).cloned();
+        };
+        let was_elsewhere = self.pushes_of(&tag).any(|(_, push)| push.at == *first && push.moves());
+        place.clone().filter(|_| !was_elsewhere)
     }
 }
 
@@ -47,7 +56,7 @@ impl Notes<'_> {
             return;
         }
         let Some(name) = &seen.commit else { return };
-        let Some(sha) = self.facts.commit_named(name) else {
+        let Some(sha) = self.facts.commit_named(name, seen.at) else {
             if name.len() <= LONGEST_TAG && self.facts.about.keep_until_tagged(seen) {
                 self.changed.insert(DocumentKey::About);
             }
@@ -78,7 +87,7 @@ impl Notes<'_> {
     pub(super) fn place_external(&mut self) {
         let waiting = &self.facts.about.of_unknown_tags;
         let is_known = |kept: &&ExternalDeployment| {
-            kept.commit.as_ref().is_some_and(|name| self.facts.commit_named(name).is_some())
+            kept.commit.as_ref().is_some_and(|name| self.facts.commit_named(name, kept.at).is_some())
         };
         let known: Vec<ExternalDeployment> = waiting.iter().filter(is_known).cloned().collect();
         for deployment in known {

@@ -129,15 +129,18 @@ fn waits(deployment: &DeploymentFacts) -> bool {
 }
 
 /// Returns the periods for which a deployment reports that it runs, in order. A repeated success
-/// starts no new period, unless the last period has ended.
+/// starts no new period, unless the last period has ended, or another system than the forge reported
+/// that the deployment was in progress again.
 pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
+    let mut runs_again = false;
     for status in &deployment.statuses {
         match status.state {
             DeployState::Success => {
-                if found.last().is_none_or(|last| last.inactive.is_some() || last.failed.is_some()) {
+                if runs_again || found.last().is_none_or(|last| last.inactive.is_some() || last.failed.is_some()) {
                     found.push(Stretch { from: status.at, inactive: None, failed: None });
                 }
+                runs_again = false;
             }
             DeployState::Inactive => {
                 if let Some(last) = found.last_mut().filter(|last| last.failed.is_none()) {
@@ -150,7 +153,8 @@ pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
                     stretch.failed.get_or_insert(status.at);
                 }
             }
-            DeployState::Waiting | DeployState::InProgress => {}
+            DeployState::InProgress => runs_again = deployment.source.is_some() && !found.is_empty(),
+            DeployState::Waiting => {}
         }
     }
     found

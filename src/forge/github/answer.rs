@@ -53,6 +53,7 @@ pub(super) async fn answer(
             dispatch::runs_at(&mut repo, sha.as_ref(), trigger).await.map(Answer::Runs)
         }
         Need::FailedJob { run, attempt } => jobs::failed(&mut repo, *run, *attempt).await.map(Answer::FailedJob),
+        Need::AnyJobBegan { run, attempt } => jobs::any_began(&mut repo, *run, *attempt).await.map(Answer::AnyJobBegan),
         Need::TagCommit { tag } => commit_ref::commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
         Need::BranchHead { branch } => commit_ref::commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),
         Need::Checks { sha } => evidence::checks(&mut repo, identity, sha).await,

@@ -36,7 +36,7 @@ pub(super) fn finish(
     let ending = match how {
         RequestEnd::Succeeded | RequestEnd::DryRunEnded => Ending::Done(why),
         RequestEnd::Failed => Ending::Failed(why),
-        RequestEnd::Refused | RequestEnd::Withdrawn => Ending::Refused(why),
+        RequestEnd::Refused | RequestEnd::Withdrawn | RequestEnd::NotBegun => Ending::Refused(why),
     };
     let reply = if how == RequestEnd::DryRunEnded { SuccessReply::DryRun } else { SuccessReply::None };
     out.endings.push(CommandEnding { command, ending, reply });

@@ -85,6 +85,7 @@ fn end(how: RequestEnd) -> &'static str {
         RequestEnd::Failed => "failed",
         RequestEnd::Refused => "refused",
         RequestEnd::Withdrawn => "withdrawn",
+        RequestEnd::NotBegun => "not deployed",
         RequestEnd::DryRunEnded => "dry run ended",
     }
 }
@@ -328,7 +329,7 @@ pub(super) fn rolls_back_automatically(
 pub(super) fn automatic_rollback_ended(how: RequestEnd, why: &str) -> String {
     match how {
         RequestEnd::Succeeded | RequestEnd::DryRunEnded => why.to_owned(),
-        RequestEnd::Failed => format!("**The rollback failed.** {why}"),
+        RequestEnd::Failed | RequestEnd::NotBegun => format!("**The rollback failed.** {why}"),
         RequestEnd::Refused | RequestEnd::Withdrawn => format!("**Not rolled back.** {why}"),
     }
 }

@@ -142,9 +142,30 @@ pub(super) fn want_runs(eval: &EvalContext<'_>, id: &str, request: &DeployReques
             eval.want(need);
         }
     }
-    if let Some(need) = failed_job_need(eval.facts, id, request).filter(|need| !eval.facts.answers.contains_key(need)) {
+    let asked = failed_job_need(eval.facts, id, request).into_iter().chain(began_needs(eval.facts, id, request));
+    for need in asked.filter(|need| !eval.facts.answers.contains_key(need)) {
         eval.want(need);
     }
+}
+
+/// Returns the questions about the jobs of a deploy's runs, if all of them were cancelled or skipped.
+fn began_needs(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Vec<Need> {
+    let runs = runs_of(facts, id, request);
+    if !runs.values().all(|run| matches!(run.outcome, RunOutcome::Cancelled | RunOutcome::Skipped)) {
+        return Vec::new();
+    }
+    let cancelled = runs.into_iter().filter(|(_, run)| run.outcome == RunOutcome::Cancelled);
+    cancelled.map(|(run, facts)| Need::AnyJobBegan { run, attempt: facts.attempt }).collect()
+}
+
+/// Returns a cancelled run of a deploy, if the forge says that no job began in any of its runs.
+fn not_begun<'f>(facts: &'f RepoFacts, id: &str, request: &DeployRequest) -> Option<&'f RunFacts> {
+    let needs = began_needs(facts, id, request);
+    let began = |need: &Need| facts.answers.get(need).is_none_or(|known| known.answer != Answer::AnyJobBegan(false));
+    if needs.is_empty() || needs.iter().any(began) {
+        return None;
+    }
+    runs_of(facts, id, request).into_values().find(|run| run.outcome == RunOutcome::Cancelled)
 }
 
 /// Returns the question about the job that failed, if a run of a deploy failed.
@@ -299,6 +320,11 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     }
     let of = |outcomes: &[RunOutcome]| runs.values().find(|run| outcomes.contains(&run.outcome));
     let failed = of(&[RunOutcome::Failure]).or_else(|| of(&[RunOutcome::NoVerdict, RunOutcome::Cancelled]));
+    if let Some(run) = not_begun(facts, id, &request) {
+        let why = messages::not_begun(&request, run);
+        out.effects.extend(status(id, &request, DeployState::Inactive, &why));
+        return finish(facts, id, RequestEnd::NotBegun, why, terms, out);
+    }
     match failed {
         Some(run) => {
             let job = failed_job(facts, id, &request);

@@ -161,6 +161,13 @@ pub enum Need {
         /// Number of the attempt, from 1.
         attempt: u64,
     },
+    /// Asks if a job began in an attempt of a workflow run that was cancelled.
+    AnyJobBegan {
+        /// The run.
+        run: u64,
+        /// Number of the attempt, from 1.
+        attempt: u64,
+    },
 }
 
 impl Need {
@@ -190,6 +197,7 @@ impl Need {
             Self::Named { .. } => "named",
             Self::RunsAt { .. } => "runs_at",
             Self::FailedJob { .. } => "failed_job",
+            Self::AnyJobBegan { .. } => "any_job_began",
         }
     }
 }
@@ -226,6 +234,8 @@ pub enum Answer {
     Runs(BTreeMap<u64, RunFacts>),
     /// To [`Need::FailedJob`]; `None`: no job failed.
     FailedJob(Option<FailedJob>),
+    /// To [`Need::AnyJobBegan`].
+    AnyJobBegan(bool),
     /// To [`Need::BranchHead`].
     BranchHead(Sha),
     /// To [`Need::Tags`]: their commits by name.

@@ -86,6 +86,7 @@ impl Forge {
                 Answer::Runs(wanted.map(|(id, run)| (*id, run.clone())).collect())
             }
             Need::FailedJob { run, .. } => Answer::FailedJob(self.failed_jobs.get(run).cloned()),
+            Need::AnyJobBegan { run, .. } => Answer::AnyJobBegan(!self.never_began.contains(run)),
             Need::Tags => {
                 let tags = self.tips.iter().filter(|(name, sha)| matches!(name, RefName::Tag(_)) && !sha.is_zero());
                 Answer::Tags(tags.map(|(name, sha)| (name.name().to_owned(), sha.clone())).collect())

@@ -86,6 +86,8 @@ pub struct Forge {
     unheard: BTreeMap<u64, RunFacts>,
     /// Failed jobs by run.
     failed_jobs: BTreeMap<u64, FailedJob>,
+    /// Runs without a job that began.
+    never_began: BTreeSet<u64>,
     releases: BTreeMap<u64, ReleaseSeen>,
     /// Start time of each connection's alerts by group, and whether they are resolved.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,

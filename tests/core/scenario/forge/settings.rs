@@ -92,6 +92,10 @@ impl Forge {
                 let url = format!("https://github.com/acme/shop/actions/runs/{run}/job/1#step:4:1");
                 self.failed_jobs.insert(run, FailedJob { name: w[2].clone(), step, url });
             }
+            // `never-began 801`: no job of the run began.
+            "never-began" => {
+                self.never_began.insert(w[1].parse().unwrap());
+            }
             "signed" => self.signed.extend(w[1..].iter().cloned()),
             "linked" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();

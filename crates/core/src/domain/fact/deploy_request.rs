@@ -152,6 +152,8 @@ pub enum RequestEnd {
     Refused,
     /// It was withdrawn before it was started.
     Withdrawn,
+    /// Its workflow run was cancelled before a job began.
+    NotBegun,
     /// It was a dry run, and reported what would happen.
     #[serde(alias = "Told")]
     DryRunEnded,

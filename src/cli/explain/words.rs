@@ -175,6 +175,8 @@ fn question(need: &Need) -> String {
         Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
         Need::Named { name, .. } => format!("what {} stands for", quoted(name)),
         Need::RunsAt { trigger, .. } => format!("which runs {} started", quoted(trigger.as_str())),
+        Need::FilesOfPull { pull } => format!("which files #{pull} touches"),
+        Need::FilesOfCommit { sha } => format!("which files {} touches", sha.short()),
         Need::AnyJobBegan { run, .. } => format!("whether a job of run {run} began"),
         Need::FailedJob { run, .. } => format!("which step of run {run} failed"),
         Need::BranchHead { branch } => format!("where {} is", quoted(branch)),

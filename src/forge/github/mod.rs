@@ -23,6 +23,7 @@ mod delivery;
 mod deploy;
 mod dispatch;
 mod evidence;
+mod files;
 mod failure;
 mod file;
 mod graphql;

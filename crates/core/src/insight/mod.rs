@@ -212,6 +212,8 @@ impl Touched {
                     }
                 }
             }
+            DocumentKey::Answer(Need::FilesOfPull { pull }) => drop(self.works.insert(Work::Pull(*pull))),
+            DocumentKey::Answer(Need::FilesOfCommit { sha }) => drop(self.works.insert(Work::Commit(sha.clone()))),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id.clone())),
             DocumentKey::Command(id) => {
                 let action = facts.commands.get(id).and_then(|command| command.action.as_ref());

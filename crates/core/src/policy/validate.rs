@@ -331,6 +331,7 @@ fn check_merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
             problems.push(merged.phases_from().problem(&here, message));
         }
     }
+    services::check_labels(merged, &labels, problems);
 }
 
 /// Checks that `after` names environments that some layer describes, and has no cycles.

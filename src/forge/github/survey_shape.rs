@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::domain::{
     event::{
         Association, CloseReason, DeployState, DeployStatus, DeploymentSeen, ItemChange, ItemSeen, NewCommits,
-        PullSeen, PushSeen, RefName, ReleaseSeen, Seen,
+        PullSeen, StackSeen, PushSeen, RefName, ReleaseSeen, Seen,
     },
     id::{AccountId, Actor, ItemId, Sha},
 };
@@ -271,6 +271,8 @@ pub(super) fn pull(node: Pull) -> PullSeen {
         merge_sha: node.merge_commit.filter(|_| node.merged_at.is_some()).map(|commit| commit.oid),
         merged_by: node.merged_by.map(actor),
         pusher: None,
+        stack: StackSeen::Unsaid,
+        queued: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod git;
 mod run;
 mod ship;
 mod verdict;
+mod stack;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +29,7 @@ pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, NewCom
 pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
 pub use crate::domain::event::verdict::{VerdictSeen, VerdictState};
+pub use crate::domain::event::stack::{StackPlace, StackSeen};
 
 /// A decoded delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -258,6 +260,13 @@ pub struct PullSeen {
     /// The account that pushed the newest commit, if the event is that push.
     #[serde(default)]
     pub pusher: Option<Actor>,
+    /// Its place in a stack.
+    #[serde(default)]
+    pub stack: StackSeen,
+    /// True if the event put it into a merge queue, false if the event took it out; `None` for any
+    /// other event.
+    #[serde(default)]
+    pub queued: Option<bool>,
 }
 
 /// A review.

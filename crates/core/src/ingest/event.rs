@@ -8,7 +8,7 @@ use crate::{
         effect::POLICY_MARKER,
         event::{
             CheckSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen, Seen,
-            StatusSeen,
+            StackSeen, StatusSeen,
         },
         fact::{
             DocumentKey, Newest, RepoFacts,
@@ -205,6 +205,14 @@ impl Notes<'_> {
         let first = pull.heads.entry(shape.head_sha.clone()).or_insert(at);
         *first = at.min(*first);
         Newest::join(&mut pull.shape, Newest::new(at, shape));
+        match &seen.stack {
+            StackSeen::Unsaid => {}
+            StackSeen::Alone => Newest::join(&mut pull.stack, Newest::new(at, None)),
+            StackSeen::In(place) => Newest::join(&mut pull.stack, Newest::new(at, Some(place.clone()))),
+        }
+        if let Some(queued) = seen.queued {
+            Newest::join(&mut pull.queued, Newest::new(self.event.at, queued));
+        }
         pull.pushers.extend(seen.pusher.as_ref().map(Actor::account));
         let refs = references::pull_refs(&seen.item.title, &seen.item.body, &home);
         Newest::join(&mut pull.refs, Newest::new(at, refs));

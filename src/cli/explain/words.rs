@@ -126,6 +126,9 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
             format!("start the workflow that deploys {} to {}", sha.short(), quoted(environment))
         }
         Effect::SetDeployment { deployment, .. } => format!("set the status of deployment {deployment}"),
+        Effect::MirrorDeployment { sha, environment, .. } => {
+            format!("show the deployment of {} to {} among GitHub's own", sha.short(), quoted(environment))
+        }
         Effect::AnswerProtection { run, environment, .. } => {
             format!("answer run {run}, which waits for {}", quoted(environment))
         }

@@ -5,7 +5,7 @@ use crate::{
     forge::github::{
         check, comment, deploy,
         dispatch::{self, Dispatch},
-        graphql, issue, item_actions, label,
+        graphql, issue, item_actions, label, mirror,
         own_account::Identity,
         protection, release, release_notes,
         repo::Repo,
@@ -61,6 +61,11 @@ pub(super) async fn apply(
             let it = deploy::Deployment { request, environment, production, sha, watched, inputs, description };
             deploy::create(repo, identity, context, &it).await?
         }
+        Effect::MirrorDeployment { external, made, environment, production, sha, state, description } => {
+            let (external, made, production, state) = (*external, *made, *production, *state);
+            let it = mirror::Mirror { external, made, environment, production, sha, state, description };
+            mirror::show(repo, identity, context, &it).await?
+        }
         Effect::SetDeployment { deployment, state, description, log } => {
             deploy::set_status(repo, *deployment, *state, description, log.as_deref()).await?
         }
@@ -114,6 +119,6 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
             Cost { writes: labels.saturating_add(1), creates: 1 }
         }
         Effect::Dispatch { .. } => Cost { writes: u32::from(!context.in_doubt), creates: 0 },
-        Effect::PublishRelease { .. } => Cost { writes: 2, creates: 0 },
+        Effect::PublishRelease { .. } | Effect::MirrorDeployment { .. } => Cost { writes: 2, creates: 0 },
     }
 }

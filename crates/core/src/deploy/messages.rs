@@ -22,7 +22,7 @@ use jiff::Timestamp;
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
 pub(crate) use crate::deploy::messages::outcome::run_link;
 pub(super) use crate::deploy::messages::outcome::{
-    failed, let_go, never_began, no_end, pulls, rolled_back_to, skipped, step, succeeded, under_way,
+    failed, let_go, never_began, no_end, not_begun, pulls, rolled_back_to, skipped, step, succeeded, under_way,
 };
 
 /// Names a request: `deploy of `abc1234` to `staging``.

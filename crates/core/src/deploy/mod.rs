@@ -15,6 +15,7 @@ mod auto;
 mod auto_rollback;
 mod finish;
 mod messages;
+mod mirror;
 mod notes;
 mod promote;
 mod protection_rule;
@@ -39,6 +40,7 @@ use crate::{
 pub(crate) use crate::deploy::messages::{
     asker, closed, open_requests_to, run_link, state_word, waits_for_another, what,
 };
+pub(crate) use crate::deploy::mirror::recheck as recheck_mirror;
 pub(crate) use crate::deploy::notes::recheck as recheck_notes;
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
@@ -88,6 +90,7 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
     track::link(facts, terms, out);
     protection_rule::advance(facts, terms, out);
     publish::advance(facts, terms, out);
+    mirror::advance(facts, terms, out);
 }
 
 fn state(facts: &RepoFacts, id: &str) -> Option<RequestState> {
@@ -129,6 +132,7 @@ pub(crate) fn ended(
             protection_rule::answered(facts, *run, environment, *approve, outcome, out);
         }
         Effect::PublishRelease { release, .. } => publish::published(facts, *release, outcome, terms, out),
+        Effect::MirrorDeployment { external, .. } => mirror::made(facts, *external, outcome, out),
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }

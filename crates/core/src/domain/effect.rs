@@ -226,6 +226,24 @@ pub enum Effect {
         /// URL of the details.
         log: Option<String>,
     },
+    /// Shows a deployment that another system reported as one of the forge's own, in its present
+    /// state. It is created once, and found again by the id in its payload.
+    MirrorDeployment {
+        /// Our id of the reported deployment.
+        external: u64,
+        /// The forge's id of the copy, once it exists.
+        made: Option<u64>,
+        /// Environment, as written.
+        environment: String,
+        /// True if the environment is production; `None` if nothing says so.
+        production: Option<bool>,
+        /// The commit.
+        sha: Sha,
+        /// State.
+        state: DeployState,
+        /// Description, one line.
+        description: String,
+    },
     /// Starts a workflow.
     Dispatch {
         /// Workflow file.
@@ -313,6 +331,7 @@ impl Effect {
             | Self::Report { .. } => Lane::Conversation,
             // Updates of existing things can wait; new things go first.
             Self::EditIssue { .. }
+            | Self::MirrorDeployment { .. }
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::SetReleaseNotes { .. }
@@ -340,7 +359,7 @@ impl Effect {
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
             | Self::PublishRelease { .. } => RetrySafety::Natural,
-            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::Report { .. } => {
+            Self::CreateDeployment { .. } | Self::MirrorDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::Report { .. } => {
                 RetrySafety::MarkedCreate
             }
             Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => RetrySafety::Unverifiable,
@@ -365,6 +384,7 @@ impl Effect {
             Self::Report { .. } => "report",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::SetDeployment { .. } => "set_deployment",
+            Self::MirrorDeployment { .. } => "mirror_deployment",
             Self::Dispatch { .. } => "dispatch",
             Self::CancelRun { .. } => "cancel_run",
             Self::AnswerProtection { .. } => "answer_protection",

@@ -62,20 +62,30 @@ impl Notes<'_> {
             }
             return;
         };
-        let id = seen.id(&sha);
+        let id = seen.id();
+        let is_tag = name.parse::<Sha>().is_err();
         self.deployment(&DeploymentSeen {
             id,
             sha,
-            reference: String::new(),
+            reference: if is_tag { name.clone() } else { String::new() },
             environment: seen.environment.clone(),
             production: None,
             created_at: seen.at,
             creator: None,
             run: None,
             from_fork: None,
+            transient: false,
             source: Some(seen.connection.clone()),
             status: Some(seen.status()),
         });
+        if is_tag {
+            self.resolve_tag(id);
+        }
+        if seen.mirrored {
+            self.facts.deployments.update(&id, |known| {
+                known.mirror.get_or_insert_default();
+            });
+        }
         if seen.state == ExternalState::Success
             && let Some(end) = self.facts.about.removed_after(&name_key(&seen.environment), &seen.connection, seen.at)
         {
@@ -83,8 +93,25 @@ impl Notes<'_> {
         }
     }
 
-    /// Records the external deployments of tags that are known now.
+    /// Records the external deployments of tags that are known now, and lists the others under the
+    /// commits that their tags turn out to have named.
     pub(super) fn place_external(&mut self) {
+        let facts = &*self.facts;
+        let moved = self.changed.iter().filter_map(|key| {
+            let DocumentKey::Ref(name @ RefName::Tag(tag)) = key else { return None };
+            Some((tag, facts.refs.get(name)?))
+        });
+        let of_tags = moved.flat_map(|(tag, place)| {
+            let commits = place.moves().iter().filter_map(|(_, sha)| sha.as_ref());
+            let found = commits.flat_map(|sha| facts.deployments.index().by_commit.of(sha)).copied();
+            found.filter(move |id| {
+                let known = facts.deployments.get(id);
+                known.is_some_and(|known| known.source.is_some() && known.reference == *tag)
+            })
+        });
+        for id in of_tags.collect::<Vec<u64>>() {
+            self.resolve_tag(id);
+        }
         let waiting = &self.facts.about.of_unknown_tags;
         let is_known = |kept: &&ExternalDeployment| {
             kept.commit.as_ref().is_some_and(|name| self.facts.commit_named(name, kept.at).is_some())
@@ -94,6 +121,16 @@ impl Notes<'_> {
             self.facts.about.of_unknown_tags.remove(&deployment);
             self.changed.insert(DocumentKey::About);
             self.external(&deployment);
+        }
+    }
+
+    /// Lists an external deployment under the commit that its tag named when it began, as far as that
+    /// is known now.
+    fn resolve_tag(&mut self, id: u64) {
+        let Some(known) = self.facts.deployments.get(&id) else { return };
+        let Some(commit) = self.facts.commit_named(&known.reference, known.created_at) else { return };
+        if self.facts.deployments.update(&id, |deployment| deployment.list_under(commit)) == Some(true) {
+            self.changed.insert(DocumentKey::Deployment(id));
         }
     }
 

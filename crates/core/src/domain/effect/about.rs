@@ -20,6 +20,7 @@ impl Effect {
             | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
+            | Self::MirrorDeployment { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
@@ -45,6 +46,7 @@ impl Effect {
             | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
+            | Self::MirrorDeployment { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
@@ -71,6 +73,7 @@ impl Effect {
             | Self::UpsertIssue { .. }
             | Self::Report { .. }
             | Self::SetDeployment { .. }
+            | Self::MirrorDeployment { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
             | Self::PublishRelease { .. }
@@ -82,7 +85,13 @@ impl Effect {
     pub fn is_awaited(&self) -> bool {
         self.command().is_some()
             || self.request().is_some()
-            || matches!(self, Self::OpenIssue { .. } | Self::AnswerProtection { .. } | Self::PublishRelease { .. })
+            || matches!(
+                self,
+                Self::OpenIssue { .. }
+                    | Self::AnswerProtection { .. }
+                    | Self::PublishRelease { .. }
+                    | Self::MirrorDeployment { .. }
+            )
     }
 
     /// Returns true if its failure can be ignored, because its content is also shown elsewhere.

@@ -79,17 +79,21 @@ pub struct DeploymentIndex {
     pub by_run: KeysBy<u64, u64>,
     /// Deployments of which it is unknown whose commit they deploy.
     pub of_unknown_origin: BTreeSet<u64>,
+    /// External deployments whose state the forge is still to show.
+    pub to_mirror: BTreeSet<u64>,
 }
 
 impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
     fn add(&mut self, id: &u64, deployment: &DeploymentFacts) {
-        let index = self.environments.entry(name_key(&deployment.environment)).or_default();
-        index.made.insert((deployment.created_at, *id));
-        index.turns.extend(turns(*id, deployment));
-        if waits(deployment) {
-            index.waiting.insert(*id);
+        if deployment.has_history() {
+            let index = self.environments.entry(name_key(&deployment.environment)).or_default();
+            index.made.insert((deployment.created_at, *id));
+            index.turns.extend(turns(*id, deployment));
+            if waits(deployment) {
+                index.waiting.insert(*id);
+            }
+            index.flagged.add(deployment.production, *id);
         }
-        index.flagged.add(deployment.production, *id);
         for commit in [deployment.listed_commit(), deployment.commit()] {
             self.by_commit.add(commit.clone(), *id);
         }
@@ -99,11 +103,14 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
         if deployment.origin() == DeploymentOrigin::Unknown {
             self.of_unknown_origin.insert(*id);
         }
+        if deployment.state_to_mirror().is_some() {
+            self.to_mirror.insert(*id);
+        }
     }
 
     fn remove(&mut self, id: &u64, deployment: &DeploymentFacts) {
         let name = name_key(&deployment.environment);
-        if let Some(index) = self.environments.get_mut(&name) {
+        if let Some(index) = self.environments.get_mut(&name).filter(|_| deployment.has_history()) {
             index.made.remove(&(deployment.created_at, *id));
             index.waiting.remove(id);
             for turn in turns(*id, deployment) {
@@ -121,6 +128,7 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
             self.by_run.remove(&run, id);
         }
         self.of_unknown_origin.remove(id);
+        self.to_mirror.remove(id);
     }
 }
 

@@ -132,6 +132,7 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
         Effect::AnswerProtection { run, environment, .. } => {
             format!("answer run {run}, which waits for {}", quoted(environment))
         }
+        Effect::TearDown { environment, .. } => format!("start the workflow that tears down {}", quoted(environment)),
         Effect::CancelRun { run } => format!("cancel run {run}"),
         Effect::PublishRelease { tag, .. } => format!("publish the release {}", quoted(tag)),
         Effect::SetReleaseNotes { tag, .. } => format!("list in the draft release {} what it carries", quoted(tag)),

@@ -56,9 +56,10 @@ pub(super) async fn apply(
             let check = check::Check { name, sha, external_id, verdict, title, summary, annotations, or_comment };
             check::set(repo, identity, context, &check).await?
         }
-        Effect::CreateDeployment { request, environment, production, sha, watched, inputs, description } => {
-            let production = *production;
-            let it = deploy::Deployment { request, environment, production, sha, watched, inputs, description };
+        Effect::CreateDeployment { request, environment, production, transient, sha, watched, inputs, description } => {
+            let (production, transient) = (*production, *transient);
+            let it =
+                deploy::Deployment { request, environment, production, transient, sha, watched, inputs, description };
             deploy::create(repo, identity, context, &it).await?
         }
         Effect::MirrorDeployment { external, made, environment, production, sha, state, description } => {
@@ -73,6 +74,9 @@ pub(super) async fn apply(
             let strict = *strict;
             let it = Dispatch { workflow, reference, sha, watched, environment, request, inputs, strict };
             dispatch::dispatch(repo, context, &it).await?
+        }
+        Effect::TearDown { request, environment, pull: _, workflow, reference } => {
+            dispatch::tear_down(repo, workflow, reference, environment, request).await?
         }
         Effect::CancelRun { run } => dispatch::cancel(repo, *run).await?,
         // A report that may have arrived is not repeated, because GitHub counts reports.
@@ -103,6 +107,7 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
         | Effect::CancelRun { .. }
+        | Effect::TearDown { .. }
         | Effect::AnswerProtection { .. }
         | Effect::SetReleaseNotes { .. }
         | Effect::React { .. }

@@ -30,6 +30,7 @@ pub(super) struct Deployment<'a> {
     pub(super) request: &'a str,
     pub(super) environment: &'a str,
     pub(super) production: Option<bool>,
+    pub(super) transient: bool,
     pub(super) sha: &'a Sha,
     pub(super) watched: &'a RefGuard,
     pub(super) inputs: &'a BTreeMap<String, String>,
@@ -91,6 +92,9 @@ pub(super) async fn create(
             "inputs": deployment.inputs,
         },
     });
+    if deployment.transient {
+        body["transient_environment"] = json!(true);
+    }
     if let Some(production) = deployment.production {
         body["production_environment"] = json!(production);
     }

@@ -76,6 +76,7 @@ pub fn describe(effect: &Effect) -> String {
             let copy = made.map_or_else(|| "new".to_owned(), |id| id.to_string());
             format!("copy ({copy}) of the deployment of {} to {environment}: {state:?}", sha.short())
         }
+        Effect::TearDown { environment, workflow, .. } => format!("{workflow} tears down {environment}"),
         Effect::CancelRun { run } => format!("cancel run {run}"),
         Effect::AnswerProtection { run, approve, comment, .. } => {
             let word = match approve {

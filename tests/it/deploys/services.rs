@@ -131,7 +131,8 @@ async fn each_service_deploys_itself_shows_what_it_would_carry_and_goes_back_alo
     assert!(deployed("web-prod").ends_with(&[success(&one), success(&three)]), "{:?}", deployed("web-prod"));
     assert_eq!(deployed("api-prod").last(), Some(&success(&two)));
     let labels = || [first, second].map(|number| stage.world.label(number).unwrap_or_default());
-    assert_eq!(labels(), ["phase/operate"; 2]);
+    let runs = |label: &String| ["phase/operate", "phase/monitor"].contains(&label.as_str());
+    assert!(labels().iter().all(runs), "{:?}", labels());
 
     stage.say("bob", "/diff api-prod").await;
     stage.pass(2).await;
@@ -145,7 +146,6 @@ async fn each_service_deploys_itself_shows_what_it_would_carry_and_goes_back_alo
     stage.work().await;
     assert_eq!(deployed("web-prod").last(), Some(&success(&one)), "{:#?}", stage.words());
     assert_eq!(deployed("api-prod"), before);
-    assert_eq!(labels()[0], "phase/operate");
-    assert_ne!(labels()[1], "phase/operate", "the rollback took it back");
+    assert_eq!(labels().each_ref().map(runs), [true, false], "the rollback took the newer one back");
     stage.world.check().await;
 }

@@ -31,7 +31,7 @@ pub(super) fn finish(
             tell_on_incident(facts, id, &incident, how, &why, terms, out);
             return;
         }
-        Some(Origin::Tag(_) | Origin::Merge(_)) | None => return,
+        Some(Origin::Tag(_) | Origin::Merge(_) | Origin::Label(_)) | None => return,
     };
     let ending = match how {
         RequestEnd::Succeeded | RequestEnd::DryRunEnded => Ending::Done(why),

@@ -54,6 +54,7 @@ pub(crate) fn asker(request: &DeployRequest) -> String {
         Origin::Tag(tag) => format!("for the tag {}", quoted(tag)),
         Origin::Merge(branch) => format!("for {}", quoted(branch)),
         Origin::Incident(_) => "because of an incident".to_owned(),
+        Origin::Label(pull) => format!("for the label on #{pull}"),
     }
 }
 
@@ -112,7 +113,7 @@ pub(super) fn not_ours(policy: &Policy, environment: &str) -> String {
     if policy.mode != Mode::Act {
         wants.push("`mode: act`".to_owned());
     }
-    if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
+    if policy.environment(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
     format!(
@@ -375,4 +376,23 @@ pub(crate) fn state_word(request: &DeployRequest) -> &'static str {
 /// Returns whether a request waits for something other than its gate: another deploy, or an answer.
 pub(crate) fn waits_for_another(why: &str) -> bool {
     why == finding_out() || why.contains("is under way since")
+}
+
+pub(super) fn pull_closed() -> &'static str {
+    "The pull request was closed."
+}
+
+/// Returns that an environment is being torn down, and why.
+pub(super) fn torn_down(environment: &str, is_closed: bool) -> String {
+    let why = if is_closed { "its pull request is closed" } else { "its time is over" };
+    format!("{} is torn down: {why}", quoted(environment))
+}
+
+/// Returns what to do about a teardown that failed.
+pub(super) fn not_torn_down(environment: &str, workflow: &str, why: &str) -> String {
+    format!(
+        "**{} still exists.** phasebot could not start {} to tear it down: {why}. Run the workflow by hand.",
+        quoted(environment),
+        quoted(workflow),
+    )
 }

@@ -9,8 +9,8 @@ mod external;
 mod git;
 mod run;
 mod ship;
-mod verdict;
 mod stack;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -28,8 +28,8 @@ pub use crate::domain::event::external::{ExternalDeployment, ExternalState, is_e
 pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, NewCommits, PushSeen, RefName, RefSeen};
 pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
-pub use crate::domain::event::verdict::{VerdictSeen, VerdictState};
 pub use crate::domain::event::stack::{StackPlace, StackSeen};
+pub use crate::domain::event::verdict::{VerdictSeen, VerdictState};
 
 /// A decoded delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

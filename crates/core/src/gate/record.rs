@@ -253,6 +253,7 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         | Effect::Report { .. }
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
+        | Effect::TearDown { .. }
         | Effect::MirrorDeployment { .. }
         | Effect::Dispatch { .. }
         | Effect::CancelRun { .. }

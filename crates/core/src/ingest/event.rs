@@ -24,7 +24,7 @@ use crate::{
     evidence::overrides,
     incident,
     ingest::{
-        paths,
+        labelled_pulls, paths,
         record::{add_commit, add_run, add_status, home},
         references,
     },
@@ -165,6 +165,9 @@ impl Notes<'_> {
             ItemChange::Opened | ItemChange::Closed | ItemChange::Other => {}
         }
         self.changed.insert(DocumentKey::Item(seen.number));
+        if labelled_pulls::note(self.facts, seen.number, self.policy) {
+            self.changed.insert(DocumentKey::About);
+        }
     }
 
     /// Records a label event as it is, because the policy may later change which labels show a

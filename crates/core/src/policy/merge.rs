@@ -372,7 +372,19 @@ fn environment_over(
         require: required,
         rollback,
         overridable,
+        per,
+        name: instance_name,
+        label,
+        teardown,
+        ttl,
+        max,
     } = below;
+    over(&mut above.per, per);
+    over(&mut above.name, instance_name);
+    over(&mut above.label, label);
+    over(&mut above.teardown, teardown);
+    over(&mut above.ttl, ttl);
+    over(&mut above.max, max);
     above.require = require(blocks, required, overridable.unwrap_or(false));
     over(&mut above.production, production);
     over(&mut above.after, after);

@@ -118,6 +118,7 @@ impl Forge {
             | Effect::UpsertIssue { .. }
             | Effect::Report { .. }
             | Effect::SetDeployment { .. }
+            | Effect::TearDown { .. }
             | Effect::CancelRun { .. }
             | Effect::AnswerProtection { .. }
             | Effect::PublishRelease { .. }

@@ -21,6 +21,7 @@ impl Effect {
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
             | Self::MirrorDeployment { .. }
+            | Self::TearDown { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
@@ -47,6 +48,7 @@ impl Effect {
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
             | Self::MirrorDeployment { .. }
+            | Self::TearDown { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
@@ -74,6 +76,7 @@ impl Effect {
             | Self::Report { .. }
             | Self::SetDeployment { .. }
             | Self::MirrorDeployment { .. }
+            | Self::TearDown { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
             | Self::PublishRelease { .. }
@@ -91,6 +94,7 @@ impl Effect {
                     | Self::AnswerProtection { .. }
                     | Self::PublishRelease { .. }
                     | Self::MirrorDeployment { .. }
+                    | Self::TearDown { .. }
             )
     }
 

@@ -18,19 +18,36 @@ const PACE: SignedDuration = SignedDuration::from_mins(4);
 /// Changes in one release.
 pub const RELEASE: u64 = 10;
 
-/// The policy of the bench: gates and environments that phasebot knows.
-pub const POLICY: &str = "\
-version: 1
-mode: act
-environments:
-  staging: { deploy: { via: deployment } }
-  production:
+/// The policy of the bench: gates and environments that phasebot knows, for each of so many services,
+/// or for none.
+pub fn policy(services: u64) -> String {
+    let each = |service: u64| (service, prefix(services, service));
+    let claims = |(service, prefix): (u64, String)| {
+        let globs = format!("paths: ['s{service}/**'], tags: ['{prefix}v*'], environments: ['{prefix}*']");
+        format!("  s{service}: {{ {globs} }}\n")
+    };
+    let environments = |(_, prefix): (u64, String)| {
+        format!(
+            "  {prefix}staging: {{ deploy: {{ via: deployment }} }}
+  {prefix}production:
     production: true
-    after: [staging]
-    deploy: { via: deployment }
+    after: [{prefix}staging]
+    deploy: {{ via: deployment }}
     require:
-      - deployed: { environment: staging, soak: 10m }
-";
+      - deployed: {{ environment: {prefix}staging, soak: 10m }}
+"
+        )
+    };
+    let claims: String = (0..services).map(each).map(claims).collect();
+    let named = if services == 0 { String::new() } else { format!("services:\n{claims}") };
+    let environments: String = (0..services.max(1)).map(each).map(environments).collect();
+    format!("version: 1\nmode: act\n{named}environments:\n{environments}")
+}
+
+/// What tags and environments of a service begin with.
+pub fn prefix(services: u64, service: u64) -> String {
+    if services == 0 { String::new() } else { format!("s{service}-") }
+}
 
 /// The deliveries of one repository, in the order in which GitHub sends them.
 pub struct Life {
@@ -42,13 +59,15 @@ pub struct Life {
     main: String,
     /// Deployments so far.
     deployments: u64,
+    /// Services, each of which gets every so many changes and releases; 0: the repository has none.
+    services: u64,
 }
 
 impl Life {
-    /// A repository whose `changes` end at `end`.
-    pub fn new(changes: u64, end: Timestamp) -> Self {
+    /// A repository of so many services whose `changes` end at `end`.
+    pub fn new(changes: u64, services: u64, end: Timestamp) -> Self {
         let whole = PACE * i32::try_from(changes).unwrap_or(i32::MAX);
-        Self { start: end - whole, changes: 0, main: sha("root", 0), deployments: 0 }
+        Self { start: end - whole, changes: 0, main: sha("root", 0), deployments: 0, services }
     }
 
     /// Every delivery of the next change, its release included.
@@ -60,9 +79,11 @@ impl Life {
         let (issue, pull) = (2 * n + 1, 2 * n + 2);
         let (head, merge) = (sha("head", n), sha("merge", n));
         let branch = format!("change-{n}");
+        let file =
+            if self.services == 0 { "src/main.rs".to_owned() } else { format!("s{}/main.rs", n % self.services) };
         let mut all = vec![
             event("issues", json!({ "action": "opened", "issue": item(issue, "", at(0), at(0), None) })),
-            push(&format!("refs/heads/{branch}"), &zero(), &head, &[(&head, "A change")], at(10)),
+            push(&format!("refs/heads/{branch}"), &zero(), &head, &[(&head, "A change")], &file, at(10)),
             event(
                 "pull_request",
                 json!({
@@ -82,6 +103,7 @@ impl Life {
                 &self.main,
                 &merge,
                 &[(&head, "A change"), (&merge, &format!("Merge pull request #{pull}"))],
+                &file,
                 at(61),
             ),
             event("issues", json!({ "action": "closed", "issue": item(issue, "", at(0), at(62), Some(at(62))) })),
@@ -107,10 +129,12 @@ impl Life {
         }
         self.main = merge;
         if self.changes.is_multiple_of(RELEASE) {
-            let tag = format!("v1.{}.0", self.changes / RELEASE);
-            all.push(push(&format!("refs/tags/{tag}"), &zero(), &self.main, &[], at(110)));
+            let release = self.changes / RELEASE;
+            let prefix = prefix(self.services, release % self.services.max(1));
+            let tag = format!("{prefix}v1.{release}.0");
+            all.push(push(&format!("refs/tags/{tag}"), &zero(), &self.main, &[], &file, at(110)));
             for (index, environment) in (0_i64..).zip(["staging", "production"]) {
-                all.extend(self.deploy(environment, at(120 + 30 * index)));
+                all.extend(self.deploy(&format!("{prefix}{environment}"), at(120 + 30 * index)));
             }
         }
         all
@@ -143,7 +167,7 @@ impl Life {
                 "sha": self.main,
                 "ref": self.main,
                 "environment": environment,
-                "production_environment": environment == "production",
+                "production_environment": environment.ends_with("production"),
                 "created_at": at,
                 "updated_at": at + SignedDuration::from_secs(seconds),
                 "creator": user(),
@@ -236,8 +260,8 @@ fn pull_request(
     pull
 }
 
-fn push(reference: &str, before: &str, after: &str, commits: &[(&str, &str)], at: Timestamp) -> Delivery {
-    let commit = |(id, message): &(&str, &str)| json!({ "id": id, "message": message, "timestamp": at, "added": [], "modified": ["src/main.rs"], "removed": [] });
+fn push(reference: &str, before: &str, after: &str, commits: &[(&str, &str)], file: &str, at: Timestamp) -> Delivery {
+    let commit = |(id, message): &(&str, &str)| json!({ "id": id, "message": message, "timestamp": at, "added": [], "modified": [file], "removed": [] });
     let mut body = json!({
         "ref": reference,
         "before": before,

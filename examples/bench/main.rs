@@ -42,6 +42,9 @@ struct Cli {
     /// Changes in the life of one repository.
     #[arg(long, default_value_t = 10_000)]
     changes: u64,
+    /// Services of that repository; 0: it has none.
+    #[arg(long, default_value_t = 0)]
+    services: u64,
     /// Only these parts: rate, latency, overload, items, life, peers, growth, replicas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -89,7 +92,7 @@ fn main() -> Result<()> {
             measure::items(&plan).await?;
         }
         if wanted("life") {
-            measure::life(&plan, cli.changes).await?;
+            measure::life(&plan, cli.changes, cli.services).await?;
         }
         if wanted("peers") {
             measure::peers(&plan).await?;

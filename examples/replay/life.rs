@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot_core::domain::{
     event::{
         Association, CheckSeen, CheckSource, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange,
-        ItemSeen, NewCommits, PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen,
+        ItemSeen, NewCommits, PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen, StackSeen,
     },
     id::{AccountId, Actor, ForgeName, RepoKey, Sha},
 };
@@ -67,6 +67,8 @@ impl Life {
             merge_sha: None,
             merged_by: None,
             pusher: None,
+            stack: StackSeen::Unsaid,
+            queued: None,
         };
         let mut merged = PullSeen { merged_at: Some(at(60)), merge_sha: Some(merge.clone()), ..pull.clone() };
         merged.item = ItemSeen {
@@ -128,6 +130,7 @@ impl Life {
                 creator: Some(ann()),
                 run: None,
                 from_fork: None,
+                transient: false,
                 source: None,
                 status: step.map(|(_, state)| DeployStatus { at: when, id, state }),
             };

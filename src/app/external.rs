@@ -117,10 +117,10 @@ pub(crate) async fn decode(
 pub(crate) fn remark(facts: &RepoFacts, seen: &Seen) -> Option<String> {
     let Seen::External(deployment) = seen else { return None };
     let name = deployment.commit.as_ref().filter(|_| deployment.state != ExternalState::Removed)?;
-    let Some(sha) = facts.commit_named(name) else {
+    let Some(sha) = facts.commit_named(name, deployment.at) else {
         return Some(format!("{name:?} is neither a full commit hash nor a known tag: kept until there is such a tag"));
     };
-    let origin = facts.deployments.get(&deployment.id(&sha))?.origin();
+    let origin = facts.deployments.get(&deployment.id())?.origin();
     match origin {
         DeploymentOrigin::Foreign => Some(format!("kept, but {} is not in this repository", sha.short())),
         DeploymentOrigin::Unknown => Some(format!("kept, but it is not known yet if {} is here", sha.short())),

@@ -83,5 +83,5 @@ fn source(name: &str, setting: &Setting) -> Result<External, Failure> {
         Pattern::new(glob).map_err(wrong)
     };
     let environments = setting.environments.iter().map(pattern).collect::<Result<_, Failure>>()?;
-    Ok(External::new(name, &setting.secrets, setting.signature_header.clone(), format, environments))
+    Ok(External::new(name, &setting.secrets, setting.signature_header.clone(), format, environments, setting.github))
 }

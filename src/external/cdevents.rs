@@ -55,6 +55,7 @@ pub(super) fn read(connection: &str, payload: &Value) -> Result<Found, String> {
         environment,
         state,
         at,
+        mirrored: false,
     };
     Ok(Found { repository: custom("repository").or(artifact.repository), deployment: Some(deployment) })
 }

@@ -56,8 +56,15 @@ pub(super) fn read(
         (None, ExternalState::InProgress) => return Err("it has no id, so its end could not be recognized".to_owned()),
         (None, _) => format!("at {moment}"),
     };
-    let deployment =
-        ExternalDeployment { connection: connection.to_owned(), key, commit, environment, state, at: moment };
+    let deployment = ExternalDeployment {
+        connection: connection.to_owned(),
+        key,
+        commit,
+        environment,
+        state,
+        at: moment,
+        mirrored: false,
+    };
     let repository = text(&mapping.repository);
     if repository.is_none() && at(&mapping.repository).is_some_and(|found| !found.is_null()) {
         // The connection's first repository is meant only where a message names none.

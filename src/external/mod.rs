@@ -46,6 +46,7 @@ pub struct External {
     signature: Option<HeaderName>,
     format: Format,
     environments: Vec<Pattern>,
+    mirrors: bool,
 }
 
 /// A message's statement about a deployment, before it is checked.
@@ -58,16 +59,17 @@ struct Found {
 impl External {
     /// Creates the connection `[events.connection]`. `signature` names the header with the hex
     /// HMAC-SHA256 of the body; `None` requires a bearer token. `environments` are those that it may
-    /// report; none: all.
+    /// report; none: all. `mirrors`: the forge shows them, too.
     pub fn new(
         connection: &str,
         secrets: &[SecretString],
         signature: Option<HeaderName>,
         format: Format,
         environments: Vec<Pattern>,
+        mirrors: bool,
     ) -> Self {
         let secrets = RwLock::new(Secrets::new(secrets));
-        Self { connection: connection.to_owned(), secrets, signature, format, environments }
+        Self { connection: connection.to_owned(), secrets, signature, format, environments, mirrors }
     }
 
     /// Replaces the secrets.
@@ -91,6 +93,7 @@ impl External {
         if deployment.at > latest {
             deployment.at = received_at;
         }
+        deployment.mirrored = self.mirrors;
         Reported::Deployment { repository: found.repository, deployment }
     }
 }

@@ -20,6 +20,8 @@ pub struct EventConnection {
     pub signature_header: Option<HeaderName>,
     /// Globs of the environments that it may report; empty: all.
     pub environments: Vec<String>,
+    /// True if GitHub shows what it reports, too, as deployments.
+    pub github: bool,
     /// JSON pointers to the fields of the body (`generic` only).
     pub fields: EventFields,
     /// Values of the field `state` that mean in progress (`generic` only).
@@ -92,6 +94,7 @@ impl Default for Draft {
                 repositories: Vec::new(),
                 signature_header: None,
                 environments: Vec::new(),
+                github: false,
                 fields: EventFields::default(),
                 in_progress: words(&["in_progress", "running", "started"]),
                 success: words(&["success", "succeeded"]),

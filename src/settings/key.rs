@@ -118,6 +118,7 @@ pub(super) const EVENT: &[Key<event::Draft>] = &[
     plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
     plain("signature_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.signature_header = it)),
     plain("environments", |s, v| event::globs(v.list()?).map(|it| s.connection.environments = it)),
+    plain("github", |s, v| v.flag().map(|it| s.connection.github = it)),
     plain("in_progress", |s, v| v.list().map(|it| s.connection.in_progress = it)),
     plain("success", |s, v| v.list().map(|it| s.connection.success = it)),
     plain("failure", |s, v| v.list().map(|it| s.connection.failure = it)),

@@ -58,6 +58,10 @@ fn the_demo_goes_through_all_eight_phases() {
     {
         assert!(alert.replace("\n           ", " ").contains(told), "{told}:\n{out}");
     }
+    let services = &out[out.find("A second service").unwrap()..];
+    let of_mail = "#4  phase/build → phase/release";
+    assert!(services.contains(of_mail) && services.contains("deployed to `mail-production`"), "{out}");
+    assert!(!services.contains("#2  phase"), "{out}");
     assert!(!out.contains("    wrong  "), "{out}");
     assert!(!out.contains('\u{1b}'), "colours outside a terminal");
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Plan, permille, row};
 use crate::{
     Result,
-    life::{Life, POLICY, RELEASE},
+    life::{Life, RELEASE, policy, prefix},
     load::Sender,
     server::Server,
     stub::Stub,
@@ -40,16 +40,16 @@ impl Cost {
     }
 }
 
-/// One repository, from its first change to `changes`.
-pub async fn life(plan: &Plan, changes: u64) -> Result<()> {
+/// One repository of so many services, from its first change to `changes`.
+pub async fn life(plan: &Plan, changes: u64, services: u64) -> Result<()> {
     let stub = Stub::start().await?;
     let path = plan.database("life")?;
-    let (log, policy) = (plan.folder.join("life.log"), plan.folder.join("life.yml"));
-    fs::write(&policy, POLICY)?;
-    let server = Server::observed(&path, stub.address, &policy, &log).await?;
+    let (log, file) = (plan.folder.join("life.log"), plan.folder.join("life.yml"));
+    fs::write(&file, policy(services))?;
+    let server = Server::observed(&path, stub.address, &file, &log).await?;
     let idle = server.memory()?.0;
     let mut sender = Sender::new(server.address);
-    let mut life = Life::new(changes, SystemClock.now() - SignedDuration::from_hours(1));
+    let mut life = Life::new(changes, services, SystemClock.now() - SignedDuration::from_hours(1));
     let mut stops: Vec<u64> = [50, 100, 250, 400, 1000, 2500, 5000, 10_000].into();
     stops.retain(|stop| *stop < changes);
     stops.push(changes);
@@ -103,11 +103,12 @@ pub async fn life(plan: &Plan, changes: u64) -> Result<()> {
     let each = used * 1024.0 / changes as f64;
     row("memory of a loaded repository, for each change", &format!("{each:.1} KiB"), "≤ 4", Some(each <= 4.0));
     // An answer that a person waits for, and the first decision after a restart.
-    let dry_run = by_itself(&server, &mut sender, &life, "/deploy staging dry-run", &log).await?;
+    let deploy = format!("/deploy {}staging dry-run", prefix(services, 0));
+    let dry_run = by_itself(&server, &mut sender, &life, &deploy, &log).await?;
     row("a `/deploy staging dry-run` then", &format!("{dry_run:.1} ms"), "", None);
     drop(server);
     let log = plan.folder.join("life-again.log");
-    let server = Server::observed(&path, stub.address, &policy, &log).await?;
+    let server = Server::observed(&path, stub.address, &file, &log).await?;
     let mut sender = Sender::new(server.address);
     let again = by_itself(&server, &mut sender, &life, "a comment", &log).await?;
     row("the first decision after a restart", &format!("{again:.0} ms"), "≤ 150", Some(again <= 150.0));

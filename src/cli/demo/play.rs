@@ -12,7 +12,7 @@ use crate::{
             drawing,
             page::Page,
             stage::{REPO, Sent, Stage, simulation},
-            story::{Act, Cast, FEEDBACK, ISSUE, PULL, Step, minutes},
+            story::{Act, Cast, FEEDBACK, ISSUE, MAIL, PULL, Step, minutes},
         },
     },
     domain::id::ItemId,
@@ -21,7 +21,7 @@ use crate::{
 use phasebot_forge_sim::{Delivery, LabelChange};
 
 /// Every item of the story.
-pub(super) const ITEMS: [ItemId; 3] = [ISSUE, PULL, FEEDBACK];
+pub(super) const ITEMS: [ItemId; 4] = [ISSUE, PULL, FEEDBACK, MAIL];
 
 /// A story being played.
 pub(super) struct Play<'a> {

@@ -12,6 +12,18 @@ pub(super) const PULL: ItemId = 2;
 /// The feedback issue that the alert creates.
 pub(super) const FEEDBACK: ItemId = 3;
 
+/// The pull request of the second service.
+pub(super) const MAIL: ItemId = 4;
+
+/// The policy that divides the repository into two services.
+const SERVICES: &str = "\
+services:
+  shop: { paths: [\"invoice*\"] }
+  mail: { paths: [\"mail/**\"], tags: [\"mail-v*\"], environments: [\"mail-*\"], label: service/mail }
+environments:
+  mail-production: { production: true }
+";
+
 const BEFORE: &str = "v1.3.0";
 const AFTER: &str = "v1.4.0";
 const BRANCH: &str = "feature/1-pay-by-invoice";
@@ -97,6 +109,7 @@ impl Cast {
 pub(super) fn steps() -> Vec<Step> {
     let mut steps = vec![installed(), asked(), redelivered(), branch(), pull(), review(), merged(), building()];
     steps.extend([tested(), released(), staging(), production(), live(), rolled_back(), retried(), quiet(), alarmed()]);
+    steps.extend([divided(), mail(), mail_ships()]);
     steps
 }
 
@@ -311,6 +324,56 @@ fn alarmed() -> Step {
         minutes: 0,
         acts: vec![Act::Alert("firing"), Act::Minutes(3)],
         phases: vec![(FEEDBACK, Some("plan")), (ISSUE, Some("operate")), (PULL, Some("operate"))],
+    }
+}
+
+fn divided() -> Step {
+    Step {
+        title: "A second service",
+        told: "The shop learns to send mail. carol commits a policy that names both services.",
+        minutes: 60,
+        acts: vec![Act::Do(|cast| {
+            let files = vec![(".github/phasebot.yml".to_owned(), Some(SERVICES.to_owned()))];
+            cast.carol.push("main", &[NewCommit { message: "Two services".to_owned(), files }]).map(|_| ())
+        })],
+        phases: vec![(PULL, Some("operate"))],
+    }
+}
+
+fn mail() -> Step {
+    Step {
+        title: "A change of that service",
+        told: "bob's next pull request touches files of `mail` only, and so it gets the label of that service.",
+        minutes: 30,
+        acts: vec![
+            Act::Do(|cast| {
+                cast.bob.create_branch("reminder", "main")?;
+                let files = vec![("mail/reminder.rs".to_owned(), Some("pub fn remind() {}\n".to_owned()))];
+                cast.bob.push("reminder", &[NewCommit { message: "Remind by mail".to_owned(), files }])?;
+                let title = "Remind by mail".to_owned();
+                let head = "reminder".to_owned();
+                cast.bob.open_pull(&NewPull { head, title, ..NewPull::default() }).map(|_| ())
+            }),
+            Act::Minutes(5),
+            Act::Do(|cast| cast.carol.merge_pull(MAIL, MergeMethod::Squash).map(|_| ())),
+        ],
+        phases: vec![(PULL, Some("operate")), (MAIL, Some("build"))],
+    }
+}
+
+fn mail_ships() -> Step {
+    Step {
+        title: "One service ships",
+        told: "mail-v1.0.0 goes to production. It contains the invoices, too, but moves nothing of the other service.",
+        minutes: 15,
+        acts: vec![
+            Act::Do(|cast| cast.carol.tag("mail-v1.0.0", "main").map(|_| ())),
+            Act::Minutes(2),
+            Act::Do(|cast| cast.begin_deployment("mail-v1.0.0", "mail-production")),
+            Act::Minutes(2),
+            Act::Do(Cast::end_deployment),
+        ],
+        phases: vec![(PULL, Some("operate")), (MAIL, Some("operate"))],
     }
 }
 

@@ -126,9 +126,13 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
             format!("start the workflow that deploys {} to {}", sha.short(), quoted(environment))
         }
         Effect::SetDeployment { deployment, .. } => format!("set the status of deployment {deployment}"),
+        Effect::MirrorDeployment { sha, environment, .. } => {
+            format!("show the deployment of {} to {} among GitHub's own", sha.short(), quoted(environment))
+        }
         Effect::AnswerProtection { run, environment, .. } => {
             format!("answer run {run}, which waits for {}", quoted(environment))
         }
+        Effect::TearDown { environment, .. } => format!("start the workflow that tears down {}", quoted(environment)),
         Effect::CancelRun { run } => format!("cancel run {run}"),
         Effect::PublishRelease { tag, .. } => format!("publish the release {}", quoted(tag)),
         Effect::SetReleaseNotes { tag, .. } => format!("list in the draft release {} what it carries", quoted(tag)),
@@ -175,6 +179,9 @@ fn question(need: &Need) -> String {
         Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
         Need::Named { name, .. } => format!("what {} stands for", quoted(name)),
         Need::RunsAt { trigger, .. } => format!("which runs {} started", quoted(trigger.as_str())),
+        Need::FilesOfPull { pull } => format!("which files #{pull} touches"),
+        Need::FilesOfCommit { sha } => format!("which files {} touches", sha.short()),
+        Need::AnyJobBegan { run, .. } => format!("whether a job of run {run} began"),
         Need::FailedJob { run, .. } => format!("which step of run {run} failed"),
         Need::BranchHead { branch } => format!("where {} is", quoted(branch)),
         Need::Tags => "which tags there are".to_owned(),

@@ -10,7 +10,7 @@ use crate::{
         needs::{Answer, Need},
     },
     forge::github::{
-        account, authors, client::Client, commit_ref, commits, dispatch, evidence, graphql, jobs,
+        account, authors, client::Client, commit_ref, commits, dispatch, evidence, files, graphql, jobs,
         own_account::Identity, ref_guard, repo::Repo, required,
     },
     port::forge::{ForgeError, Target},
@@ -53,6 +53,9 @@ pub(super) async fn answer(
             dispatch::runs_at(&mut repo, sha.as_ref(), trigger).await.map(Answer::Runs)
         }
         Need::FailedJob { run, attempt } => jobs::failed(&mut repo, *run, *attempt).await.map(Answer::FailedJob),
+        Need::FilesOfPull { pull } => files::of_pull(&mut repo, *pull).await.map(Answer::Files),
+        Need::FilesOfCommit { sha } => files::of_commit(&mut repo, sha).await.map(Answer::Files),
+        Need::AnyJobBegan { run, attempt } => jobs::any_began(&mut repo, *run, *attempt).await.map(Answer::AnyJobBegan),
         Need::TagCommit { tag } => commit_ref::commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
         Need::BranchHead { branch } => commit_ref::commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),
         Need::Checks { sha } => evidence::checks(&mut repo, identity, sha).await,

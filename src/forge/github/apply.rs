@@ -5,7 +5,7 @@ use crate::{
     forge::github::{
         check, comment, deploy,
         dispatch::{self, Dispatch},
-        graphql, issue, item_actions, label,
+        graphql, issue, item_actions, label, mirror,
         own_account::Identity,
         protection, release, release_notes,
         repo::Repo,
@@ -56,10 +56,16 @@ pub(super) async fn apply(
             let check = check::Check { name, sha, external_id, verdict, title, summary, annotations, or_comment };
             check::set(repo, identity, context, &check).await?
         }
-        Effect::CreateDeployment { request, environment, production, sha, watched, inputs, description } => {
-            let production = *production;
-            let it = deploy::Deployment { request, environment, production, sha, watched, inputs, description };
+        Effect::CreateDeployment { request, environment, production, transient, sha, watched, inputs, description } => {
+            let (production, transient) = (*production, *transient);
+            let it =
+                deploy::Deployment { request, environment, production, transient, sha, watched, inputs, description };
             deploy::create(repo, identity, context, &it).await?
+        }
+        Effect::MirrorDeployment { external, made, environment, production, sha, state, description } => {
+            let (external, made, production, state) = (*external, *made, *production, *state);
+            let it = mirror::Mirror { external, made, environment, production, sha, state, description };
+            mirror::show(repo, identity, context, &it).await?
         }
         Effect::SetDeployment { deployment, state, description, log } => {
             deploy::set_status(repo, *deployment, *state, description, log.as_deref()).await?
@@ -68,6 +74,9 @@ pub(super) async fn apply(
             let strict = *strict;
             let it = Dispatch { workflow, reference, sha, watched, environment, request, inputs, strict };
             dispatch::dispatch(repo, context, &it).await?
+        }
+        Effect::TearDown { request, environment, pull: _, workflow, reference } => {
+            dispatch::tear_down(repo, workflow, reference, environment, request).await?
         }
         Effect::CancelRun { run } => dispatch::cancel(repo, *run).await?,
         // A report that may have arrived is not repeated, because GitHub counts reports.
@@ -98,6 +107,7 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
         | Effect::CancelRun { .. }
+        | Effect::TearDown { .. }
         | Effect::AnswerProtection { .. }
         | Effect::SetReleaseNotes { .. }
         | Effect::React { .. }
@@ -114,6 +124,6 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
             Cost { writes: labels.saturating_add(1), creates: 1 }
         }
         Effect::Dispatch { .. } => Cost { writes: u32::from(!context.in_doubt), creates: 0 },
-        Effect::PublishRelease { .. } => Cost { writes: 2, creates: 0 },
+        Effect::PublishRelease { .. } | Effect::MirrorDeployment { .. } => Cost { writes: 2, creates: 0 },
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Deployment<'a> {
     pub(super) request: &'a str,
     pub(super) environment: &'a str,
     pub(super) production: Option<bool>,
+    pub(super) transient: bool,
     pub(super) sha: &'a Sha,
     pub(super) watched: &'a RefGuard,
     pub(super) inputs: &'a BTreeMap<String, String>,
@@ -91,6 +92,9 @@ pub(super) async fn create(
             "inputs": deployment.inputs,
         },
     });
+    if deployment.transient {
+        body["transient_environment"] = json!(true);
+    }
     if let Some(production) = deployment.production {
         body["production_environment"] = json!(production);
     }
@@ -128,18 +132,19 @@ async fn find(
         format!("/deployments?sha={}&environment={}&task=deploy", deployment.sha, path::value(deployment.environment));
     let (all, _) = repo.list::<Made>("GET /repos/{owner}/{repo}/deployments", &tail, MAX_PAGES).await?;
     Ok(all.into_iter().find(|made| {
-        carries(&made.payload, deployment.request) && made.creator.as_ref().is_some_and(|c| me.is_called(&c.login))
+        payload_has(&made.payload, REQUEST, deployment.request)
+            && made.creator.as_ref().is_some_and(|c| me.is_called(&c.login))
     }))
 }
 
-/// Returns whether a payload contains our request id. GitHub may return the payload as an object or
-/// as JSON text.
-fn carries(payload: &Value, request: &str) -> bool {
+/// Returns whether a payload contains an id of ours under a key. GitHub may return the payload as an
+/// object or as JSON text.
+pub(super) fn payload_has(payload: &Value, key: &str, id: &str) -> bool {
     match payload {
         Value::String(text) => {
-            serde_json::from_str::<Value>(text).is_ok_and(|inner| inner.is_object() && carries(&inner, request))
+            serde_json::from_str::<Value>(text).is_ok_and(|inner| inner.is_object() && payload_has(&inner, key, id))
         }
-        object => object.get(REQUEST).and_then(Value::as_str) == Some(request),
+        object => object.get(key).and_then(Value::as_str) == Some(id),
     }
 }
 
@@ -177,10 +182,11 @@ mod tests {
 
     #[test]
     fn our_id_is_known_in_both_forms() {
-        assert!(carries(&json!({ "phasebot_request": "r1" }), "r1"));
-        assert!(carries(&json!("{\"phasebot_request\":\"r1\"}"), "r1"));
+        let carries = |payload: &Value| payload_has(payload, REQUEST, "r1");
+        assert!(carries(&json!({ "phasebot_request": "r1" })));
+        assert!(carries(&json!("{\"phasebot_request\":\"r1\"}")));
         for payload in [json!({ "phasebot_request": "r2" }), json!("r1"), json!("\"r1\""), json!(null), json!(["r1"])] {
-            assert!(!carries(&payload, "r1"), "{payload}");
+            assert!(!carries(&payload), "{payload}");
         }
     }
 }

@@ -142,12 +142,9 @@ async fn inputs(
     it: &Dispatch<'_>,
 ) -> Result<Result<BTreeMap<String, String>, String>, ForgeError> {
     let place = format!(".github/workflows/{}", it.workflow);
-    let Some(seen) = file::read(repo.client, repo.target, None, &place, Some(it.reference)).await? else {
-        return Ok(Err(format!("there is no {place} at {}", it.reference)));
-    };
-    let declared = match seen.text.as_deref().map_err(Clone::clone).and_then(workflow::declared_inputs) {
+    let declared = match declared(repo, it.workflow, it.reference).await? {
         Ok(declared) => declared,
-        Err(why) => return Ok(Err(format!("{place} can't be started: {why}"))),
+        Err(why) => return Ok(Err(why)),
     };
     let told_commit = declared.contains("phasebot_sha");
     if !told_commit && it.strict {
@@ -165,6 +162,41 @@ async fn inputs(
         return Ok(Err(format!("{place} does not declare the input {}", unknown.join(", "))));
     }
     Ok(gathered(&declared, it))
+}
+
+/// Returns the inputs that a workflow declares at a ref. `Err` inside: why it can't be started.
+async fn declared(
+    repo: &mut Repo<'_>,
+    workflow: &str,
+    reference: &str,
+) -> Result<Result<BTreeSet<String>, String>, ForgeError> {
+    let place = format!(".github/workflows/{workflow}");
+    let Some(seen) = file::read(repo.client, repo.target, None, &place, Some(reference)).await? else {
+        return Ok(Err(format!("there is no {place} at {reference}")));
+    };
+    let declared = seen.text.as_deref().map_err(Clone::clone).and_then(workflow::declared_inputs);
+    Ok(declared.map_err(|why| format!("{place} can't be started: {why}")))
+}
+
+/// Starts the workflow that tears down an environment. It has to take the environment's name.
+pub(super) async fn tear_down(
+    repo: &mut Repo<'_>,
+    workflow: &str,
+    reference: &str,
+    environment: &str,
+    request: &str,
+) -> Result<Applied, ForgeError> {
+    let declared = declared(repo, workflow, reference).await?.map_err(ForgeError::Permanent)?;
+    if !declared.contains("phasebot_environment") {
+        let why = format!("{workflow} does not declare the input phasebot_environment, which names what to tear down");
+        return Err(ForgeError::Permanent(why));
+    }
+    let ours = [("phasebot_request", request), ("phasebot_environment", environment)];
+    let inputs: BTreeMap<&str, &str> = ours.into_iter().filter(|(name, _)| declared.contains(*name)).collect();
+    let tail = format!("/actions/workflows/{}/dispatches", path::segment(workflow)?);
+    let route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
+    repo.send(Method::POST, route, &tail, Some(json!({ "ref": reference, "inputs": inputs }))).await?;
+    Ok(Applied { made: Some(request.to_owned()), ..Applied::default() })
 }
 
 fn gathered(declared: &BTreeSet<String>, it: &Dispatch<'_>) -> Result<BTreeMap<String, String>, String> {

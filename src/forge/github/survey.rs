@@ -19,7 +19,7 @@ use crate::{
     },
     forge::github::{
         client::{Caller, Client},
-        decode, graphql, path,
+        decode, graphql, mirror, path,
         survey_shape::{Deployed, Found, Issue, Listed, Pull, Released, Tag, deployment, issue, pull, release, tag},
         transport::Call,
     },
@@ -183,7 +183,8 @@ impl Reader<'_> {
         let (found, next): (Vec<Deployed>, _) =
             self.list("GET /repos/{owner}/{repo}/deployments", "/deployments", cursor).await?;
         let old = found.last().is_some_and(|last| !self.is_new(last.created_at));
-        let found: Vec<Deployed> = found.into_iter().filter(|d| self.is_new(d.created_at)).collect();
+        let is_own = |deployed: &Deployed| deployed.task.as_deref() != Some(mirror::TASK);
+        let found: Vec<Deployed> = found.into_iter().filter(|d| self.is_new(d.created_at) && is_own(d)).collect();
         let mut read = Read { cursor: next.filter(|_| !old), ..Read::default() };
         let statuses = self.statuses(&found).await?;
         for node in found {

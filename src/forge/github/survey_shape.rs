@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::domain::{
     event::{
         Association, CloseReason, DeployState, DeployStatus, DeploymentSeen, ItemChange, ItemSeen, NewCommits,
-        PullSeen, PushSeen, RefName, ReleaseSeen, Seen,
+        PullSeen, PushSeen, RefName, ReleaseSeen, Seen, StackSeen,
     },
     id::{AccountId, Actor, ItemId, Sha},
 };
@@ -191,7 +191,9 @@ pub(super) struct Deployed {
     sha: Sha,
     r#ref: String,
     environment: String,
+    pub(super) task: Option<String>,
     production_environment: Option<bool>,
+    transient_environment: Option<bool>,
     pub(super) created_at: Timestamp,
     creator: Option<Creator>,
 }
@@ -271,6 +273,8 @@ pub(super) fn pull(node: Pull) -> PullSeen {
         merge_sha: node.merge_commit.filter(|_| node.merged_at.is_some()).map(|commit| commit.oid),
         merged_by: node.merged_by.map(actor),
         pusher: None,
+        stack: StackSeen::Unsaid,
+        queued: None,
     }
 }
 
@@ -321,6 +325,7 @@ pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp,
     let seen = |status: Option<DeployStatus>| {
         Seen::Deployment(DeploymentSeen {
             from_fork: None,
+            transient: node.transient_environment == Some(true),
             source: None,
             id: node.id,
             sha: node.sha.clone(),

@@ -130,6 +130,7 @@ fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: Dep
     let status = DeployStatus { at: at(minutes), id, state };
     let mut deployment = DeploymentFacts::new(&DeploymentSeen {
         from_fork: Some(false),
+        transient: false,
         source: None,
         id,
         sha,

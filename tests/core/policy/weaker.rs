@@ -64,6 +64,11 @@ const WEAKER: &[(&str, &str, &str)] = &[
         "environments: { a: {}, b: {} }",
         "no longer requires a deploy to `a`",
     ),
+    (
+        "environments: { a: { per: pull_request, deploy: { via: deployment }, teardown: a.yml, max: 2 } }",
+        "environments: { a: { per: pull_request, deploy: { via: deployment }, teardown: a.yml, max: 9 } }",
+        "the environments for pull requests changed",
+    ),
     ("checks: { settle: 60s }", "checks: { settle: 10s }", "the time for checks to settle is 10s (was 1m)"),
     ("{}", "checks: { ignore: ['lint*'] }", "the checks `lint*` never count"),
     ("{}", "branches: ['next']", "commits on `next` count as merged"),

@@ -6,7 +6,7 @@ use phasebot_core::{
     domain::{
         event::{
             Association, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen,
-            NewCommits, PullSeen, PushSeen, RefName, Seen,
+            NewCommits, PullSeen, PushSeen, RefName, Seen, StackSeen,
         },
         fact::RepoFacts,
         id::Sha,
@@ -84,6 +84,8 @@ impl Year {
             merge_sha: Some(sha(n + 1_000_000)),
             merged_by: None,
             pusher: None,
+            stack: StackSeen::Unsaid,
+            queued: None,
         };
         self.see(n, Seen::Pull(Box::new(pull)));
     }
@@ -93,6 +95,7 @@ impl Year {
         let at = start() + SignedDuration::from_hours(n.cast_signed());
         let deployment = DeploymentSeen {
             from_fork: None,
+            transient: false,
             source: None,
             id: n,
             sha: sha(n + 1_000_000),

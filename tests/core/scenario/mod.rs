@@ -59,6 +59,11 @@ fn deploys_are_as_written() {
 }
 
 #[test]
+fn services_are_as_written() {
+    folder::as_written("services");
+}
+
+#[test]
 fn the_gallery_is_as_written() {
     folder::as_written("gallery");
 }
@@ -85,6 +90,11 @@ fn every_command_has_a_scenario() {
 #[test]
 fn order_and_repetition_of_deliveries_change_no_phase() {
     shuffle::items_in_any_order("");
+}
+
+#[test]
+fn order_and_repetition_of_deliveries_change_nothing_of_a_service() {
+    shuffle::items_in_any_order("services");
 }
 
 #[test]

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use phasebot_core::{
-    domain::{derived::Derived, fact::deploy_request::RequestState, id::ItemId, needs::Need},
+    domain::{
+        derived::Derived,
+        fact::deploy_request::RequestState,
+        id::ItemId,
+        needs::{Answer, Answered, Need},
+    },
     gate, phase,
 };
 use proptest::{
@@ -81,9 +86,13 @@ impl Stage {
     /// Returns the decisions on all items, each compared with a fresh one.
     pub fn fresh_items(mut self) -> Items {
         let items: Items = self.repository.items.values().map(|stored| (stored.item, derived(stored))).collect();
-        // Permissions that would be asked for again by now are not part of the comparison.
+        // Permissions, and what the forge did not answer, would be asked for again by now: that is not
+        // part of the comparison.
         let facts = &mut self.repository.facts;
-        for answered in facts.answers.values_mut().filter(|known| matches!(known.need, Need::Writer { .. })) {
+        let is_due = |known: &&mut Answered| {
+            matches!(known.need, Need::Writer { .. }) || matches!(known.answer, Answer::Unavailable { .. })
+        };
+        for answered in facts.answers.values_mut().filter(is_due) {
             answered.at = self.now;
         }
         for (item, derived) in &items {

@@ -15,7 +15,7 @@ use phasebot::{
     app::{Alerts, Bot, BotSettings, EventConnections, Parts, clock::SimClock},
     domain::{
         effect::{Effect, LabelSpec},
-        event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
+        event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen, StackSeen},
         id::{Account, AccountId, Actor, ConnectionId, ForgeName, ItemId, RepoKey},
         policy::{CheckRules, Evidence, EvidenceKind, Ignore, Mode, PhaseRule, Policy},
     },
@@ -217,6 +217,8 @@ pub fn pull(name: &str, id: u64, number: ItemId) -> Event {
         merge_sha: None,
         merged_by: None,
         pusher: None,
+        stack: StackSeen::Unsaid,
+        queued: None,
     };
     event(name, id, Seen::Pull(Box::new(pull)))
 }

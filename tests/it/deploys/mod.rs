@@ -9,6 +9,7 @@ mod history;
 mod incident;
 mod lines;
 mod locks;
+mod preview;
 mod release;
 mod services;
 pub mod stage;

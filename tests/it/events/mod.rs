@@ -4,5 +4,6 @@
 mod cdevents;
 mod door;
 mod mapped;
+mod mirrored;
 mod sent;
 mod verdicts;

@@ -35,6 +35,15 @@ secrets = ["other"]
 repositories = ["acme/shop"]
 "#;
 
+/// A connection whose deployments GitHub shows, too.
+pub const MIRRORED: &str = r#"
+[events.argocd]
+kind = "generic"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+github = true
+"#;
+
 /// A change that is merged and waits to be deployed.
 pub struct Stage {
     pub world: World,
@@ -48,7 +57,12 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Self {
-        let world = World::with(Setup { alerts: SETTINGS, ..Setup::default() }).await;
+        Self::with(SETTINGS, Setup::default().policy).await
+    }
+
+    /// Creates one with these connections under this policy.
+    pub async fn with(settings: &'static str, policy: &'static str) -> Self {
+        let world = World::with(Setup { alerts: settings, policy, ..Setup::default() }).await;
         let before = world.person("bob").push("main", &[NewCommit::from("Begin")]).unwrap().made.remove(0);
         let pull = world.open_pull("fix/basket", "");
         world.minute().await;

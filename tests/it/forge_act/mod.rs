@@ -5,6 +5,7 @@
 mod calls;
 mod comments;
 mod evidence;
+mod files;
 mod issues;
 mod labels;
 mod lost;

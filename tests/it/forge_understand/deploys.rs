@@ -8,6 +8,7 @@ use super::fixture::{bot, fixture, received_at, sha, time};
 fn deployment() -> DeploymentSeen {
     DeploymentSeen {
         from_fork: None,
+        transient: false,
         source: None,
         id: 5501,
         sha: sha("c"),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use phasebot::domain::event::{
-    Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict,
+    Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, StackPlace, StackSeen,
+    Verdict,
 };
 use serde_json::{Value, json};
 
@@ -59,6 +60,8 @@ fn pull_34() -> PullSeen {
         merge_sha: None,
         merged_by: None,
         pusher: None,
+        stack: StackSeen::Unsaid,
+        queued: None,
     }
 }
 
@@ -355,4 +358,38 @@ fn a_review_says_what_it_says_now() {
     assert!(!review(&dismissed).submitted);
     assert_eq!(review(&dismissed).submitted_at, time("2026-11-02T11:30:00Z"));
     assert_eq!(dismissed.event().at, time("2026-11-02T13:00:00Z"));
+}
+
+#[test]
+fn a_stack_is_read_leniently() {
+    let opened = fixture("pull_request.opened");
+    let with = |stack: Value| pull(&opened.clone().with("/pull_request/stack", stack)).stack;
+    let place = |number, size, position| StackSeen::In(StackPlace { base: "main".to_owned(), number, size, position });
+    let whole = json!({ "id": 9, "number": 50, "size": 5, "position": 2, "base": { "ref": "main", "sha": "abc" } });
+    assert_eq!(with(whole), place(Some(50), Some(5), Some(2)));
+    assert_eq!(with(json!({ "base": { "ref": "main" } })), place(None, None, None), "an earlier form");
+    assert_eq!(with(Value::Null), StackSeen::Alone);
+    assert_eq!(pull(&opened.clone()).stack, StackSeen::Unsaid);
+    for odd in [
+        json!({}),
+        json!([]),
+        json!("main"),
+        json!(7),
+        json!({ "base": null }),
+        json!({ "base": "main" }),
+        json!({ "base": { "ref": "" } }),
+        json!({ "base": { "ref": ["main"] }, "size": -1 }),
+    ] {
+        assert_eq!(with(odd.clone()), StackSeen::Unsaid, "{odd}");
+    }
+    let stacked =
+        opened.clone().with("/action", "stacked").with("/pull_request/stack", json!({ "base": { "ref": "main" } }));
+    assert_eq!(pull(&stacked).stack, place(None, None, None));
+}
+
+#[test]
+fn a_merge_queue_takes_a_pull_request_and_gives_it_back() {
+    let opened = fixture("pull_request.opened");
+    let queued = |action: &str| pull(&opened.clone().with("/action", action)).queued;
+    assert_eq!([queued("enqueued"), queued("dequeued"), queued("opened")], [Some(true), Some(false), None]);
 }

@@ -136,6 +136,7 @@ async fn every_route_answers_as_github_describes_it() {
         format!("{repo}/git/tags/{}", tag["object"]["sha"].as_str().unwrap()),
         format!("{repo}/git/matching-refs/heads"),
         format!("{repo}/pulls/{}/reviews", f.pull),
+        format!("{repo}/pulls/{}/files", f.pull),
         format!("{repo}/commits/{}/pulls", f.head),
         format!("{repo}/commits/{}/branches-where-head", f.head),
         format!("{repo}/tags"),

@@ -153,6 +153,8 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
                 | Effect::Report { .. }
                 | Effect::CreateDeployment { .. }
                 | Effect::SetDeployment { .. }
+                | Effect::TearDown { .. }
+                | Effect::MirrorDeployment { .. }
                 | Effect::Dispatch { .. }
                 | Effect::CancelRun { .. }
                 | Effect::AnswerProtection { .. }

@@ -16,7 +16,7 @@ use crate::{
         id::{Account, Sha},
         permission::Role,
         policy::Mode,
-        rule::EnvironmentRule,
+        rule::{EnvironmentRule, name_key},
     },
     gate::target,
 };
@@ -58,6 +58,12 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         Err(why) => return CommandResult::Refused(why),
     };
     let mut request = turn.ask(&environment, RequestKind::Deploy, &reference, watched, sha);
+    if let Some(made) = &rule.per_pull {
+        if !given.has("dry-run") && !crate::deploy::has_room(turn.facts, turn.policy, made, &environment) {
+            return CommandResult::Refused(messages::no_room(made));
+        }
+        request.for_pull = Some(turn.id.item);
+    }
     request.inputs = inputs;
     request.dry_run = given.has("dry-run");
     request.replace = given.has("replace");
@@ -66,12 +72,31 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
 
 /// Returns the environment that the command names, if phasebot deploys there.
 pub(super) fn place(turn: &Invocation<'_>, given: &Given) -> Result<(String, EnvironmentRule), CommandResult> {
-    let environment = turn.environment(given.text("ENV")).map_err(CommandResult::Misread)?;
-    let rule = turn.policy.environments.get(&environment).filter(|rule| rule.deploy.is_some());
+    let mut environment = turn.environment(given.text("ENV")).map_err(CommandResult::Misread)?;
+    if let Some(name) = own_environment(turn, given, &environment)? {
+        environment = name;
+    }
+    let rule = turn.policy.environment(&environment).filter(|rule| rule.deploy.is_some());
     match rule.filter(|_| turn.policy.mode == Mode::Act) {
         Some(rule) => Ok((environment, rule.clone())),
         None => Err(CommandResult::Refused(messages::no_deploys(turn.policy, &environment))),
     }
+}
+
+/// Returns the name of the environment that is made for the pull request on which the command is
+/// written, if it names one that is.
+fn own_environment(turn: &Invocation<'_>, given: &Given, named: &str) -> Result<Option<String>, CommandResult> {
+    let number = turn.id.item;
+    let (made, pull) = match (turn.policy.environments.get(named), turn.policy.instance(named)) {
+        (Some(EnvironmentRule { per_pull: Some(made), .. }), _) => (made, number),
+        (_, Some(instance)) => (instance.made, instance.pull),
+        _ => return Ok(None),
+    };
+    let is_open = turn.item().is_some_and(|item| item.is_pull && item.closed(turn.now).is_none());
+    if pull != number || !is_open || given.optional("ref").is_some() {
+        return Err(CommandResult::Refused(messages::only_for_its_pull(made)));
+    }
+    Ok(Some(name_key(&made.name_for(number))))
 }
 
 /// Returns why a deploy from here needs `replace`, if it does and the command lacks it: its

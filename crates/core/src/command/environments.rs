@@ -77,7 +77,9 @@ pub fn environments(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<E
 /// Returns the environments that the policy names or that received a deployment, in lower case.
 pub(super) fn names<'a>(eval: &EvalContext<'a>) -> BTreeSet<&'a str> {
     let seen = eval.facts.deployments.index().environments.keys();
-    eval.policy.environments.keys().chain(seen).map(String::as_str).collect()
+    let described = eval.policy.environments.iter().filter(|(_, rule)| rule.per_pull.is_none()).map(|(name, _)| name);
+    let all = described.chain(seen).map(String::as_str);
+    all.filter(|name| eval.policy.instance(name).is_none()).collect()
 }
 
 /// Returns the state of one environment.
@@ -112,7 +114,7 @@ pub(super) fn state(eval: &EvalContext<'_>, environment: &str) -> EnvironmentSta
         waiting.push(format!("{}{sha} waits since {since}", deployment_name(deployment.deployment)));
     }
     EnvironmentState {
-        name: policy.environments.get(environment).map_or(environment, |rule| rule.name.as_str()).to_owned(),
+        name: policy.spelled(environment).unwrap_or_else(|| environment.to_owned()),
         running,
         guards,
         waiting,

@@ -45,7 +45,7 @@ pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, 
 pub(super) fn rules<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p ConditionRule> {
     let listed = match gate {
         GateName::Release(name) => policy.gates.get(name).map(|gate| &gate.require),
-        GateName::Deploy(name) => policy.environments.get(name).map(|environment| &environment.require),
+        GateName::Deploy(name) => policy.environment(name).map(|environment| &environment.require),
     };
     let mut all = Vec::new();
     for rule in listed.into_iter().flatten() {

@@ -390,7 +390,7 @@ impl Invocation<'_> {
             .chain(self.facts.deployments.index().environments.keys())
             .map(String::as_str)
             .collect();
-        if known.is_empty() || known.contains(wanted.as_str()) {
+        if known.is_empty() || known.contains(wanted.as_str()) || self.policy.instance(&wanted).is_some() {
             return Ok(wanted);
         }
         Err(messages::no_environment(name, &known))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::EvalContext,
@@ -17,6 +17,8 @@ use crate::{
 
 /// Limit on the depth of reverts of reverts, and of stacked pull requests.
 const DEEPEST: usize = 12;
+/// Longest time in which the forge lands all of a stack.
+const STACK_LANDS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// A commit by which a change is on a listed branch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,6 +156,7 @@ impl EvalContext<'_> {
                     } else {
                         landings.extend(self.landing(&merge.sha, "reached"));
                         landings.extend(self.stacked(*number, merge.at, &shape.base_ref, path));
+                        landings.extend(self.landed_with_stack(*number, pull, path));
                     }
                 }
             }
@@ -214,6 +217,27 @@ impl EvalContext<'_> {
             **b != number && self.facts.pull(**b).and_then(|p| p.merged.as_ref()).is_some_and(|m| m.at >= at)
         });
         below.flat_map(|b| self.landings_within(&Work::Pull(*b), path)).collect()
+    }
+
+    /// Returns the landing of a pull request of a stack that landed at once: the pull request below it
+    /// landed on the stack's base about when this one was merged, although its own target is the
+    /// branch below.
+    fn landed_with_stack(&self, number: ItemId, pull: &PullFacts, path: &mut Vec<Work>) -> Option<Landing> {
+        let (place, merge, shape) = (pull.stack()?, pull.merged.as_ref()?, pull.shape.as_ref()?);
+        let of_stack = |below: &&ItemId| {
+            let below = self.facts.pull(**below).filter(|_| **below != number).and_then(PullFacts::stack);
+            below.is_some_and(|below| (&below.base, below.number) == (&place.base, place.number))
+        };
+        let below = self.facts.index.pulls_from.get(&shape.value.base_ref).into_iter().flatten();
+        let below: Vec<ItemId> = below.filter(of_stack).copied().collect();
+        let landings = below.into_iter().flat_map(|below| self.landings_within(&Work::Pull(below), path));
+        let landed = landings.filter(|landing| self.same_line(&landing.branch, &place.base)).find(|landing| {
+            landing.until.is_none() && landing.from.duration_since(merge.at).abs() <= STACK_LANDS_WITHIN
+        })?;
+        let from = merge.at.max(landed.from);
+        let (branch, sha) = (place.base.clone(), merge.sha.clone());
+        let how = format!("#{number} merged into {} with its stack as {}", quoted(&branch), sha.code());
+        Some(Landing { from, until: None, born: self.born(&sha, merge.at), sha, branch, how })
     }
 
     /// Returns the pull requests from the branch `base`, which a stacked pull request went into.

@@ -2,34 +2,61 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
     commits::landing::Work,
     context::EvalContext,
-    domain::{event::RefName, fact::commit::PushFacts, id::Sha, service::Scope},
+    domain::{
+        event::RefName,
+        fact::{commit::PushFacts, paths::Paths},
+        id::Sha,
+        needs::{Answer, Need},
+        service::Scope,
+    },
 };
+
+/// Time within which the push that brings a merged change arrives, as a rule. Its lists make it
+/// unnecessary to ask.
+const PUSH_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+/// Greatest age of a change whose files are asked for.
+const ASKED_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Services that a change belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Touched<'f> {
     /// These.
     Known(BTreeSet<&'f str>),
+    /// It changes more files than the forge lists, so it counts for all.
+    Cut,
     /// It is not known which files it changes, so it counts for all.
     Unknown,
 }
 
+/// Files of a change as far as pushes list them.
+enum Listed<'f> {
+    /// All of them, of each commit.
+    All(Vec<&'f Paths>),
+    /// Not all of them.
+    Some,
+    /// The push that brought it is not in the record.
+    None,
+}
+
 impl<'f> EvalContext<'f> {
-    /// Returns the services that a change belongs to. If no event listed its files, it counts for
+    /// Returns the services that a change belongs to. If nothing lists its files, it counts for
     /// every service: it never goes further than its least advanced one.
     pub(crate) fn touched(&self, work: &Work) -> Touched<'f> {
-        let landings = self.landings(work);
-        let landed = landings.iter().find_map(|landing| self.commits_with(&landing.sha, work));
-        let Some((push, commits)) = landed else { return Touched::Unknown };
-        let mut services: BTreeSet<&str> = BTreeSet::new();
-        for commit in commits {
-            let Some(paths) = push.paths.get(commit) else { return Touched::Unknown };
-            services.extend(self.policy.touched(paths.unpack().iter().map(String::as_str)));
+        let need = files_need(work);
+        match self.listed_files(work) {
+            Listed::All(lists) => return Touched::Known(self.services_of(lists)),
+            Listed::None if self.files_due_at(work).is_some() => {}
+            Listed::Some | Listed::None if self.is_recent(work) => {
+                self.lasting(&need);
+            }
+            Listed::Some | Listed::None => {}
         }
-        Touched::Known(services)
+        self.answered_files(&need)
     }
 
     /// Returns the services whose files a commit itself changes, whatever its message says of its
@@ -37,8 +64,51 @@ impl<'f> EvalContext<'f> {
     pub(crate) fn touched_by(&self, sha: &Sha) -> Touched<'f> {
         let pushes = self.facts.index.brought_by.get(sha).into_iter().flatten();
         let paths = pushes.filter_map(|id| self.facts.pushes.get(id)).find_map(|push| push.paths.get(sha));
-        let Some(paths) = paths else { return Touched::Unknown };
-        Touched::Known(self.policy.touched(paths.unpack().iter().map(String::as_str)))
+        match paths {
+            Some(paths) => Touched::Known(self.services_of([paths])),
+            None => self.answered_files(&Need::FilesOfCommit { sha: sha.clone() }),
+        }
+    }
+
+    /// Returns the time from which the files of a change are asked for, while the push that brings it
+    /// may still arrive.
+    pub(crate) fn files_due_at(&self, work: &Work) -> Option<Timestamp> {
+        let landed = self.landings(work).iter().map(|landing| landing.from).max()?;
+        let due = landed.checked_add(PUSH_WITHIN).ok().filter(|due| *due > self.now)?;
+        matches!(self.listed_files(work), Listed::None).then_some(due)
+    }
+
+    fn is_recent(&self, work: &Work) -> bool {
+        let landed = self.landings(work).iter().map(|landing| landing.from).max();
+        landed.is_some_and(|at| self.now.duration_since(at) <= ASKED_WITHIN)
+    }
+
+    fn listed_files(&self, work: &Work) -> Listed<'f> {
+        let landings = self.landings(work);
+        let mut found = Listed::None;
+        for (push, end) in landings.iter().filter_map(|landing| self.push_of(&landing.sha)) {
+            let commits = self.commits_of_change(push, end, work);
+            let lists = commits.and_then(|commits| commits.iter().map(|commit| push.paths.get(commit)).collect());
+            match lists {
+                Some(lists) => return Listed::All(lists),
+                None => found = Listed::Some,
+            }
+        }
+        found
+    }
+
+    /// Returns the services of the files that the forge listed when it was asked.
+    fn answered_files(&self, need: &Need) -> Touched<'f> {
+        match self.facts.answers.get(need).map(|known| &known.answer) {
+            Some(Answer::Files(Some(paths))) => Touched::Known(self.services_of([paths])),
+            Some(Answer::Files(None)) => Touched::Cut,
+            _ => Touched::Unknown,
+        }
+    }
+
+    fn services_of<'p>(&self, lists: impl IntoIterator<Item = &'p Paths>) -> BTreeSet<&'f str> {
+        let touched = |paths: &Paths| self.policy.touched(paths.unpack().iter().map(String::as_str));
+        lists.into_iter().flat_map(touched).collect()
     }
 
     /// Returns the scopes in which a change has to advance.
@@ -50,7 +120,7 @@ impl<'f> EvalContext<'f> {
         match self.touched(work) {
             Touched::Known(services) if services.is_empty() => vec![Scope::Unclaimed],
             Touched::Known(services) => services.into_iter().map(Scope::Service).collect(),
-            Touched::Unknown => self.policy.services.keys().map(|name| Scope::Service(name)).collect(),
+            Touched::Cut | Touched::Unknown => self.policy.services.keys().map(|name| Scope::Service(name)).collect(),
         }
     }
 
@@ -62,27 +132,53 @@ impl<'f> EvalContext<'f> {
         }
         match self.touched(work) {
             Touched::Known(services) => self.policy.any_scope(&services, takes),
-            Touched::Unknown => true,
+            Touched::Cut | Touched::Unknown => true,
         }
     }
 
-    /// Returns the push that brought a commit to a branch that counts, and the commits of the same
-    /// change in it: of a pull request, those after the merge before it.
-    fn commits_with(&self, sha: &Sha, work: &Work) -> Option<(&'f PushFacts, Vec<&'f Sha>)> {
-        let index = &self.facts.index;
-        let pushes = index.brought_by.get(sha).into_iter().flatten();
+    /// Returns the push that brought a commit to a branch that counts, and the commit's place in it.
+    fn push_of(&self, sha: &Sha) -> Option<(&'f PushFacts, usize)> {
+        let pushes = self.facts.index.brought_by.get(sha).into_iter().flatten();
         let landed = pushes.filter(|(name, _, _)| matches!(name, RefName::Branch(branch) if self.listed(branch)));
         let push = landed.filter_map(|id| self.facts.pushes.get(id)).min_by_key(|push| push.at)?;
-        let end = push.commits.iter().position(|commit| commit == sha)?;
+        let place = push.commits.iter().position(|commit| commit == sha)?;
+        Some((push, place))
+    }
+
+    /// Returns the commits of a change in the push that brought it, of which the last is at `end`: of
+    /// a pull request, those after the merge before it. `None`: some may not be listed.
+    fn commits_of_change(&self, push: &'f PushFacts, end: usize, work: &Work) -> Option<&'f [Sha]> {
         let start = match work {
             Work::Commit(_) => end,
-            // Commits of the pull request may be among those that the push does not list.
             Work::Pull(_) if push.truncated => return None,
             Work::Pull(_) => {
-                let before = push.commits[..end].iter().rposition(|commit| index.merged_as.contains_key(commit));
+                let merged = &self.facts.index.merged_as;
+                let before = push.commits[..end].iter().rposition(|commit| merged.contains_key(commit));
                 before.map_or(0, |before| before + 1)
             }
         };
-        Some((push, push.commits[start..=end].iter().collect()))
+        Some(&push.commits[start..=end])
+    }
+}
+
+impl<'f> EvalContext<'f> {
+    /// Returns the services that are known to own files of an item's change, or of the changes that
+    /// an issue follows. What touches more files than the forge lists belongs to all.
+    pub(crate) fn services_of_item(&self, works: &BTreeSet<Work>) -> BTreeSet<&'f str> {
+        let landed = works.iter().filter(|work| !self.landings(work).is_empty());
+        let touched = landed.flat_map(|work| match self.touched(work) {
+            Touched::Known(services) => services,
+            Touched::Cut => self.policy.services.keys().map(String::as_str).collect(),
+            Touched::Unknown => BTreeSet::new(),
+        });
+        touched.collect()
+    }
+}
+
+/// Returns the question about the files of a change.
+fn files_need(work: &Work) -> Need {
+    match work {
+        Work::Pull(pull) => Need::FilesOfPull { pull: *pull },
+        Work::Commit(sha) => Need::FilesOfCommit { sha: sha.clone() },
     }
 }

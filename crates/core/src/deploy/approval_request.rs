@@ -75,6 +75,7 @@ fn is_closed(condition: &Condition) -> bool {
 fn item(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<ItemId> {
     match &request.origin {
         Origin::Command(id) => Some(id.item),
+        Origin::Label(pull) => Some(*pull),
         Origin::Incident(id) => {
             let eval = EvalContext::new(facts, terms.policy, terms.now);
             let troubles = eval.troubles_in(&request.environment);

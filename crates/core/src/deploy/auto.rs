@@ -200,7 +200,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
 fn is_waiting_in(request: &DeployRequest, environment: &str) -> bool {
     request.environment == environment
         && !request.is_under_way()
-        && !matches!(request.origin, Origin::Command(_) | Origin::Incident(_))
+        && !matches!(request.origin, Origin::Command(_) | Origin::Incident(_) | Origin::Label(_))
 }
 
 fn is_merge(origin: &Origin) -> bool {
@@ -248,7 +248,7 @@ fn id(environment: &str, news: &News) -> String {
     let what = match &news.origin {
         Origin::Tag(name) => format!("tag {name}"),
         Origin::Merge(name) => format!("merge {name}"),
-        Origin::Command(_) | Origin::Incident(_) => String::new(),
+        Origin::Command(_) | Origin::Incident(_) | Origin::Label(_) => String::new(),
     };
     let digest = Sha256::digest(format!("{environment}\n{what}\n{}\n{}", news.sha, news.at));
     format!("pb-auto-{}", hex::encode(&digest[..8]))

@@ -31,12 +31,12 @@ pub(super) fn finish(
             tell_on_incident(facts, id, &incident, how, &why, terms, out);
             return;
         }
-        Some(Origin::Tag(_) | Origin::Merge(_)) | None => return,
+        Some(Origin::Tag(_) | Origin::Merge(_) | Origin::Label(_)) | None => return,
     };
     let ending = match how {
         RequestEnd::Succeeded | RequestEnd::DryRunEnded => Ending::Done(why),
         RequestEnd::Failed => Ending::Failed(why),
-        RequestEnd::Refused | RequestEnd::Withdrawn => Ending::Refused(why),
+        RequestEnd::Refused | RequestEnd::Withdrawn | RequestEnd::NotBegun => Ending::Refused(why),
     };
     let reply = if how == RequestEnd::DryRunEnded { SuccessReply::DryRun } else { SuccessReply::None };
     out.endings.push(CommandEnding { command, ending, reply });

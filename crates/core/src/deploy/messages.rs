@@ -22,7 +22,7 @@ use jiff::Timestamp;
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
 pub(crate) use crate::deploy::messages::outcome::run_link;
 pub(super) use crate::deploy::messages::outcome::{
-    failed, let_go, never_began, no_end, pulls, rolled_back_to, skipped, step, succeeded, under_way,
+    failed, let_go, never_began, no_end, not_begun, pulls, rolled_back_to, skipped, step, succeeded, under_way,
 };
 
 /// Names a request: `deploy of `abc1234` to `staging``.
@@ -54,6 +54,7 @@ pub(crate) fn asker(request: &DeployRequest) -> String {
         Origin::Tag(tag) => format!("for the tag {}", quoted(tag)),
         Origin::Merge(branch) => format!("for {}", quoted(branch)),
         Origin::Incident(_) => "because of an incident".to_owned(),
+        Origin::Label(pull) => format!("for the label on #{pull}"),
     }
 }
 
@@ -85,6 +86,7 @@ fn end(how: RequestEnd) -> &'static str {
         RequestEnd::Failed => "failed",
         RequestEnd::Refused => "refused",
         RequestEnd::Withdrawn => "withdrawn",
+        RequestEnd::NotBegun => "not deployed",
         RequestEnd::DryRunEnded => "dry run ended",
     }
 }
@@ -111,7 +113,7 @@ pub(super) fn not_ours(policy: &Policy, environment: &str) -> String {
     if policy.mode != Mode::Act {
         wants.push("`mode: act`".to_owned());
     }
-    if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
+    if policy.environment(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
     format!(
@@ -328,7 +330,7 @@ pub(super) fn rolls_back_automatically(
 pub(super) fn automatic_rollback_ended(how: RequestEnd, why: &str) -> String {
     match how {
         RequestEnd::Succeeded | RequestEnd::DryRunEnded => why.to_owned(),
-        RequestEnd::Failed => format!("**The rollback failed.** {why}"),
+        RequestEnd::Failed | RequestEnd::NotBegun => format!("**The rollback failed.** {why}"),
         RequestEnd::Refused | RequestEnd::Withdrawn => format!("**Not rolled back.** {why}"),
     }
 }
@@ -374,4 +376,23 @@ pub(crate) fn state_word(request: &DeployRequest) -> &'static str {
 /// Returns whether a request waits for something other than its gate: another deploy, or an answer.
 pub(crate) fn waits_for_another(why: &str) -> bool {
     why == finding_out() || why.contains("is under way since")
+}
+
+pub(super) fn pull_closed() -> &'static str {
+    "The pull request was closed."
+}
+
+/// Returns that an environment is being torn down, and why.
+pub(super) fn torn_down(environment: &str, is_closed: bool) -> String {
+    let why = if is_closed { "its pull request is closed" } else { "its time is over" };
+    format!("{} is torn down: {why}", quoted(environment))
+}
+
+/// Returns what to do about a teardown that failed.
+pub(super) fn not_torn_down(environment: &str, workflow: &str, why: &str) -> String {
+    format!(
+        "**{} still exists.** phasebot could not start {} to tear it down: {why}. Run the workflow by hand.",
+        quoted(environment),
+        quoted(workflow),
+    )
 }

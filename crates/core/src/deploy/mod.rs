@@ -14,8 +14,11 @@ mod approval_request;
 mod auto;
 mod auto_rollback;
 mod finish;
+mod jobs;
 mod messages;
+mod mirror;
 mod notes;
+mod preview;
 mod promote;
 mod protection_rule;
 mod publish;
@@ -39,7 +42,9 @@ use crate::{
 pub(crate) use crate::deploy::messages::{
     asker, closed, open_requests_to, run_link, state_word, waits_for_another, what,
 };
+pub(crate) use crate::deploy::mirror::recheck as recheck_mirror;
 pub(crate) use crate::deploy::notes::recheck as recheck_notes;
+pub(crate) use crate::deploy::preview::{has_room, recheck_teardown};
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
 pub(crate) use crate::deploy::publish::{
@@ -56,6 +61,7 @@ const MOST_ROUNDS: usize = 8;
 /// Records the unknown facts that the open deploys need.
 pub(crate) fn want_all(eval: &EvalContext<'_>) {
     eval.want_origins();
+    preview::want_access(eval);
     for (id, request) in eval.facts.open_requests() {
         match &request.state {
             RequestState::Asked => queue::want_name(eval, id, request),
@@ -73,6 +79,7 @@ pub(crate) fn want_all(eval: &EvalContext<'_>) {
 pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     auto::ask(facts, terms, out);
     auto_rollback::ask(facts, terms, out);
+    preview::advance(facts, terms, out);
     track::link(facts, terms, out);
     // A deploy that starts or ends affects those that were handled before it.
     for _ in 0..MOST_ROUNDS {
@@ -85,9 +92,12 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
             break;
         }
     }
+    // A deployment that ended just now may have been the last of a closed pull request.
+    preview::advance(facts, terms, out);
     track::link(facts, terms, out);
     protection_rule::advance(facts, terms, out);
     publish::advance(facts, terms, out);
+    mirror::advance(facts, terms, out);
 }
 
 fn state(facts: &RepoFacts, id: &str) -> Option<RequestState> {
@@ -129,6 +139,10 @@ pub(crate) fn ended(
             protection_rule::answered(facts, *run, environment, *approve, outcome, out);
         }
         Effect::PublishRelease { release, .. } => publish::published(facts, *release, outcome, terms, out),
+        Effect::TearDown { environment, pull, workflow, .. } => {
+            preview::teardown_ended(facts, environment, (*pull, workflow), outcome, out);
+        }
+        Effect::MirrorDeployment { external, .. } => mirror::made(facts, *external, outcome, out),
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }

@@ -140,7 +140,7 @@ fn may_enter(eval: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), 
     if !job.of_pull && !made.is_some_and(|(id, made)| is_foreign(facts, *id, made)) {
         return Ok(());
     }
-    if !policy.environments.get(&key.1).is_some_and(|rule| rule.unmerged) {
+    if !policy.environment(&key.1).is_some_and(|rule| rule.unmerged) {
         return Err(messages::foreign_job(&key.1));
     }
     let access = |account: &Account| eval.may_write(account, None);

@@ -320,7 +320,7 @@ pub(super) fn still_permitted<'p>(
     request: &DeployRequest,
 ) -> Result<&'p crate::domain::rule::EnvironmentRule, Refusal> {
     let environment = request.environment.as_str();
-    let rule = eval.policy.environments.get(environment);
+    let rule = eval.policy.environment(environment);
     let Some((rule, deploy)) =
         rule.and_then(|rule| Some((rule, rule.deploy.as_ref()?))).filter(|_| eval.policy.mode == Mode::Act)
     else {
@@ -336,6 +336,7 @@ pub(super) fn still_permitted<'p>(
             rule.auto.on.contains(&Trigger::Merge) && takes
         }
         Origin::Incident(_) => rule.rollback.on_incident.is_some(),
+        Origin::Label(_) => rule.per_pull.as_ref().is_some_and(|made| made.label.is_some()),
     };
     if !by_itself {
         return Err(Refusal::No(messages::no_auto(environment)));

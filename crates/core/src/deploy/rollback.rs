@@ -224,7 +224,7 @@ fn rolled_back(facts: &RepoFacts, history: History<'_>, environment: &str) -> BT
     let rollbacks = requests.map(|(_, request)| request).filter(|request| {
         request.kind == RequestKind::Rollback
             && request.started_at.is_some()
-            && request.end() != Some(RequestEnd::Failed)
+            && !matches!(request.end(), Some(RequestEnd::Failed | RequestEnd::NotBegun))
     });
     let left = rollbacks.filter_map(|request: &DeployRequest| {
         let ran = || history.at(request.started_at?)?.commit.cloned();

@@ -66,17 +66,18 @@ pub(super) fn start(
 }
 
 fn effect(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) -> Option<Effect> {
-    let rule = eval.policy.environments.get(&request.environment)?;
+    let rule = eval.policy.environment(&request.environment)?;
     let sha = request.sha.clone()?;
     let watched = target::watched_when_sent(eval, &sha, Basis::of(eval.facts, id, request));
     let inputs = request.inputs.clone();
-    let environment = rule.name.clone();
+    let environment = eval.policy.spelled(&request.environment)?;
     let request_id = id.to_owned();
     Some(match &rule.deploy.as_ref()?.via {
         Via::Deployment => Effect::CreateDeployment {
             request: request_id,
             environment,
-            production: rule.production,
+            production: eval.policy.production(&request.environment),
+            transient: rule.per_pull.is_some(),
             sha,
             watched,
             inputs,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::EvalContext,
-    deploy::{change, finish::finish, messages, start::cancel},
+    deploy::{change, finish::finish, jobs, messages, start::cancel},
     domain::{
         effect::Effect,
         event::{DeployState, RunOutcome, RunTrigger},
@@ -15,7 +15,7 @@ use crate::{
             deploy_request::{DeployRequest, RequestEnd, RequestKind, RunFacts},
         },
         id::{ItemId, Sha},
-        needs::{Answer, FailedJob, Need},
+        needs::{Answer, Need},
         policy::Policy,
         rule::{Via, name_key},
     },
@@ -109,7 +109,7 @@ fn made_at(request: &DeployRequest) -> Option<Timestamp> {
 /// deployment at that commit would make it ambiguous to which of the two a run belongs.
 pub(super) fn unclaimed<'a>(facts: &'a RepoFacts, id: &str, policy: &Policy) -> Option<&'a DeployRequest> {
     let by_deployment = |request: &DeployRequest| {
-        let rule = policy.environments.get(&request.environment).and_then(|rule| rule.deploy.as_ref());
+        let rule = policy.environment(&request.environment).and_then(|rule| rule.deploy.as_ref());
         rule.is_some_and(|rule| matches!(rule.via, Via::Deployment))
     };
     let request = facts.requests.get(id).filter(|request| by_deployment(request))?;
@@ -142,33 +142,12 @@ pub(super) fn want_runs(eval: &EvalContext<'_>, id: &str, request: &DeployReques
             eval.want(need);
         }
     }
-    if let Some(need) = failed_job_need(eval.facts, id, request).filter(|need| !eval.facts.answers.contains_key(need)) {
-        eval.want(need);
-    }
-}
-
-/// Returns the question about the job that failed, if a run of a deploy failed.
-fn failed_job_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Option<Need> {
-    let runs = runs_of(facts, id, request);
-    let made = request.deployment.and_then(|id| facts.deployments.get(&id));
-    let status = made.and_then(|made| made.statuses.iter().next_back()).map(|status| status.state);
-    let is_over = status == Some(DeployState::Failure) || runs.values().all(|run| run.outcome != RunOutcome::Running);
-    let of = |outcome: RunOutcome| runs.iter().find(move |(_, run)| run.outcome == outcome);
-    // A job fails before its run ends.
-    let failed = of(RunOutcome::Failure).or_else(|| of(RunOutcome::Running)).filter(|_| is_over);
-    failed.map(|(run, facts)| Need::FailedJob { run: *run, attempt: facts.attempt })
-}
-
-/// Returns the job that failed in a request's run, if the forge named it.
-fn failed_job<'f>(facts: &'f RepoFacts, id: &str, request: &DeployRequest) -> Option<&'f FailedJob> {
-    let answered = facts.answers.get(&failed_job_need(facts, id, request)?)?;
-    let Answer::FailedJob(job) = &answered.answer else { return None };
-    job.as_ref()
+    jobs::want(eval, request, &runs_of(eval.facts, id, request));
 }
 
 /// Returns the words for the job that failed in a request's run, for the status comment.
 pub(crate) fn failed_step(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Option<String> {
-    failed_job(facts, id, request).map(messages::step)
+    jobs::failed(facts, request, &runs_of(facts, id, request)).map(messages::step)
 }
 
 /// Returns whether something other than a run took up the deployment.
@@ -252,7 +231,8 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
             let cancelled = runs.into_values().find(|run| run.outcome == RunOutcome::Cancelled);
-            let job = failed_job(facts, id, &request).filter(|_| cancelled.is_none());
+            let runs = runs_of(facts, id, &request);
+            let job = jobs::failed(facts, &request, &runs).filter(|_| cancelled.is_none());
             let why = messages::failed(facts, &request, cancelled, job, running(facts, &request, terms).as_ref());
             return finish(facts, id, RequestEnd::Failed, why, terms, out);
         }
@@ -299,9 +279,14 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     }
     let of = |outcomes: &[RunOutcome]| runs.values().find(|run| outcomes.contains(&run.outcome));
     let failed = of(&[RunOutcome::Failure]).or_else(|| of(&[RunOutcome::NoVerdict, RunOutcome::Cancelled]));
+    if let Some(run) = jobs::not_begun(facts, &runs_of(facts, id, &request)) {
+        let why = messages::not_begun(&request, run);
+        out.effects.extend(status(id, &request, DeployState::Inactive, &why));
+        return finish(facts, id, RequestEnd::NotBegun, why, terms, out);
+    }
     match failed {
         Some(run) => {
-            let job = failed_job(facts, id, &request);
+            let job = jobs::failed(facts, &request, &runs_of(facts, id, &request));
             let why = messages::failed(facts, &request, Some(run), job, running(facts, &request, terms).as_ref());
             fail(facts, id, &request, why, terms, out);
         }
@@ -335,7 +320,7 @@ pub(crate) fn recheck(facts: &RepoFacts, deployment: u64, state: DeployState) ->
 /// Returns whether the workflow was given its commit: without `best_effort`, a workflow that can't
 /// be given its commit is not started.
 fn is_given_commit(request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
-    let rule = terms.policy.environments.get(&request.environment);
+    let rule = terms.policy.environment(&request.environment);
     let workflow = rule.and_then(|rule| rule.deploy.as_ref()).is_some_and(|d| matches!(d.via, Via::Workflow { .. }));
     workflow && !rule.is_some_and(|rule| rule.best_effort)
 }

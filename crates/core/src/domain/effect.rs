@@ -17,38 +17,11 @@ use crate::domain::{
 };
 
 pub use crate::domain::effect::forge_result::ForgeResult;
-pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, Reaction, RefGuard};
+pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, Lane, Reaction, RefGuard, RetrySafety};
 
 /// The marker of our issue about an invalid policy file, and of the comment on a pull request that
 /// changes the policy file.
 pub const POLICY_MARKER: &str = "policy";
-
-/// Priority of a write among the writes of one connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Lane {
-    /// Deployments, cancellations, answers to protection rules, releases.
-    Safety,
-    /// Comments, reactions, checks, new issues.
-    Conversation,
-    /// Labels and edits of issues: desired state, so that the newest replaces a queued one.
-    Labels,
-}
-
-impl Lane {
-    /// All lanes, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Safety, Self::Conversation, Self::Labels];
-}
-
-/// Says if an effect may be sent again after a send whose result is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetrySafety {
-    /// Sending it twice changes nothing.
-    Natural,
-    /// It creates something: look that up by our marker before sending again.
-    MarkedCreate,
-    /// There is no way to find out if it was applied: it is never sent again without proof.
-    Unverifiable,
-}
 
 /// A write to a forge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,6 +179,9 @@ pub enum Effect {
         environment: String,
         /// True if the environment is production; `None` if the policy doesn't say.
         production: Option<bool>,
+        /// True if the environment is made for a pull request.
+        #[serde(default)]
+        transient: bool,
         /// The commit.
         sha: Sha,
         /// The ref that must not have moved in the meantime.
@@ -226,6 +202,24 @@ pub enum Effect {
         /// URL of the details.
         log: Option<String>,
     },
+    /// Shows a deployment that another system reported as one of the forge's own, in its present
+    /// state. It is created once, and found again by the id in its payload.
+    MirrorDeployment {
+        /// Our id of the reported deployment.
+        external: u64,
+        /// The forge's id of the copy, once it exists.
+        made: Option<u64>,
+        /// Environment, as written.
+        environment: String,
+        /// True if the environment is production; `None` if nothing says so.
+        production: Option<bool>,
+        /// The commit.
+        sha: Sha,
+        /// State.
+        state: DeployState,
+        /// Description, one line.
+        description: String,
+    },
     /// Starts a workflow.
     Dispatch {
         /// Workflow file.
@@ -245,6 +239,19 @@ pub enum Effect {
         /// True to start only a workflow that takes the commit as an input. False also allows
         /// another workflow, if the head of the branch is the commit.
         strict: bool,
+    },
+    /// Starts the workflow that tears down the environment of a pull request. It may run twice.
+    TearDown {
+        /// Our id for it, sent as an input if the workflow declares it.
+        request: String,
+        /// Environment.
+        environment: String,
+        /// The pull request.
+        pull: ItemId,
+        /// Workflow file.
+        workflow: String,
+        /// Branch to run the workflow from.
+        reference: String,
     },
     /// Cancels a workflow run, if it has not ended.
     CancelRun {
@@ -299,6 +306,7 @@ impl Effect {
             Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
+            | Self::TearDown { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
             | Self::PublishRelease { .. } => Lane::Safety,
@@ -313,6 +321,7 @@ impl Effect {
             | Self::Report { .. } => Lane::Conversation,
             // Updates of existing things can wait; new things go first.
             Self::EditIssue { .. }
+            | Self::MirrorDeployment { .. }
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::SetReleaseNotes { .. }
@@ -337,10 +346,11 @@ impl Effect {
             // Repeating the same status, approval or cancellation changes nothing; a published
             // release stays published.
             | Self::SetDeployment { .. }
+            | Self::TearDown { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
             | Self::PublishRelease { .. } => RetrySafety::Natural,
-            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::Report { .. } => {
+            Self::CreateDeployment { .. } | Self::MirrorDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::Report { .. } => {
                 RetrySafety::MarkedCreate
             }
             Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => RetrySafety::Unverifiable,
@@ -365,7 +375,9 @@ impl Effect {
             Self::Report { .. } => "report",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::SetDeployment { .. } => "set_deployment",
+            Self::MirrorDeployment { .. } => "mirror_deployment",
             Self::Dispatch { .. } => "dispatch",
+            Self::TearDown { .. } => "tear_down",
             Self::CancelRun { .. } => "cancel_run",
             Self::AnswerProtection { .. } => "answer_protection",
             Self::PublishRelease { .. } => "publish_release",

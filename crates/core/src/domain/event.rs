@@ -9,6 +9,7 @@ mod external;
 mod git;
 mod run;
 mod ship;
+mod stack;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ pub use crate::domain::event::external::{ExternalDeployment, ExternalState, is_e
 pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, NewCommits, PushSeen, RefName, RefSeen};
 pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
+pub use crate::domain::event::stack::{StackPlace, StackSeen};
 pub use crate::domain::event::verdict::{VerdictSeen, VerdictState};
 
 /// A decoded delivery.
@@ -258,6 +260,13 @@ pub struct PullSeen {
     /// The account that pushed the newest commit, if the event is that push.
     #[serde(default)]
     pub pusher: Option<Actor>,
+    /// Its place in a stack.
+    #[serde(default)]
+    pub stack: StackSeen,
+    /// True if the event put it into a merge queue, false if the event took it out; `None` for any
+    /// other event.
+    #[serde(default)]
+    pub queued: Option<bool>,
 }
 
 /// A review.

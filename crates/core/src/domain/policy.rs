@@ -253,7 +253,11 @@ impl Policy {
     /// Returns true if the policy says that an environment is production, false if it says that it
     /// is not; `None` if it says neither.
     pub fn production(&self, environment: &str) -> Option<bool> {
-        self.environments.get(&crate::domain::rule::name_key(environment)).and_then(|e| e.production)
+        let name = crate::domain::rule::name_key(environment);
+        match self.instance(&name) {
+            Some(_) => Some(false),
+            None => self.environments.get(&name).and_then(|rule| rule.production),
+        }
     }
 }
 

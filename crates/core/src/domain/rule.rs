@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 pub use crate::domain::rule::condition::{ConditionName, ConditionRule, ExternalRule, Hours, NamedCheck, Window};
 
-use crate::domain::pattern::Pattern;
+use crate::domain::{pattern::Pattern, per_pull::PerPullRule};
 
 /// Returns the form in which names of environments and gates are compared.
 ///
@@ -89,6 +89,8 @@ pub struct EnvironmentRule {
     pub rollback: RollbackRule,
     /// Handling of a deployment while another one runs.
     pub when_busy: Busy,
+    /// How one is made for each pull request; `None`: there is one of that name.
+    pub per_pull: Option<PerPullRule>,
 }
 
 /// The way to start a deployment.

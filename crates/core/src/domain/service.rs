@@ -13,6 +13,8 @@ pub struct ServiceRule {
     pub tags: Vec<Pattern>,
     /// Its environments, lower case; empty: those that no service claims.
     pub environments: Vec<Pattern>,
+    /// The label of the items that belong to it, if they get one.
+    pub label: Option<String>,
 }
 
 /// The part of a repository for which evidence is collected.

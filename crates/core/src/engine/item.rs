@@ -9,7 +9,7 @@ pub use crate::domain::derived::StoredItem;
 use crate::{
     command::status_comment,
     domain::{derived::Derived, effect::Effect, fact::item::ItemFacts, when},
-    engine::{Asking, CLOSEST_TIMER, Context, Plan, Repository, TimerKey, after},
+    engine::{Asking, CLOSEST_TIMER, Context, Plan, Repository, TimerKey, after, service_labels},
     phase::{self, Shown},
     plan::PlannedEffect,
 };
@@ -33,6 +33,9 @@ struct Decision {
     /// Labels that we put there at some time and that may still be on.
     #[serde(default)]
     put: BTreeSet<String>,
+    /// Labels of services that we put on it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    service_labels: BTreeSet<String>,
 }
 
 impl Decision {
@@ -97,6 +100,9 @@ pub(super) fn decide(
     if !decided.note.is_empty() {
         plan.notes.push(format!("{}{aside}", decided.note));
     }
+    let labelled = before.as_ref().map(|before| before.service_labels.clone()).unwrap_or_default();
+    let service_labels =
+        service_labels::decide(&repository.facts, &derived, labelled, writes_disabled.is_some(), terms, plan);
     let status_comment = write_status_comment(repository, &derived, before.as_ref(), context, plan);
     set_timer(&derived, before.as_ref(), fired, context, plan);
     let label = match derived.phase.as_deref() {
@@ -109,7 +115,7 @@ pub(super) fn decide(
     let was = before.iter().flat_map(|before| before.put.iter().chain(before.label.iter().filter(|_| before.written)));
     let may_be_on = was.filter(|put| on.is_none_or(|on| on.iter().any(|l| l.eq_ignore_ascii_case(put))));
     let put = may_be_on.chain(label.iter().filter(|_| written)).cloned().collect();
-    let decision = Decision { derived, written, status_comment, label, put };
+    let decision = Decision { derived, written, status_comment, label, put, service_labels };
     if before.as_ref() == Some(&decision) {
         return;
     }

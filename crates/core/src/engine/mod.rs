@@ -14,6 +14,7 @@ pub mod policy_report;
 pub mod preview;
 pub mod proposal;
 pub mod recheck;
+mod service_labels;
 mod stages;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -210,7 +210,11 @@ impl PolicyDiff {
             require,
             rollback,
             when_busy,
+            per_pull,
         } = old;
+        if *per_pull != new.per_pull {
+            self.weaker.push(format!("{what}: the environments for pull requests changed"));
+        }
         self.conditions(what, require, &new.require);
         for before in after.iter().filter(|name| !new.after.contains(name)) {
             self.weaker.push(format!("{what} no longer requires a deploy to {} first", quoted(before)));

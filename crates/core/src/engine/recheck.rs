@@ -11,6 +11,8 @@
 //! | `AnswerProtection` | the job still waits, and the gate still says the same |
 //! | `PublishRelease` | the gate that it names still stands before the draft, with `publish` or a command, and is open |
 //! | `SetDeployment` | the deployment has not ended by itself; `in_progress` only before anybody else said anything |
+//! | `TearDown` | the pull request is still closed, or its environment still too old, and nothing is deployed there again |
+//! | `MirrorDeployment` | the deployment is still in the record, in its present state |
 //! | `SetReleaseNotes` | the draft is still there, and its gate still has `notes` |
 //! | `Report` of a gate | always, as the gate stands now |
 //! | `OpenIssue` about a tag | the gate that it names still asks for such issues |
@@ -53,6 +55,10 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
             terms,
         )
         .into(),
+        Effect::TearDown { environment, workflow, .. } => {
+            deploy::recheck_teardown(facts, environment, workflow, terms).into()
+        }
+        Effect::MirrorDeployment { external, .. } => deploy::recheck_mirror(facts, *external, terms),
         Effect::SetReleaseNotes { release, tag, gate, .. } => {
             deploy::recheck_notes(facts, *release, tag, gate, terms).into()
         }

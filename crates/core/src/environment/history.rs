@@ -109,10 +109,14 @@ impl PartialEq for Top<'_> {
 impl<'f> EvalContext<'f> {
     /// Returns the history of an environment, by its lower-case name.
     pub(crate) fn history(&self, environment: &str) -> History<'f> {
-        let rule = self.policy.environments.get(environment).filter(|_| self.policy.mode == Mode::Act);
+        let rule = self.policy.environment(environment).filter(|_| self.policy.mode == Mode::Act);
         History {
             facts: self.facts,
-            index: self.facts.deployments.index().environments.get(environment),
+            // What is made for a pull request has no history.
+            index: match self.policy.instance(environment) {
+                Some(_) => None,
+                None => self.facts.deployments.index().environments.get(environment),
+            },
             deploys: rule.and_then(|rule| rule.deploy.as_ref()),
         }
     }

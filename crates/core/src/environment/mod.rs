@@ -53,7 +53,8 @@ impl<'f> EvalContext<'f> {
     /// Returns every environment that ever received a deployment.
     pub(crate) fn environments(&self) -> &[Environment<'f>] {
         self.environments.get_or_init(|| {
-            let all = self.facts.deployments.index().environments.iter().map(|(name, index)| Environment {
+            let known = self.facts.deployments.index().environments.iter();
+            let all = known.filter(|(name, _)| self.policy.instance(name).is_none()).map(|(name, index)| Environment {
                 name,
                 production: self.is_production_environment(name, index),
                 known: RefCell::new((Vec::new(), self.history(name).backwards())),

@@ -10,7 +10,10 @@ use crate::{
     domain::{
         branch::named_issue,
         event::{GroupEnd, RefName},
-        fact::{commit::RefFacts, item::ItemFacts},
+        fact::{
+            commit::RefFacts,
+            item::{ItemFacts, PullFacts},
+        },
         id::{ItemId, Sha},
         needs::{Answer, Need},
         policy::{Evidence, Pattern},
@@ -20,6 +23,8 @@ use crate::{
     text::message,
 };
 
+/// Limit on the positions of a merge queue that are told apart.
+const MOST_QUEUED: usize = 100;
 /// Limit on the later commits of its branch whose checks may count for a landing.
 pub(crate) const LATER_COMMITS: usize = 50;
 
@@ -69,7 +74,8 @@ impl EvalContext<'_> {
         let Some(shape) = item.pull.as_ref().and_then(|p| p.shape.as_ref()).map(|s| &s.value) else {
             return Vec::new();
         };
-        if !evidence.branches.is_empty() && !evidence.branches.iter().any(|p| p.matches(&shape.base_ref)) {
+        let target = item.pull.as_ref().and_then(PullFacts::target).unwrap_or(&shape.base_ref);
+        if !evidence.branches.is_empty() && !evidence.branches.iter().any(|p| p.matches(target)) {
             return Vec::new();
         }
         let number = item.number;
@@ -111,6 +117,20 @@ impl EvalContext<'_> {
             }
         }
         spans
+    }
+
+    /// Returns the position of a pull request in its merge queue, as far as merge groups show it: each
+    /// is built on the one before.
+    pub(crate) fn queue_position(&self, number: ItemId) -> Option<usize> {
+        let standing = |head: &Sha| self.facts.groups.get(head).filter(|group| group.end.is_none());
+        let mut group = self.facts.index.groups_of.get(&number)?.into_iter().find_map(standing)?;
+        let mut position = 1;
+        while position < MOST_QUEUED
+            && let Some(before) = standing(&group.base_sha)
+        {
+            (group, position) = (before, position + 1);
+        }
+        Some(position)
     }
 
     /// Returns the spans in which a landing counts as tested: by its own commit, its merge group's,

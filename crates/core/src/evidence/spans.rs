@@ -129,7 +129,7 @@ fn work_spans(
         },
         EvidenceKind::PullRequestApproved => {
             let Some(pull) = source.pull.as_ref() else { return Vec::new() };
-            if pull.shape.as_ref().is_some_and(|shape| !branch_matches(evidence, &shape.value.base_ref)) {
+            if pull.target().is_some_and(|target| !branch_matches(evidence, target)) {
                 return Vec::new();
             }
             eval.approvals(pull)

@@ -146,6 +146,7 @@ impl<'a> Page<'a> {
             }
             Some((_, Origin::Tag(tag))) => parts.push(format!("For the tag {}", quoted(tag))),
             Some((_, Origin::Incident(_))) => parts.push("Because of an incident".to_owned()),
+            Some((_, Origin::Label(pull))) => parts.push(format!("For the label on #{pull}")),
             Some((_, Origin::Merge(branch))) => parts.push(format!("For a merge into {}", quoted(branch))),
             None => {}
         }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     domain::{
         event::{RefName, RunOutcome},
+        fact::item::PullFacts,
         needs::{Need, RequiredCheck},
         rule::NamedCheck,
     },
@@ -77,6 +78,10 @@ fn branches<'f>(ctx: ConditionContext<'_, 'f>) -> BTreeSet<&'f str> {
         }
     }
     if branches.is_empty() {
+        // A pull request is judged by the branch that it, or its stack, is to land on, too.
+        let pulls = facts.pulls_with_head(&ctx.subject.sha).filter_map(|number| facts.pull(number));
+        let targets = pulls.filter_map(PullFacts::target).filter(|target| ctx.eval.listed(target));
+        branches.extend(targets.take(MOST));
         branches.insert(facts.default_branch());
     }
     branches

@@ -136,7 +136,7 @@ fn same_for_service<'f>(
             Touched::Known(services) => {
                 !services.is_empty() && !services.iter().any(|service| Scope::Service(service) == scope)
             }
-            Touched::Unknown => false,
+            Touched::Cut | Touched::Unknown => false,
         };
         if !commits.iter().all(is_of_others) {
             return Ok(None);

@@ -232,7 +232,7 @@ fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
             (rules, always)
         }
         GateName::Deploy(environment) => {
-            let rule = policy.environments.get(&name_key(environment))?;
+            let rule = policy.environment(&name_key(environment))?;
             let listed = |name: &String| {
                 let is =
                     |r: &ConditionRule| matches!(r, ConditionRule::Deployed { environment, .. } if environment == name);

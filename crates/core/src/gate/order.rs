@@ -13,7 +13,7 @@ use crate::{
 /// Evaluates `order` for a subject; `None` where it does not apply.
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> Option<ConditionResult> {
     let request = ctx.eval.facts.requests.get(ctx.subject.request.as_ref()?)?;
-    let rule = ctx.eval.policy.environments.get(&request.environment)?;
+    let rule = ctx.eval.policy.environment(&request.environment)?;
     if !request.is_automatic() || rule.auto.allow_older {
         return None;
     }

@@ -142,7 +142,9 @@ fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> O
         (_, RequestState::Ended { how: RequestEnd::Failed, why }) => Some(Nothing::Failed(why)),
         // Whoever asked by a command got the reason as an answer.
         (Origin::Command(_), _) => None,
-        (_, RequestState::Ended { how: RequestEnd::Refused, why }) => Some(Nothing::Refused(why)),
+        (_, RequestState::Ended { how: RequestEnd::Refused | RequestEnd::NotBegun, why }) => {
+            Some(Nothing::Refused(why))
+        }
         _ => None,
     }
 }
@@ -251,6 +253,8 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         | Effect::Report { .. }
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
+        | Effect::TearDown { .. }
+        | Effect::MirrorDeployment { .. }
         | Effect::Dispatch { .. }
         | Effect::CancelRun { .. }
         | Effect::AnswerProtection { .. }

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         effect::RefGuard,
         event::{RefName, Verdict},
-        fact::item::ReviewFact,
+        fact::item::{PullFacts, ReviewFact},
         id::{Account, AccountId, ItemId, Sha},
         needs::{Answer, Need},
     },
@@ -134,8 +134,7 @@ fn is_line(ctx: ConditionContext<'_, '_>, branch: &str) -> bool {
 /// Returns whether a pull request was merged into such a branch, as far as events show.
 fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemId) -> bool {
     let pull = ctx.eval.facts.pull(number).filter(|pull| pull.merged.is_some());
-    let base = pull.and_then(|pull| pull.shape.as_ref()).map(|shape| shape.value.base_ref.as_str());
-    base.is_some_and(|base| is_line(ctx, base))
+    pull.and_then(PullFacts::target).is_some_and(|target| is_line(ctx, target))
 }
 
 /// Returns the pull requests that brought commits. `Err` if a commit came without one, as it was
@@ -167,7 +166,10 @@ fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BT
             unasked.get_or_insert_with(|| ctx.missing(&need, "reviews", &what));
             continue;
         };
-        let landed = by.iter().filter(|(_, base)| is_line(ctx, base)).map(|(number, _)| *number);
+        let landed = by
+            .iter()
+            .filter(|(number, base)| is_line(ctx, base) || landed_by(ctx, **number))
+            .map(|(number, _)| *number);
         let landed: BTreeSet<ItemId> = landed.collect();
         if landed.is_empty() {
             let words = format!("{} was pushed without a pull request", sha.code());

@@ -35,7 +35,7 @@ pub(crate) enum Order {
 /// purpose and always is [`Order::Forward`].
 pub(crate) fn order(eval: &EvalContext<'_>, request: &DeployRequest) -> Order {
     let Some(sha) = &request.sha else { return Order::Forward };
-    let rule = eval.policy.environments.get(&request.environment);
+    let rule = eval.policy.environment(&request.environment);
     let allowed = request.is_automatic() && rule.is_some_and(|rule| rule.auto.allow_older);
     if request.kind == RequestKind::Rollback || allowed {
         return Order::Forward;
@@ -52,7 +52,7 @@ pub(crate) fn order(eval: &EvalContext<'_>, request: &DeployRequest) -> Order {
     }
     match &request.origin {
         Origin::Tag(tag) => by_version(eval, tag, runs),
-        Origin::Command(_) | Origin::Merge(_) | Origin::Incident(_) => Order::Forward,
+        Origin::Command(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => Order::Forward,
     }
 }
 

@@ -175,7 +175,7 @@ pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: 
         subject.waived.push((ConditionName::Lock, "because an earlier rollback took the lock".to_owned()));
     }
     if request.kind == RequestKind::Rollback
-        && let Some(rule) = policy.environments.get(&request.environment)
+        && let Some(rule) = policy.environment(&request.environment)
     {
         let word = "by `rollback: waive` in the policy".to_owned();
         subject.waived.extend(rule.rollback.waive.iter().map(|name| (*name, word.clone())));

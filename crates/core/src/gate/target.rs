@@ -77,7 +77,7 @@ impl<'a> Basis<'a> {
 /// unknown is pending.
 pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
     // A gate that the policy does not describe passes nothing anyway.
-    let Some(rule) = eval.policy.environments.get(environment) else { return Ok(()) };
+    let Some(rule) = eval.policy.environment(environment) else { return Ok(()) };
     if rule.unmerged {
         return permitted_unmerged(eval, environment, sha, basis);
     }
@@ -206,9 +206,12 @@ pub(crate) fn unmerged_pull(
     sha: &Sha,
     access: &dyn Fn(&Account) -> PermissionState,
 ) -> Result<(), Refusal> {
-    let rule: Option<&EnvironmentRule> = policy.environments.get(environment);
+    let rule: Option<&EnvironmentRule> = policy.environment(environment);
     if !rule.is_some_and(|rule| rule.unmerged) {
         return Err(Refusal::No(not_merged(environment, &format!("#{pull}"))));
+    }
+    if let Some(other) = policy.instance(environment).map(|instance| instance.pull).filter(|other| *other != pull) {
+        return Err(Refusal::No(format!("{} is made for #{other}.", quoted(environment))));
     }
     let Some(found) = facts.pull(pull) else {
         return Err(Refusal::No(format!("Nothing is recorded of #{pull}.")));

@@ -52,6 +52,8 @@ pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
         | Answer::Named(_)
         | Answer::Runs(_)
         | Answer::FailedJob(_)
+        | Answer::AnyJobBegan(_)
+        | Answer::Files(_)
         | Answer::BranchHead(_)
         | Answer::Kept
         | Answer::OpenIssues(_)

@@ -100,6 +100,7 @@ impl Notes<'_> {
         // Messages of other systems may tell of a start after they told of the end.
         fact.created_at = fact.created_at.min(seen.created_at);
         fact.production = fact.production.or(seen.production);
+        fact.transient |= seen.transient;
         fact.run = fact.run.or(seen.run);
         fact.creator = fact.creator.take().or_else(|| seen.creator.as_ref().map(Actor::account));
         // If two observations differ, the one that reports a fork wins.

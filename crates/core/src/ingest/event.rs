@@ -8,7 +8,7 @@ use crate::{
         effect::POLICY_MARKER,
         event::{
             CheckSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen, Seen,
-            StatusSeen,
+            StackSeen, StatusSeen,
         },
         fact::{
             DocumentKey, Newest, RepoFacts,
@@ -24,7 +24,7 @@ use crate::{
     evidence::overrides,
     incident,
     ingest::{
-        paths,
+        labelled_pulls, paths,
         record::{add_commit, add_run, add_status, home},
         references,
     },
@@ -165,6 +165,9 @@ impl Notes<'_> {
             ItemChange::Opened | ItemChange::Closed | ItemChange::Other => {}
         }
         self.changed.insert(DocumentKey::Item(seen.number));
+        if labelled_pulls::note(self.facts, seen.number, self.policy) {
+            self.changed.insert(DocumentKey::About);
+        }
     }
 
     /// Records a label event as it is, because the policy may later change which labels show a
@@ -205,6 +208,14 @@ impl Notes<'_> {
         let first = pull.heads.entry(shape.head_sha.clone()).or_insert(at);
         *first = at.min(*first);
         Newest::join(&mut pull.shape, Newest::new(at, shape));
+        match &seen.stack {
+            StackSeen::Unsaid => {}
+            StackSeen::Alone => Newest::join(&mut pull.stack, Newest::new(at, None)),
+            StackSeen::In(place) => Newest::join(&mut pull.stack, Newest::new(at, Some(place.clone()))),
+        }
+        if let Some(queued) = seen.queued {
+            Newest::join(&mut pull.queued, Newest::new(self.event.at, queued));
+        }
         pull.pushers.extend(seen.pusher.as_ref().map(Actor::account));
         let refs = references::pull_refs(&seen.item.title, &seen.item.body, &home);
         Newest::join(&mut pull.refs, Newest::new(at, refs));

@@ -343,6 +343,7 @@ mod tests {
                 creator: None,
                 run: None,
                 from_fork: Some(from_fork),
+                transient: false,
                 source: None,
                 status: None,
             };
@@ -370,6 +371,7 @@ mod tests {
             creator: None,
             run: Some(70),
             from_fork: Some(false),
+            transient: false,
             source: None,
             status: None,
         };

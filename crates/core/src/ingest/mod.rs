@@ -9,6 +9,7 @@ mod deployment;
 pub(crate) mod event;
 mod external;
 mod forget;
+mod labelled_pulls;
 mod paths;
 mod record;
 pub(crate) mod references;

@@ -83,7 +83,7 @@ fn rows(eval: &EvalContext<'_>, work: &Work, name: &str) -> Vec<ChangeRow> {
         match eval.touched(work) {
             _ if policy.services.is_empty() => None,
             Touched::Known(touched) => Some(here.filter(|name| touched.contains(name.as_str())).cloned().collect()),
-            Touched::Unknown => Some(here.cloned().collect()),
+            Touched::Cut | Touched::Unknown => Some(here.cloned().collect()),
         }
     };
     let mut found = Vec::new();

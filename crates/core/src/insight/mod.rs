@@ -46,6 +46,7 @@ use crate::{
     commits::landing::Work,
     context::EvalContext,
     domain::{
+        decision::GateName,
         derived::Derived,
         event::DeployState,
         fact::{DocumentKey, RepoFacts, command::CommandAction, gate::GateFacts},
@@ -120,7 +121,7 @@ pub fn rows_of_repository(facts: &RepoFacts, policy: &Policy, now: Timestamp) ->
         touched.due.since(environment.name, Timestamp::MIN);
     }
     touched.incidents.extend(facts.incidents.keys().cloned());
-    touched.groups.extend(facts.gates.values().map(gate_rows));
+    touched.groups.extend(facts.gates.values().filter(|gate| counts(&eval, gate)).map(gate_rows));
     let mut groups = touched.rows(&eval);
     groups.push(TermsRow::new(&eval).group());
     groups
@@ -212,6 +213,8 @@ impl Touched {
                     }
                 }
             }
+            DocumentKey::Answer(Need::FilesOfPull { pull }) => drop(self.works.insert(Work::Pull(*pull))),
+            DocumentKey::Answer(Need::FilesOfCommit { sha }) => drop(self.works.insert(Work::Commit(sha.clone()))),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id.clone())),
             DocumentKey::Command(id) => {
                 let action = facts.commands.get(id).and_then(|command| command.action.as_ref());
@@ -220,7 +223,8 @@ impl Touched {
                 }
             }
             DocumentKey::Gate(gate, sha) => {
-                self.groups.extend(facts.gates.get(&(gate.clone(), sha.clone())).map(gate_rows));
+                let gate = facts.gates.get(&(gate.clone(), sha.clone()));
+                self.groups.extend(gate.filter(|gate| counts(eval, gate)).map(gate_rows));
             }
             DocumentKey::About
             | DocumentKey::Item(_)
@@ -274,6 +278,15 @@ impl Touched {
         self.groups.append(&mut derived.groups);
         self.groups.extend(self.works.iter().map(|work| change::change_rows(eval, work)));
         self.groups
+    }
+}
+
+/// Returns whether the waits of a gate count: those of an environment that is made for a pull request
+/// do not.
+fn counts(eval: &EvalContext<'_>, gate: &GateFacts) -> bool {
+    match &gate.decision.gate {
+        GateName::Deploy(environment) => eval.policy.instance(environment).is_none(),
+        GateName::Release(_) => true,
     }
 }
 

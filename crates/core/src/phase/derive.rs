@@ -175,12 +175,16 @@ struct Sweep<'a, 'f> {
 impl<'a, 'f> Sweep<'a, 'f> {
     fn new(eval: &'a EvalContext<'f>, item: &'f ItemFacts) -> Self {
         let cycle = item.cycle_start(eval.now).unwrap_or(Timestamp::MIN);
+        let works = if item.is_pull { [Work::Pull(item.number)].into() } else { eval.works_on(item.number) };
+        let mut moments = BTreeSet::from([cycle]);
+        if !eval.policy.services.is_empty() {
+            moments.extend(works.iter().filter_map(|work| eval.files_due_at(work)));
+        }
         let (own, strands) = if item.is_pull {
             let work = Work::Pull(item.number);
             let spans = |scope| (scope, evidence_spans(eval, item, Some(&work), cycle, scope));
             (eval.scopes_of(&work).into_iter().map(spans).collect(), Vec::new())
         } else {
-            let works = eval.works_on(item.number);
             let scoped = works.into_iter().flat_map(|work| {
                 let scopes = eval.scopes_of(&work);
                 scopes.into_iter().map(move |scope| (work.clone(), scope))
@@ -189,7 +193,6 @@ impl<'a, 'f> Sweep<'a, 'f> {
             let own = evidence_spans(eval, item, None, cycle, Scope::Everything);
             (vec![(Scope::Everything, own)], strands.collect())
         };
-        let mut moments = BTreeSet::from([cycle]);
         for proof in own.iter().map(|(_, own)| own).chain(strands.iter().map(|s| &s.proofs)).flatten() {
             moments.insert(proof.span.from);
             moments.extend(proof.span.until);

@@ -56,6 +56,8 @@ impl EvalContext<'_> {
                     self.with_release(*release, items);
                 }
             }
+            DocumentKey::Answer(Need::FilesOfPull { pull }) => self.with_pull(*pull, items, 0),
+            DocumentKey::Answer(Need::FilesOfCommit { sha }) => self.with_commit(sha, items, 0),
             // Other answers are learnt while the items that asked are derived, and a changed policy
             // derives items on its own.
             DocumentKey::Answer(_)

@@ -62,7 +62,11 @@ impl<'f> EvalContext<'f> {
             return facts.commits.get_key_value(&merge.sha).map(|(sha, _)| sha).into_iter().collect();
         };
         let base = RefName::Branch(shape.value.base_ref.clone());
-        let pushes = pushes.iter().filter(|id| id.0 == base).filter_map(|id| facts.pushes.get(id));
+        let target = pull.target().map(|target| RefName::Branch(target.to_owned()));
+        let pushes = pushes
+            .iter()
+            .filter(|id| id.0 == base || Some(&id.0) == target.as_ref())
+            .filter_map(|id| facts.pushes.get(id));
         let brought = pushes.flat_map(|push| {
             let end = push.commits.iter().position(|sha| sha == merge).unwrap_or(0);
             let begin = push.commits[..end].iter().rposition(|sha| self.is_merge(sha)).map_or(0, |last| last + 1);

@@ -93,7 +93,8 @@ fn service(file: &ServiceFile) -> Result<ServiceRule, String> {
     // Environments are compared in lower case.
     let lower = |glob: &Glob| Glob::try_from(name_key(glob.as_str()))?.pattern();
     let environments = file.environments.iter().flat_map(Globs::list).map(lower).collect::<Result<_, _>>()?;
-    Ok(ServiceRule { paths: globs(file.paths.as_ref())?, tags: globs(file.tags.as_ref())?, environments })
+    let label = file.label.as_ref().map(|label| label.as_str().to_owned());
+    Ok(ServiceRule { paths: globs(file.paths.as_ref())?, tags: globs(file.tags.as_ref())?, environments, label })
 }
 
 fn globs(globs: Option<&Globs>) -> Result<Vec<Pattern>, String> {

@@ -269,10 +269,11 @@ impl Merging {
         // What a layer above claims, a layer below can't widen.
         for (name, service) in file.services.into_iter().flatten() {
             let above = entry(&mut above.services, name);
-            let ServiceFile { paths, tags, environments } = service;
+            let ServiceFile { paths, tags, environments, label } = service;
             above.paths = above.paths.take().or(paths);
             above.tags = above.tags.take().or(tags);
             above.environments = above.environments.take().or(environments);
+            above.label = above.label.take().or(label);
         }
         above.shared = above.shared.take().or(file.shared);
         for (name, gate) in file.gates.into_iter().flatten() {
@@ -371,7 +372,19 @@ fn environment_over(
         require: required,
         rollback,
         overridable,
+        per,
+        name: instance_name,
+        label,
+        teardown,
+        ttl,
+        max,
     } = below;
+    over(&mut above.per, per);
+    over(&mut above.name, instance_name);
+    over(&mut above.label, label);
+    over(&mut above.teardown, teardown);
+    over(&mut above.ttl, ttl);
+    over(&mut above.max, max);
     above.require = require(blocks, required, overridable.unwrap_or(false));
     over(&mut above.production, production);
     over(&mut above.after, after);

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, tz::TimeZone};
 
 use crate::{
     domain::{
+        per_pull::{NUMBER, PerPullRule},
         policy::Pattern,
         rule::{
             AutoRule, ConditionRule, DeployRule, EnvironmentRule, ExternalRule, FreezeRule, GateRule, NamedCheck,
@@ -15,7 +16,7 @@ use crate::{
         OverrideFile,
         condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
         environment::{
-            AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, RollbackOn, Via as ViaFile, WorkflowFile,
+            AutoFile, DeployFile, EnvironmentFile, Per, Pin, RollbackFile, RollbackOn, Via as ViaFile, WorkflowFile,
         },
         gate::{GateFile, GateOn, OnViolation, ReportOn},
         text::{Glob, LabelName, Name},
@@ -29,6 +30,8 @@ const TAGS: &str = "v*";
 const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 /// Default time after which another system's verdict no longer counts.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// Default number of environments that are made for pull requests at a time.
+const MOST_INSTANCES: u32 = 10;
 /// Default time after a deployment within which an incident undoes it.
 const ROLLBACK_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
@@ -56,11 +59,26 @@ pub(super) fn environment(name: &Name, file: &EnvironmentFile) -> Result<Environ
         after: file.after.iter().flatten().map(lower).collect(),
         deploy: file.deploy.as_ref().map(deploy),
         auto: file.auto.as_ref().map(auto).transpose()?.unwrap_or_default(),
-        unmerged: file.unmerged.unwrap_or(false),
+        unmerged: file.unmerged.unwrap_or(false) || file.per.is_some(),
         best_effort: file.pin == Some(Pin::BestEffort),
         require: conditions(file.require.as_deref())?,
         rollback: rollback_rule(&rollback),
         when_busy: file.when_busy.unwrap_or_default(),
+        per_pull: per_pull(name, file),
+    })
+}
+
+fn per_pull(name: &Name, file: &EnvironmentFile) -> Option<PerPullRule> {
+    let Per::PullRequest = file.per?;
+    Some(PerPullRule {
+        name: match &file.name {
+            Some(name) => name.as_str().to_owned(),
+            None => format!("{}/pr-{NUMBER}", name.as_str()),
+        },
+        label: file.label.as_ref().map(|label| label.as_str().to_owned()),
+        teardown: file.teardown.as_ref().map_or("", WorkflowFile::file_name).to_owned(),
+        ttl: file.ttl.map(Length::duration),
+        most: usize::try_from(file.max.unwrap_or(MOST_INSTANCES)).unwrap_or(usize::MAX),
     })
 }
 

@@ -191,6 +191,10 @@ impl Checks<'_> {
                 100,
             );
             self.check_deploy(&below(&here, "deploy"), environment);
+            for (key, message) in environment.misplaced() {
+                let place = if key.is_empty() { here.clone() } else { below(&here, key) };
+                self.report(&place, message);
+            }
             if let Some(auto) = &environment.auto {
                 self.check_auto(&below(&here, "auto"), auto);
             }
@@ -331,6 +335,7 @@ fn check_merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
             problems.push(merged.phases_from().problem(&here, message));
         }
     }
+    services::check_labels(merged, &labels, problems);
 }
 
 /// Checks that `after` names environments that some layer describes, and has no cycles.

@@ -74,7 +74,7 @@ fn compare(state: &mut State, call: &Call) -> Result<Reply, Reply> {
 }
 
 /// Returns the files that `head` changed since it left `base`.
-fn files(state: &State, repo: &Repo, base: &str, head: &str) -> Vec<Value> {
+pub(super) fn files(state: &State, repo: &Repo, base: &str, head: &str) -> Vec<Value> {
     let before = repo.git.compare(base, head).and_then(|c| repo.git.get(&c.merge_base).cloned());
     let shown = |(path, text): (String, Option<String>)| {
         let old = before.as_ref().and_then(|c| c.tree.get(&path));
@@ -121,8 +121,11 @@ fn get(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let mut commit = shown(state, repo, &sha).ok_or_else(Reply::not_found)?;
     commit["stats"] = json!({ "additions": 0, "deletions": 0, "total": 0 });
-    commit["files"] = json!([]);
-    Ok(Reply::ok(commit))
+    let parent = repo.git.get(&sha).and_then(|commit| commit.parents.first());
+    let all = parent.map(|parent| files(state, repo, parent, &sha)).unwrap_or_default();
+    let (shown, headers) = cut(&state.api, call, all, 300, 300);
+    commit["files"] = shown.into();
+    Ok(Reply { headers, ..Reply::ok(commit) })
 }
 
 /// Lists branches of this repository only; a fork's branches do not belong to it.

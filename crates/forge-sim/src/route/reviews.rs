@@ -1,4 +1,4 @@
-//! Reviews of pull requests, and the pull requests that brought a commit.
+//! Reviews and files of pull requests, and the pull requests that brought a commit.
 
 use super::{
     super::{model::Pull, shape, state::State},
@@ -9,6 +9,7 @@ const READ: &[&str] = &["pull_requests:read"];
 
 pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews", READ, reviews),
+    Route::new("GET", "/repos/{owner}/{repo}/pulls/{pull_number}/files", READ, files),
     Route::new("GET", "/repos/{owner}/{repo}/commits/{commit_sha}/pulls", READ, pulls_of),
 ];
 
@@ -19,6 +20,14 @@ fn reviews(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let all = repo.reviews.values().filter(|review| review.pull == number);
     let all = all.map(|review| shape::listed_review(state, repo, review)).collect();
+    Ok(Reply::page(&state.api, call, all))
+}
+
+/// Lists the files of a pull request, as it changed them since it left its target.
+fn files(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let number = call.number("pull_number")?;
+    let pull = state.pull(call.repo, number)?;
+    let all = super::commits::files(state, state.repo(call.repo)?, &pull.base_sha, &pull.head_sha);
     Ok(Reply::page(&state.api, call, all))
 }
 

@@ -6,6 +6,7 @@ use crate::{
     domain::event::{DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, ReleaseSeen, Seen},
     forge::github::{
         decode::{Delivery, Understood, Useless, actor, needed},
+        mirror,
         payload::{DeployingRun, Deployment, DeploymentStatus, Release},
     },
 };
@@ -35,13 +36,31 @@ pub(super) fn release(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     Ok(Understood { seen: Seen::Release(seen), at })
 }
 
+/// Returns whether the payload's deployment only shows what another system deployed: that was reported
+/// already.
+fn is_mirror(delivery: &Delivery<'_>) -> bool {
+    let deployment: Option<Deployment> = delivery.payload.get("deployment");
+    deployment.is_some_and(|deployment| deployment.task.0.as_deref() == Some(mirror::TASK))
+}
+
+fn nothing_new() -> Understood {
+    let reason = "it shows a deployment that another system reported".to_owned();
+    Understood { seen: Seen::Nothing { reason }, at: None }
+}
+
 pub(super) fn deployment(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    if is_mirror(delivery) {
+        return Ok(nothing_new());
+    }
     let deployment = deployment_seen(delivery, None)?;
     let at = deployment.1;
     Ok(Understood { seen: Seen::Deployment(deployment.0), at })
 }
 
 pub(super) fn deployment_status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    if is_mirror(delivery) {
+        return Ok(nothing_new());
+    }
     let status: DeploymentStatus = needed(delivery.payload.get("deployment_status"), "deployment_status")?;
     let (mut seen, _) = deployment_seen(delivery, status.environment.0)?;
     let at = status.created_at.0.or(status.updated_at.0);
@@ -80,6 +99,7 @@ fn deployment_seen(
         creator: deployment.creator.0.and_then(actor),
         run: run.id.0,
         from_fork: run.head_repository.0.and_then(|head| Some(head.id.0? != delivery.repo.as_ref()?.key.id)),
+        transient: deployment.transient_environment.0 == Some(true),
         source: None,
         status: None,
     };

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use crate::{
     domain::event::{
-        App, Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict,
+        App, Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, StackPlace,
+        StackSeen, Verdict,
     },
     forge::github::{
         decode::{Delivery, Understood, Useless, actor, needed},
-        payload::{Comment, Issue, Label, Maybe, Pull, PullEnd, Review},
+        payload::{Comment, Field, Issue, Label, Maybe, Pull, PullEnd, Review, Stack},
     },
 };
 
@@ -107,9 +108,28 @@ fn pull(delivery: &Delivery<'_>, change: ItemChange) -> Result<(PullSeen, Option
         merge_sha: own.merge_commit_sha.0.filter(|_| merged),
         merged_by: own.merged_by.0.and_then(actor).filter(|_| merged),
         pusher: delivery.sender.clone().filter(|_| delivery.action == "synchronize"),
+        stack: stack(own.stack),
+        queued: match delivery.action {
+            "enqueued" => Some(true),
+            "dequeued" => Some(false),
+            _ => None,
+        },
         item,
     };
     Ok((pull, changed_at))
+}
+
+/// Returns the place in a stack. A stack without a branch to land on is of a shape that is not known.
+fn stack(seen: Field<Stack>) -> StackSeen {
+    let stack = match seen {
+        Field::Absent => return StackSeen::Unsaid,
+        Field::Null => return StackSeen::Alone,
+        Field::Value(stack) => stack,
+    };
+    let Some(base) = stack.base.0.and_then(|base| base.branch.0).filter(|base| !base.is_empty()) else {
+        return StackSeen::Unsaid;
+    };
+    StackSeen::In(StackPlace { base, number: stack.number.0, size: stack.size.0, position: stack.position.0 })
 }
 
 /// Returns whether the source branch is in another repository. A missing source repository was

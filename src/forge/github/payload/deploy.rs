@@ -42,10 +42,14 @@ pub struct Deployment {
     /// Ref that the deployment was requested for.
     #[serde(rename = "ref")]
     pub reference: Maybe<String>,
+    /// Its purpose, `deploy` by default.
+    pub task: Maybe<String>,
     /// Environment; a deployment status may change it.
     pub environment: Maybe<String>,
     /// GitHub's flag for a production environment.
     pub production_environment: Maybe<bool>,
+    /// Whether the environment is made for the deployment and goes with it.
+    pub transient_environment: Maybe<bool>,
     /// Time of creation.
     pub created_at: Maybe<Timestamp>,
     /// Time of the last change.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::id::Sha,
-    forge::github::payload::{Label, Maybe, Repository, User, Via, lenient::objects},
+    forge::github::payload::{Field, Label, Maybe, Repository, User, Via, lenient::objects},
 };
 
 /// An issue, or the fields of a pull request that issues have too.
@@ -63,6 +63,31 @@ pub struct Pull {
     pub merge_commit_sha: Maybe<Sha>,
     /// Account that merged it; missing in a review's payload.
     pub merged_by: Maybe<User>,
+    /// Stack to which it belongs; null if it belongs to none, missing in some payloads.
+    pub stack: Field<Stack>,
+}
+
+/// A stack of pull requests, as seen from one of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Stack {
+    /// Number within the repository.
+    pub number: Maybe<u64>,
+    /// Number of pull requests in it.
+    pub size: Maybe<u64>,
+    /// Position of this pull request, from 1 at the bottom.
+    pub position: Maybe<u64>,
+    /// Branch that all of it is to land on.
+    pub base: Maybe<StackBase>,
+}
+
+/// Branch that a stack is to land on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct StackBase {
+    /// Branch name.
+    #[serde(rename = "ref")]
+    pub branch: Maybe<String>,
 }
 
 /// Source or target branch of a pull request.
@@ -120,4 +145,4 @@ pub struct Review {
     pub body: Maybe<String>,
 }
 
-objects!(Issue, PullLinks, Pull, PullEnd, Comment, Review);
+objects!(Issue, PullLinks, Pull, Stack, StackBase, PullEnd, Comment, Review);

@@ -33,6 +33,28 @@ impl<'de, T: Read> Deserialize<'de> for Maybe<T> {
     }
 }
 
+/// A field of an object of which it matters if it is null.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Field<T> {
+    /// Missing, or of another type.
+    #[default]
+    Absent,
+    /// Null.
+    Null,
+    /// This value.
+    Value(T),
+}
+
+impl<'de, T: Read> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        Ok(match raw.get() {
+            "null" => Self::Null,
+            json => T::read(json).map_or(Self::Absent, Self::Value),
+        })
+    }
+}
+
 /// Implements [`Read`] for objects. Rejects an array, which a derived `Deserialize` would accept as
 /// the list of the fields.
 macro_rules! objects {

@@ -21,5 +21,5 @@ pub use crate::forge::github::payload::check::{CheckRun, CheckSuite, Commit as S
 pub use crate::forge::github::payload::common::{Label, Numbered, Repository, User, Via};
 pub use crate::forge::github::payload::deploy::{DeployingRun, Deployment, DeploymentStatus, Release};
 pub use crate::forge::github::payload::git::{MergeGroup, PushedCommit, Pusher};
-pub use crate::forge::github::payload::item::{Comment, Issue, Pull, PullEnd, Review};
-pub use crate::forge::github::payload::lenient::{Maybe, Read};
+pub use crate::forge::github::payload::item::{Comment, Issue, Pull, PullEnd, Review, Stack};
+pub use crate::forge::github::payload::lenient::{Field, Maybe, Read};

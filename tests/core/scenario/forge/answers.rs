@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use phasebot_core::domain::{
     event::{CommitSeen, ItemSeen, RefName},
+    fact::paths::Paths,
     id::{Actor, Sha},
     needs::{Answer, Authors, CommitPlace, Need, ResolvedRef, ResolvedRefKind},
 };
@@ -30,6 +31,13 @@ impl Forge {
             return Some(Answer::Unavailable { why: "403 from the forge".into() });
         }
         (!among(&self.muted)).then(|| self.known(need, now))
+    }
+
+    fn files_of(&self, change: &str) -> Answer {
+        match self.files.get(change) {
+            Some(files) => Answer::Files(files.as_ref().and_then(|files| Paths::pack(files))),
+            None => Answer::Unavailable { why: "no list of files".into() },
+        }
     }
 
     fn known(&self, need: &Need, now: Timestamp) -> Answer {
@@ -86,6 +94,9 @@ impl Forge {
                 Answer::Runs(wanted.map(|(id, run)| (*id, run.clone())).collect())
             }
             Need::FailedJob { run, .. } => Answer::FailedJob(self.failed_jobs.get(run).cloned()),
+            Need::FilesOfPull { pull } => self.files_of(&format!("#{pull}")),
+            Need::FilesOfCommit { sha } => self.files_of(&sha.to_string()),
+            Need::AnyJobBegan { run, .. } => Answer::AnyJobBegan(!self.never_began.contains(run)),
             Need::Tags => {
                 let tags = self.tips.iter().filter(|(name, sha)| matches!(name, RefName::Tag(_)) && !sha.is_zero());
                 Answer::Tags(tags.map(|(name, sha)| (name.name().to_owned(), sha.clone())).collect())

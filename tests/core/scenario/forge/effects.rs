@@ -102,6 +102,13 @@ impl Forge {
                     issue.comments.push(body.clone());
                 }
             }
+            Effect::MirrorDeployment { made, sha, .. } => {
+                let deployment = made.unwrap_or_else(|| {
+                    self.started += 1;
+                    900 + self.started
+                });
+                applied.result = Some(ForgeResult::Deployed { deployment, sha: sha.clone(), at: None });
+            }
             // They leave nothing behind that events or answers would show.
             Effect::React { .. }
             | Effect::FoldComment { .. }
@@ -111,6 +118,7 @@ impl Forge {
             | Effect::UpsertIssue { .. }
             | Effect::Report { .. }
             | Effect::SetDeployment { .. }
+            | Effect::TearDown { .. }
             | Effect::CancelRun { .. }
             | Effect::AnswerProtection { .. }
             | Effect::PublishRelease { .. }

@@ -100,7 +100,25 @@ impl Forge {
             merge_sha: None,
             merged_by: None,
             pusher: None,
+            stack: StackSeen::Unsaid,
+            queued: None,
         });
+        // `stack 2/3 onto main`: the second of three; `stack none`: in none any more.
+        if let Some(place) = after(w, "stack") {
+            pull.stack = place.split_once('/').map_or(StackSeen::Alone, |(position, size)| {
+                StackSeen::In(StackPlace {
+                    base: after(w, "onto").unwrap_or("main").to_owned(),
+                    number: Some(50),
+                    size: size.parse().ok(),
+                    position: position.parse().ok(),
+                })
+            });
+        }
+        pull.queued = match w[2].as_str() {
+            "enqueued" => Some(true),
+            "dequeued" => Some(false),
+            _ => None,
+        };
         // Account that pushed a new head: `synchronize … by bob`.
         pull.pusher = after(w, "by").filter(|_| w[2] == "synchronize").map(|login| self.accounts.actor(login));
         if pull.from_fork {
@@ -134,7 +152,7 @@ impl Forge {
             _ => Verdict::Commented,
         };
         Some(ReviewSeen {
-            pull: PullSeen { pusher: None, ..pull.clone() },
+            pull: PullSeen { pusher: None, stack: StackSeen::Unsaid, queued: None, ..pull.clone() },
             id,
             reviewer: after(w, "by").map(|login| self.accounts.actor(login)),
             association: if has(w, "member") { Association::Member } else { Association::Other },

@@ -86,6 +86,10 @@ pub struct Forge {
     unheard: BTreeMap<u64, RunFacts>,
     /// Failed jobs by run.
     failed_jobs: BTreeMap<u64, FailedJob>,
+    /// Files by pull request (`#7`) or commit; `None`: more than the forge lists.
+    files: BTreeMap<String, Option<Vec<String>>>,
+    /// Runs without a job that began.
+    never_began: BTreeSet<u64>,
     releases: BTreeMap<u64, ReleaseSeen>,
     /// Start time of each connection's alerts by group, and whether they are resolved.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,

@@ -57,10 +57,11 @@ impl Forge {
             // `ref refs/pull/3/merge`: a pull request's job created it.
             reference: after(w, "ref").unwrap_or("main").to_owned(),
             environment: w[2].clone(),
-            production: Some(w[2].eq_ignore_ascii_case("production") || has(w, "flagged")),
+            production: Some((w[2].eq_ignore_ascii_case("production") && !has(w, "transient")) || has(w, "flagged")),
             created_at: at,
             creator: after(w, "creator").map(|login| self.accounts.actor(login)),
             run: number_after(w, "run"),
+            transient: has(w, "transient"),
             source: None,
             status: None,
         });
@@ -97,6 +98,7 @@ impl Forge {
             environment: w[3].clone(),
             state: state?,
             at: after(w, "for").and_then(time).unwrap_or(at),
+            mirrored: has(w, "mirrored"),
         })
     }
 

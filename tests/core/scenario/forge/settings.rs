@@ -92,6 +92,16 @@ impl Forge {
                 let url = format!("https://github.com/acme/shop/actions/runs/{run}/job/1#step:4:1");
                 self.failed_jobs.insert(run, FailedJob { name: w[2].clone(), step, url });
             }
+            // `files #7 web/a,api/b`, `files m1 web/a`, `files #8 cut`
+            "files" => {
+                let change = if w[1].starts_with('#') { w[1].clone() } else { self.sha(&w[1]).to_string() };
+                let files = w[2].split(',').map(str::to_owned).collect();
+                self.files.insert(change, (w[2] != "cut").then_some(files));
+            }
+            // `never-began 801`: no job of the run began.
+            "never-began" => {
+                self.never_began.insert(w[1].parse().unwrap());
+            }
             "signed" => self.signed.extend(w[1..].iter().cloned()),
             "linked" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         id::{ItemId, Sha},
         needs::Answer,
+        per_pull::PerPullRule,
         policy::{Mode, Policy},
     },
     text::message::{forge_words, quoted},
@@ -30,7 +31,7 @@ pub(crate) fn no_deploys(policy: &Policy, environment: &str) -> String {
     if policy.mode != Mode::Act {
         wants.push("`mode: act`".to_owned());
     }
-    if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
+    if policy.environment(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
     let line = if policy.mode == Mode::Act { String::new() } else { "\n\n```yaml\nmode: act\n```".to_owned() };
@@ -128,5 +129,24 @@ pub(crate) fn no_draft(tag: &str, known: &[&str]) -> String {
 pub(crate) fn gate_closed(why: &str) -> String {
     format!(
         "**The gate blocks the release:**\n\n{why}\n\nRepeat the command when this is fixed, or set `publish: true` on the gate."
+    )
+}
+
+/// Returns that there are as many environments for pull requests as there may be.
+pub(crate) fn no_room(made: &PerPullRule) -> String {
+    format!(
+        "There are {} environments {} already, the most that the policy allows. One becomes free when its pull request \
+         is closed{}.",
+        made.most,
+        quoted(&made.name),
+        if made.ttl.is_some() { ", or when its time is over" } else { "" },
+    )
+}
+
+/// Returns that an environment is made for the head of an open pull request only.
+pub(crate) fn only_for_its_pull(made: &PerPullRule) -> String {
+    format!(
+        "An environment {} is made for the head of an open pull request: write the command there, without `ref=`.",
+        quoted(&made.name)
     )
 }

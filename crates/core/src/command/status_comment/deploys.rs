@@ -4,7 +4,10 @@
 use std::fmt::Write as _;
 
 use crate::{
-    command::status_comment::{MOST_LISTED, StatusComment, list},
+    command::{
+        environments,
+        status_comment::{MOST_LISTED, StatusComment, list},
+    },
     deploy,
     domain::{
         decision::Condition,
@@ -192,7 +195,7 @@ impl StatusComment<'_, '_> {
         let by = person(&request.by.login);
         match &request.origin {
             Origin::Command(id) => self.links.command(*id, &by),
-            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => by,
+            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => by,
         }
     }
 
@@ -203,9 +206,7 @@ impl StatusComment<'_, '_> {
 
     /// Returns the environments that the policy or the record names, production last.
     fn names(&self) -> Vec<String> {
-        let policy = &self.eval.policy.environments;
-        let known = self.eval.facts.deployments.index().environments.keys();
-        let mut names: Vec<String> = policy.keys().chain(known).cloned().collect();
+        let mut names: Vec<String> = environments::names(self.eval).into_iter().map(str::to_owned).collect();
         names.sort_by_key(|name| (self.eval.policy.production(name) == Some(true), name.clone()));
         names.dedup();
         names.truncate(MOST_LISTED);

@@ -31,7 +31,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     incident,
-    text::{links::Links, times::Times},
+    text::{links::Links, message::quoted, times::Times},
 };
 
 /// Limit on each list of linked items, environments or guards.
@@ -173,8 +173,35 @@ impl<'a, 'f> StatusComment<'a, 'f> {
         if !linked.is_empty() {
             parts.push(format!("{} {}", if pull { "Closes" } else { "Worked on in" }, numbers(&linked)));
         }
+        parts.extend(self.way_to_merge());
         parts.push(format!("{} in {}", if parts.is_empty() { "Times" } else { "times" }, self.times.note()));
         let _ = writeln!(text, "\n{}", parts.join(" · "));
+    }
+}
+
+impl StatusComment<'_, '_> {
+    /// Returns the place of an open pull request in its stack and in the merge queue.
+    fn way_to_merge(&self) -> Vec<String> {
+        let number = self.derived.item;
+        let is_open = self.eval.facts.items.get(&number).is_some_and(|item| item.closed(self.eval.now).is_none());
+        let Some(pull) = self.eval.facts.pull(number).filter(|_| is_open) else { return Vec::new() };
+        let mut parts = Vec::new();
+        if let Some(place) = pull.stack() {
+            let which = match (place.position, place.size) {
+                (Some(position), Some(size)) => format!("{position} of {size} in a stack"),
+                _ => "In a stack".to_owned(),
+            };
+            parts.push(format!("{which} onto {}", quoted(&place.base)));
+        }
+        let position = self.eval.queue_position(number);
+        if pull.queued.as_ref().map_or(position.is_some(), |queued| queued.value) {
+            let queue = pull.target().map_or_else(String::new, |target| format!(" of {}", quoted(target)));
+            parts.push(match position {
+                Some(position) => format!("Position {position} in the merge queue{queue}"),
+                None => format!("In the merge queue{queue}"),
+            });
+        }
+        parts
     }
 }
 

@@ -132,6 +132,23 @@ fn run_page(run: &RunFacts) -> String {
     sanitize::link(&run.url).map_or_else(|| words.clone(), |page| format!("[{words}]({page})"))
 }
 
+/// Returns that a run was cancelled before a job began, and how to keep that from happening.
+pub(in crate::deploy) fn not_begun(request: &DeployRequest, run: &RunFacts) -> String {
+    let verb = match request.kind {
+        RequestKind::Deploy => "deploy",
+        RequestKind::Promote => "promote",
+        RequestKind::Rollback => "rollback",
+    };
+    format!(
+        "**The {} did not happen**: the {} was cancelled before a job began, so {} is unchanged. Retry: {}. If the \
+         workflow's `concurrency` cancels waiting runs, add `queue: max` to it.",
+        what(request),
+        run_page(run),
+        quoted(&request.environment),
+        command(&[verb, &request.environment]),
+    )
+}
+
 pub(in crate::deploy) fn skipped() -> String {
     "Every job of its workflow runs was skipped, so nothing was deployed.".to_owned()
 }

@@ -20,6 +20,8 @@ impl Effect {
             | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
+            | Self::MirrorDeployment { .. }
+            | Self::TearDown { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
@@ -45,6 +47,8 @@ impl Effect {
             | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
+            | Self::MirrorDeployment { .. }
+            | Self::TearDown { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
@@ -71,6 +75,8 @@ impl Effect {
             | Self::UpsertIssue { .. }
             | Self::Report { .. }
             | Self::SetDeployment { .. }
+            | Self::MirrorDeployment { .. }
+            | Self::TearDown { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
             | Self::PublishRelease { .. }
@@ -82,7 +88,14 @@ impl Effect {
     pub fn is_awaited(&self) -> bool {
         self.command().is_some()
             || self.request().is_some()
-            || matches!(self, Self::OpenIssue { .. } | Self::AnswerProtection { .. } | Self::PublishRelease { .. })
+            || matches!(
+                self,
+                Self::OpenIssue { .. }
+                    | Self::AnswerProtection { .. }
+                    | Self::PublishRelease { .. }
+                    | Self::MirrorDeployment { .. }
+                    | Self::TearDown { .. }
+            )
     }
 
     /// Returns true if its failure can be ignored, because its content is also shown elsewhere.

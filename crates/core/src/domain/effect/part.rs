@@ -4,6 +4,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::ItemId;
 
+/// Priority of a write among the writes of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Lane {
+    /// Deployments, cancellations, answers to protection rules, releases.
+    Safety,
+    /// Comments, reactions, checks, new issues.
+    Conversation,
+    /// Labels and edits of issues: desired state, so that the newest replaces a queued one.
+    Labels,
+}
+
+impl Lane {
+    /// All lanes, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::Safety, Self::Conversation, Self::Labels];
+}
+
+/// Says if an effect may be sent again after a send whose result is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetrySafety {
+    /// Sending it twice changes nothing.
+    Natural,
+    /// It creates something: look that up by our marker before sending again.
+    MarkedCreate,
+    /// There is no way to find out if it was applied: it is never sent again without proof.
+    Unverifiable,
+}
+
 /// A label's name, colour and description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelSpec {

@@ -32,6 +32,9 @@ pub struct ExternalDeployment {
     pub state: ExternalState,
     /// Time of this state according to the sender, else time of receipt.
     pub at: Timestamp,
+    /// True if the forge is to show it, too, as a deployment of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirrored: bool,
 }
 
 /// The state of an external deployment.
@@ -61,10 +64,13 @@ impl ExternalState {
 
 impl ExternalDeployment {
     /// Returns the id under which the deployment is recorded. It is the same for every message with
-    /// the same key, environment and commit, and never one of the forge's ids.
-    pub fn id(&self, sha: &Sha) -> u64 {
+    /// the same key and environment that names the same commit or tag, and never one of the forge's
+    /// ids.
+    pub fn id(&self) -> u64 {
+        let name = self.commit.as_deref().unwrap_or_default();
+        let name = name.parse::<Sha>().map_or_else(|_| name.to_owned(), |sha| sha.to_string());
         let mut hash = Sha256::new();
-        for part in [&self.connection, &self.key, &name_key(&self.environment), &sha.to_string()] {
+        for part in [&self.connection, &self.key, &name_key(&self.environment), &name] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }

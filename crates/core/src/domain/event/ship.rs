@@ -64,6 +64,9 @@ pub struct DeploymentSeen {
     /// The connection that reported it, if it is not one of the forge's own.
     #[serde(default)]
     pub source: Option<String>,
+    /// True if its environment is made for it and goes with it, such as a pull request's preview.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transient: bool,
     /// The status that the event carries.
     pub status: Option<DeployStatus>,
 }

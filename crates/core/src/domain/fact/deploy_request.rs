@@ -70,6 +70,12 @@ pub struct DeployRequest {
     /// True if the requester wants to replace what their lock protects for another item.
     #[serde(default)]
     pub replace: bool,
+    /// The pull request for which its environment is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_pull: Option<ItemId>,
+    /// True if that environment was torn down since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub torn_down: bool,
     /// Deployments that its jobs created.
     pub linked: BTreeSet<u64>,
     /// Text to report at once: for a rollback, the target and the reason for choosing it.
@@ -119,6 +125,8 @@ pub enum Origin {
     Merge(String),
     /// An incident, by its id.
     Incident(String),
+    /// A label on a pull request.
+    Label(ItemId),
 }
 
 /// The state of a request.
@@ -152,6 +160,8 @@ pub enum RequestEnd {
     Refused,
     /// It was withdrawn before it was started.
     Withdrawn,
+    /// Its workflow run was cancelled before a job began.
+    NotBegun,
     /// It was a dry run, and reported what would happen.
     #[serde(alias = "Told")]
     DryRunEnded,
@@ -186,6 +196,8 @@ impl DeployRequest {
             pinned: false,
             dry_run: false,
             replace: false,
+            for_pull: None,
+            torn_down: false,
             linked: BTreeSet::new(),
         }
     }
@@ -218,7 +230,7 @@ impl DeployRequest {
     /// Returns true if a moved tag or branch or an incident triggered it, and no command.
     pub fn is_automatic(&self) -> bool {
         match self.origin {
-            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => true,
+            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => true,
             Origin::Command(_) => false,
         }
     }
@@ -227,6 +239,7 @@ impl DeployRequest {
     pub fn item(&self) -> Option<ItemId> {
         match &self.origin {
             Origin::Command(id) => Some(id.item),
+            Origin::Label(pull) => Some(*pull),
             Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => None,
         }
     }

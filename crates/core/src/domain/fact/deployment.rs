@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{DeployStatus, DeploymentSeen},
+    event::{DeployState, DeployStatus, DeploymentSeen},
     id::{Account, Actor, Sha},
 };
 
@@ -46,14 +46,43 @@ pub struct DeploymentFacts {
     /// facts that show it are removed in time.
     #[serde(default)]
     pub(super) commit_is_here: Option<bool>,
+    /// True if its environment is made for it and goes with it. It is then in no environment's
+    /// history.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transient: bool,
     /// The connection that reported it, as in `[events.NAME]`; `None` for one of the forge's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Its copy among the forge's own deployments, if it is to have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
     /// The statuses seen, at most the newest hundred.
     pub statuses: BTreeSet<DeployStatus>,
 }
 
+/// A copy of an external deployment among the forge's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mirror {
+    /// Id of the copy, once it exists.
+    pub made: Option<u64>,
+    /// The state that the forge was last to show.
+    pub shown: Option<DeployState>,
+}
+
 impl DeploymentFacts {
+    /// Returns whether it is in the history of its environment: one that is made for a deployment has
+    /// none. The forge's flag for production weighs more.
+    pub fn has_history(&self) -> bool {
+        !self.transient || self.production == Some(true)
+    }
+
+    /// Returns the state that the forge is still to show of a deployment that has a copy there.
+    pub fn state_to_mirror(&self) -> Option<DeployState> {
+        let mirror = self.mirror.as_ref().filter(|_| self.origin() == DeploymentOrigin::Own)?;
+        let state = self.statuses.last()?.state;
+        (state != DeployState::Waiting && mirror.shown != Some(state)).then_some(state)
+    }
+
     /// Keeps a status. The oldest goes first: without it the deployment seems to run for a shorter
     /// time, never for a longer one.
     pub fn keep_status(&mut self, status: DeployStatus) {
@@ -77,7 +106,9 @@ impl DeploymentFacts {
             given: None,
             from_fork: seen.from_fork,
             commit_is_here: None,
+            transient: seen.transient,
             source: seen.source.clone(),
+            mirror: None,
             statuses: BTreeSet::new(),
         }
     }
@@ -107,6 +138,12 @@ impl DeploymentFacts {
         &self.sha
     }
 
+    /// Lists it under a commit: of an external deployment, the one that its tag named. Returns whether
+    /// that is another one.
+    pub fn list_under(&mut self, commit: Sha) -> bool {
+        std::mem::replace(&mut self.sha, commit) != self.sha
+    }
+
     /// Returns true if it is known which commit its run was given.
     pub fn is_linked(&self) -> bool {
         self.given.is_some()
@@ -132,7 +169,6 @@ pub enum DeploymentOrigin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::DeployState;
 
     #[test]
     fn statuses_are_bounded_and_the_newest_stay_in_any_order() {
@@ -153,7 +189,9 @@ mod tests {
             given: None,
             from_fork: None,
             commit_is_here: None,
+            transient: false,
             source: None,
+            mirror: None,
             statuses: BTreeSet::new(),
         };
         let (mut forwards, mut backwards) = (empty.clone(), empty);

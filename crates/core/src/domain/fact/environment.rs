@@ -79,17 +79,21 @@ pub struct DeploymentIndex {
     pub by_run: KeysBy<u64, u64>,
     /// Deployments of which it is unknown whose commit they deploy.
     pub of_unknown_origin: BTreeSet<u64>,
+    /// External deployments whose state the forge is still to show.
+    pub to_mirror: BTreeSet<u64>,
 }
 
 impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
     fn add(&mut self, id: &u64, deployment: &DeploymentFacts) {
-        let index = self.environments.entry(name_key(&deployment.environment)).or_default();
-        index.made.insert((deployment.created_at, *id));
-        index.turns.extend(turns(*id, deployment));
-        if waits(deployment) {
-            index.waiting.insert(*id);
+        if deployment.has_history() {
+            let index = self.environments.entry(name_key(&deployment.environment)).or_default();
+            index.made.insert((deployment.created_at, *id));
+            index.turns.extend(turns(*id, deployment));
+            if waits(deployment) {
+                index.waiting.insert(*id);
+            }
+            index.flagged.add(deployment.production, *id);
         }
-        index.flagged.add(deployment.production, *id);
         for commit in [deployment.listed_commit(), deployment.commit()] {
             self.by_commit.add(commit.clone(), *id);
         }
@@ -99,11 +103,14 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
         if deployment.origin() == DeploymentOrigin::Unknown {
             self.of_unknown_origin.insert(*id);
         }
+        if deployment.state_to_mirror().is_some() {
+            self.to_mirror.insert(*id);
+        }
     }
 
     fn remove(&mut self, id: &u64, deployment: &DeploymentFacts) {
         let name = name_key(&deployment.environment);
-        if let Some(index) = self.environments.get_mut(&name) {
+        if let Some(index) = self.environments.get_mut(&name).filter(|_| deployment.has_history()) {
             index.made.remove(&(deployment.created_at, *id));
             index.waiting.remove(id);
             for turn in turns(*id, deployment) {
@@ -121,6 +128,7 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
             self.by_run.remove(&run, id);
         }
         self.of_unknown_origin.remove(id);
+        self.to_mirror.remove(id);
     }
 }
 
@@ -129,15 +137,18 @@ fn waits(deployment: &DeploymentFacts) -> bool {
 }
 
 /// Returns the periods for which a deployment reports that it runs, in order. A repeated success
-/// starts no new period, unless the last period has ended.
+/// starts no new period, unless the last period has ended, or another system than the forge reported
+/// that the deployment was in progress again.
 pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
+    let mut runs_again = false;
     for status in &deployment.statuses {
         match status.state {
             DeployState::Success => {
-                if found.last().is_none_or(|last| last.inactive.is_some() || last.failed.is_some()) {
+                if runs_again || found.last().is_none_or(|last| last.inactive.is_some() || last.failed.is_some()) {
                     found.push(Stretch { from: status.at, inactive: None, failed: None });
                 }
+                runs_again = false;
             }
             DeployState::Inactive => {
                 if let Some(last) = found.last_mut().filter(|last| last.failed.is_none()) {
@@ -150,7 +161,8 @@ pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
                     stretch.failed.get_or_insert(status.at);
                 }
             }
-            DeployState::Waiting | DeployState::InProgress => {}
+            DeployState::InProgress => runs_again = deployment.source.is_some() && !found.is_empty(),
+            DeployState::Waiting => {}
         }
     }
     found

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::domain::fact::phase_override::OverrideKind;
 use crate::domain::{
-    event::{Association, CloseReason, Verdict},
+    event::{Association, CloseReason, StackPlace, Verdict},
     fact::{Newest, command::CommandMarks, label::LabelEvents},
     id::{Account, Actor, ItemId, Sha},
 };
@@ -192,6 +192,25 @@ pub struct PullFacts {
     /// The last finding about the policy file in it.
     #[serde(default)]
     pub policy: Option<PolicyInPull>,
+    /// Its place in a stack; `None` in it: in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Newest<Option<StackPlace>>>,
+    /// True if it was in a merge queue when last heard of there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Newest<bool>>,
+}
+
+impl PullFacts {
+    /// Returns its place in a stack, if it is in one.
+    pub fn stack(&self) -> Option<&StackPlace> {
+        self.stack.as_ref()?.value.as_ref()
+    }
+
+    /// Returns the branch that it is to land on: its stack's, else its own target.
+    pub fn target(&self) -> Option<&str> {
+        let own = self.shape.as_ref().map(|shape| shape.value.base_ref.as_str());
+        self.stack().map(|place| place.base.as_str()).or(own)
+    }
 }
 
 /// The effect of a pull request on the policy file.

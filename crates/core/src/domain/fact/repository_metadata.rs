@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{event::ExternalDeployment, fact::Newest, id::Account};
+use crate::domain::{
+    event::ExternalDeployment,
+    fact::Newest,
+    id::{Account, ItemId},
+};
 
 /// Metadata of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,6 +45,9 @@ pub struct RepositoryMetadata {
     /// reported it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub removals: BTreeMap<String, BTreeSet<(Timestamp, String)>>,
+    /// Open pull requests with a label that makes an environment for them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labelled_pulls: BTreeSet<ItemId>,
     /// External deployments of tags that are not known yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub of_unknown_tags: BTreeSet<ExternalDeployment>,

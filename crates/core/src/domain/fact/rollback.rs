@@ -24,6 +24,7 @@ impl RepoFacts {
 fn guard(request: &DeployRequest, since: Timestamp) -> Guard<'_> {
     let item = match &request.origin {
         Origin::Command(id) => id.item,
+        Origin::Label(pull) => *pull,
         Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => 0,
     };
     Guard {

@@ -14,7 +14,7 @@ impl PolicyDiff {
     pub(super) fn services(&mut self, old: &BTreeMap<String, ServiceRule>, new: &BTreeMap<String, ServiceRule>) {
         for (name, service) in old {
             let what = format!("service {}", quoted(name));
-            let ServiceRule { paths, tags, environments } = service;
+            let ServiceRule { paths, tags, environments, label } = service;
             let Some(new) = new.get(name) else {
                 self.weaker.push(format!("{what} removed"));
                 continue;
@@ -26,6 +26,10 @@ impl PolicyDiff {
             ];
             for (part, _) in parts.iter().filter(|(_, differs)| *differs) {
                 self.weaker.push(format!("{what} has other {part}"));
+            }
+            if *label != new.label {
+                let now = new.label.as_ref().map_or_else(|| "no label".to_owned(), |label| quoted(label));
+                self.other.push(format!("items of {what} get {now}"));
             }
         }
         for name in new.keys().filter(|name| !old.contains_key(*name)) {

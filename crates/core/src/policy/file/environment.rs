@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::domain::per_pull::NUMBER;
 pub use crate::domain::rule::{Busy, Trigger};
 use crate::policy::{
     file::{
         condition::{Condition, ConditionName},
-        text::{Globs, Name, check_name, word},
+        text::{Globs, LabelName, Name, check_name, word},
         time::Length,
     },
     problem::quote,
@@ -43,6 +44,79 @@ pub struct EnvironmentFile {
     pub rollback: Option<RollbackFile>,
     /// If `true`, a layer below may replace the conditions required here. Default: `false`.
     pub overridable: Option<bool>,
+    /// `pull_request` makes an environment of this kind for each pull request that asks for one: see
+    /// "Environments for pull requests" in `docs/deployments.md`.
+    pub per: Option<Per>,
+    /// The name of each environment, for `per`, with `{n}` for the number of the pull request.
+    /// Default: the name here, and `/pr-{n}`.
+    pub name: Option<InstanceName>,
+    /// A label on a pull request that makes its environment and deploys each of its heads, for `per`.
+    /// Default: only `/deploy` does.
+    pub label: Option<LabelName>,
+    /// The workflow that tears the environment down, for `per`.
+    pub teardown: Option<WorkflowFile>,
+    /// The time after the last deployment until the environment is torn down, for `per`. Default: it
+    /// stays as long as the pull request is open.
+    pub ttl: Option<Length>,
+    /// The most environments at a time, for `per`. Default: 10.
+    pub max: Option<u32>,
+}
+
+impl EnvironmentFile {
+    /// Returns the keys that do not fit together in it, each with what is wrong; an empty key stands
+    /// for the whole.
+    pub fn misplaced(&self) -> Vec<(&'static str, &'static str)> {
+        let of_per = [
+            ("name", self.name.is_some()),
+            ("label", self.label.is_some()),
+            ("teardown", self.teardown.is_some()),
+            ("ttl", self.ttl.is_some()),
+            ("max", self.max.is_some()),
+        ];
+        if self.per.is_none() {
+            let given = of_per.into_iter().filter(|(_, given)| *given);
+            return given.map(|(key, _)| (key, "is only for `per: pull_request`")).collect();
+        }
+        let shared = [
+            ("production", self.production.is_some()),
+            ("after", self.after.is_some()),
+            ("auto", self.auto.is_some()),
+            ("rollback", self.rollback.is_some()),
+        ];
+        let given = shared.into_iter().filter(|(_, given)| *given);
+        let mut found: Vec<(&str, &str)> =
+            given.map(|(key, _)| (key, "does not fit an environment with `per: pull_request`")).collect();
+        if self.teardown.is_none() {
+            found.push(("", "`per: pull_request` needs `teardown`, the workflow that tears the environment down"));
+        }
+        if self.deploy.is_none() {
+            found.push(("", "`per: pull_request` needs `deploy`"));
+        }
+        found
+    }
+}
+
+/// What an environment is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// Each pull request that asks for one.
+    PullRequest,
+}
+
+word! {
+    /// The name of an environment with `{n}` for the number of a pull request, such as
+    /// `preview/pr-{n}`.
+    InstanceName, check_instance, { "minLength": 3, "maxLength": 200, "pattern": "\\{n\\}" }
+}
+
+fn check_instance(text: &str) -> Result<(), String> {
+    check_name(text)?;
+    match text.matches(NUMBER).count() {
+        1 => Ok(()),
+        0 => Err(format!("{} needs `{{n}}`, the number of the pull request", quote(text))),
+        _ => Err(format!("{} has more than one `{{n}}`", quote(text))),
+    }
 }
 
 /// The way to start a deployment.

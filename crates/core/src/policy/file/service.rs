@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::policy::file::text::Globs;
+use crate::policy::file::text::{Globs, LabelName};
 
 /// A service: the paths, tags and environments that belong to it. In its globs, `*` matches `/`,
 /// too.
@@ -18,6 +18,9 @@ pub struct ServiceFile {
     /// Environments of the service, compared without case. Default: the environments that no
     /// service claims.
     pub environments: Option<Globs>,
+    /// A label for the issues and pull requests that belong to the service, once their change was
+    /// merged: `service/web`. Default: none.
+    pub label: Option<LabelName>,
 }
 
 impl ServiceFile {

@@ -70,6 +70,20 @@ pub(super) fn warn_of_missing(parsed: &Parsed, files: &[String], warnings: &mut 
     }
 }
 
+/// Checks that no service has the label of a phase. `phases`: their names, by label in lower case.
+pub(super) fn check_labels(merged: &Merged, phases: &BTreeMap<String, &str>, problems: &mut Vec<Problem>) {
+    for layer in merged.layers() {
+        for (name, service) in layer.parsed.file.services.iter().flatten() {
+            let Some(label) = &service.label else { continue };
+            if let Some(phase) = phases.get(&label.as_str().to_lowercase()) {
+                let here = path(["services".into(), name.as_str().into(), "label".into()]);
+                let message = format!("label {} already shows the phase {}", quote(label.as_str()), quote(phase));
+                problems.push(layer.parsed.problem(&here, message));
+            }
+        }
+    }
+}
+
 fn claims(service: &ServiceFile, environment: &str) -> bool {
     let matches =
         |glob: &Glob| Pattern::new(&name_key(glob.as_str())).is_ok_and(|glob| glob.matches(&name_key(environment)));

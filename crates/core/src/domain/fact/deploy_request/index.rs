@@ -36,6 +36,8 @@ pub struct RequestIndex {
     pub by_taken_back: KeysBy<ItemId, String>,
     /// Dispatched requests whose workflow run is unknown, by environment.
     pub without_run: KeysBy<String, String>,
+    /// Requests that started in an environment made for a pull request, which still lives.
+    pub live: BTreeSet<String>,
 }
 
 impl MapIndex<String, DeployRequest> for RequestIndex {
@@ -44,6 +46,9 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
             self.open.insert(id.clone());
         } else {
             self.ended.insert((request.since, id.clone()));
+        }
+        if request.for_pull.is_some() && request.started_at.is_some() && !request.torn_down && !request.dry_run {
+            self.live.insert(id.clone());
         }
         self.by_environment.add(request.environment.clone(), (request.at, id.clone()));
         if let Some(rollback) = request.as_started_rollback(id) {
@@ -67,6 +72,7 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
 
     fn remove(&mut self, id: &String, request: &DeployRequest) {
         self.open.remove(id);
+        self.live.remove(id);
         self.ended.remove(&(request.since, id.clone()));
         self.by_environment.remove(&request.environment, &(request.at, id.clone()));
         if let Some(rollback) = request.as_started_rollback(id) {

@@ -3,27 +3,26 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
 
 use crate::{
     app::{decision::Failure, runtime::Runtime, wake::stopped},
     domain::{
-        id::{ItemId, RepoKey},
+        id::RepoKey,
         insight::{RowGroup, RowKind},
     },
-    insight::{self, InsightRows, rows::DEFINITION},
+    insight::{InsightRows, TermsRow, Walk, rows::DEFINITION},
     port::store::{Commit, InsightPage, Store, StoreError},
 };
 
 /// Rows of one page.
 const PAGE: usize = 5_000;
-/// Items derived at once: deliveries of the repository wait no longer than such a step.
-const ITEMS: usize = 200;
 /// Rows stored at once.
 const GROUPS: usize = 500;
 /// Pause between steps.
@@ -58,37 +57,86 @@ pub async fn rows(store: &dyn Store, repo: &RepoKey, since: Timestamp) -> Result
     Ok(rows)
 }
 
-/// Returns whether the rows of everything on record were derived: at the start of a later process, or
-/// with each event because the record began after this version first started.
-pub async fn is_complete(
-    store: &dyn Store,
-    repo: &RepoKey,
-    recorded_since: Option<Timestamp>,
-) -> Result<bool, StoreError> {
+/// Returns whether the rows of everything on record were derived under the policy in force: by the
+/// fill, or with each event because the record began after this version first started.
+pub async fn is_complete(store: &dyn Store, repo: &RepoKey, terms: &TermsRow) -> Result<bool, StoreError> {
+    if let Some(filled) = filled(store, repo).await? {
+        return Ok(filled.is_done_for(&terms.policy));
+    }
     let since: Option<Timestamp> = store.memo(SINCE).await?.and_then(|at| at.parse().ok());
-    let is_new = since.zip(recorded_since).is_some_and(|(since, began)| began.duration_since(since) > -SLACK);
-    Ok(is_new || is_filled(store, repo).await?)
+    Ok(since.zip(terms.recorded_since).is_some_and(|(since, began)| began.duration_since(since) > -SLACK))
 }
 
-/// Returns whether the rows of earlier events were derived.
+/// Returns whether the fill derived every row of a repository by the present definitions.
 pub async fn is_filled(store: &dyn Store, repo: &RepoKey) -> Result<bool, StoreError> {
-    Ok(store.memo(&memo(repo)).await?.as_deref() == Some(DEFINITION.to_string().as_str()))
+    Ok(filled(store, repo).await?.is_some_and(|filled| filled.next.is_none()))
+}
+
+/// How far the rows of a repository were derived.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Filled {
+    /// Version of the definitions.
+    definition: u32,
+    /// Version of the policy.
+    policy: String,
+    /// Where to go on; `None`: it is done.
+    next: Option<Walk>,
+}
+
+impl Filled {
+    fn is_done_for(&self, policy: &str) -> bool {
+        self.next.is_none() && self.policy == policy
+    }
+}
+
+/// Returns how far a repository's rows were derived by the present definitions.
+async fn filled(store: &dyn Store, repo: &RepoKey) -> Result<Option<Filled>, StoreError> {
+    let known = store.memo(&memo(repo)).await?;
+    let filled: Option<Filled> = known.and_then(|known| serde_json::from_str(&known).ok());
+    Ok(filled.filter(|filled| filled.definition == DEFINITION))
 }
 
 fn memo(repo: &RepoKey) -> String {
     format!("insight/{}/{}", repo.forge, repo.id)
 }
 
-/// Derives the rows of every repository that has none yet, one after the other, beside everything
-/// else. A process that is stopped goes on with the next repository when it starts again.
+/// Repositories whose rows may have been derived under another policy.
+#[derive(Debug, Default)]
+pub(crate) struct StaleRows {
+    repos: Mutex<BTreeSet<RepoKey>>,
+    bell: Notify,
+}
+
+impl StaleRows {
+    pub(crate) fn add(&self, repo: RepoKey) {
+        self.repos.lock().unwrap_or_else(PoisonError::into_inner).insert(repo);
+        self.bell.notify_one();
+    }
+
+    fn take(&self) -> BTreeSet<RepoKey> {
+        std::mem::take(&mut *self.repos.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Derives the rows of every repository that has none yet, or whose policy changed, one after the
+/// other, beside everything else. A process that is stopped goes on from the step at which it was when
+/// it starts again.
 pub(crate) async fn fill(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
+    let mut first = true;
     loop {
         let done = tokio::select! {
-            done = fill_all(&runtime) => done,
+            done = fill_some(&runtime, first) => done,
             () = stopped(&mut stop) => return,
         };
         match done {
-            Ok(true) => break,
+            Ok(true) => {
+                first = false;
+                tokio::select! {
+                    () = runtime.stale_rows.bell.notified() => {}
+                    () = stopped(&mut stop) => return,
+                }
+                continue;
+            }
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "rows for delivery metrics can't be derived now"),
         }
@@ -97,18 +145,20 @@ pub(crate) async fn fill(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>)
             () = stopped(&mut stop) => return,
         }
     }
-    stopped(&mut stop).await;
 }
 
-/// Returns whether every repository has its rows.
-async fn fill_all(runtime: &Runtime) -> Result<bool, StoreError> {
-    if runtime.store.memo(SINCE).await?.is_none() {
-        runtime.store.note(SINCE, Some(&runtime.clock.now().to_string())).await?;
-    }
-    let mut open = Vec::new();
-    for row in runtime.store.all_repositories().await? {
-        if !is_filled(runtime.store.as_ref(), &row.repo).await? {
-            open.push(row.repo);
+/// Derives the rows of all repositories, or of those whose terms changed. Returns whether nothing is
+/// left.
+async fn fill_some(runtime: &Runtime, all: bool) -> Result<bool, StoreError> {
+    let mut open: BTreeSet<RepoKey> = runtime.stale_rows.take();
+    if all {
+        if runtime.store.memo(SINCE).await?.is_none() {
+            runtime.store.note(SINCE, Some(&runtime.clock.now().to_string())).await?;
+        }
+        for row in runtime.store.all_repositories().await? {
+            if !is_up_to_date(runtime.store.as_ref(), &row.repo).await? {
+                open.insert(row.repo);
+            }
         }
     }
     let (all, mut told, mut skipped) = (open.len(), Instant::now(), false);
@@ -118,10 +168,11 @@ async fn fill_all(runtime: &Runtime) -> Result<bool, StoreError> {
             told = Instant::now();
         }
         match fill_one(runtime, &repo).await {
-            Ok(()) => runtime.store.note(&memo(&repo), Some(&DEFINITION.to_string())).await?,
+            Ok(()) => {}
             // Another process decides on it, or the store does not answer.
             Err(Failure::NotNow(why)) => {
                 skipped = true;
+                runtime.stale_rows.add(repo.clone());
                 tracing::debug!(%repo, why, "its rows are not derived yet");
             }
             Err(Failure::Fault(why)) => tracing::error!(%repo, why, "its rows for delivery metrics can't be derived"),
@@ -130,28 +181,45 @@ async fn fill_all(runtime: &Runtime) -> Result<bool, StoreError> {
     Ok(!skipped)
 }
 
+/// Returns whether the rows are of the policy under which the last of them were derived.
+async fn is_up_to_date(store: &dyn Store, repo: &RepoKey) -> Result<bool, StoreError> {
+    let Some(filled) = filled(store, repo).await? else { return Ok(false) };
+    let page = InsightPage { kind: RowKind::Terms, since: Timestamp::MIN, after: None, limit: 1 };
+    let mut rows = InsightRows::default();
+    for row in store.insight(repo, &page).await? {
+        rows.add(RowKind::Terms, &row.body);
+    }
+    Ok(rows.terms.map_or(filled.next.is_none(), |terms| filled.is_done_for(&terms.policy)))
+}
+
 async fn fill_one(runtime: &Runtime, repo: &RepoKey) -> Result<(), Failure> {
-    let mut after: Option<ItemId> = None;
+    let mut known = filled(runtime.store.as_ref(), repo).await?;
     loop {
         let mut held = runtime.repos.hold(repo).await;
         let state = held.take(runtime.store.as_ref()).await?;
         let (facts, now) = (&state.repo.facts, runtime.clock.now());
         let policy = runtime.policies.policy(repo, &facts.policy_files);
-        let first = after.map_or(0, |after| after.saturating_add(1));
-        let items: BTreeSet<ItemId> = facts.items.range(first..).take(ITEMS).map(|(number, _)| *number).collect();
-        after = items.last().copied();
-        let groups = match after {
-            Some(_) => insight::rows_of_items(facts, &items, &policy, now),
-            None => insight::rows_of_repository(facts, &policy, now),
+        let walk = match known.take().filter(|known| known.policy == policy.version) {
+            Some(known) => known.next,
+            None => Some(Walk::default()),
         };
+        let Some(walk) = walk else {
+            held.put(state);
+            return Ok(());
+        };
+        let (groups, next) = walk.step(facts, &policy, now);
         for part in groups.chunks(GROUPS) {
             store(runtime, repo, part, held.lease()).await?;
         }
         held.put(state);
         drop(held);
-        if items.is_empty() {
+        let done = next.is_none();
+        let filled = Filled { definition: DEFINITION, policy: policy.version.clone(), next };
+        runtime.store.note(&memo(repo), Some(&serde_json::json!(filled).to_string())).await?;
+        if done {
             return Ok(());
         }
+        known = Some(filled);
         tokio::time::sleep(PAUSE).await;
     }
 }

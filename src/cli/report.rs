@@ -181,7 +181,7 @@ async fn report(
     };
     Ok(Some(Report {
         repository: row.full_name.clone(),
-        complete: insight::is_complete(store, &row.repo, terms.recorded_since).await?,
+        complete: insight::is_complete(store, &row.repo, terms).await?,
         figures: figures(&rows, &query),
         parts: args.by.map_or_else(Vec::new, |by| series(&rows, &query, by.step())),
     }))

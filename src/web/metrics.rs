@@ -45,7 +45,7 @@ impl Web {
         let zone = TimeZone::get(&terms.tz).unwrap_or(TimeZone::UTC);
         let phases = terms.phases.clone();
         let query = Query { seed: row.repo.id, ..Query::new(Window::last(DAYS, now, &zone), now) };
-        let complete = app::insight::is_complete(self.memos.as_ref(), &row.repo, terms.recorded_since).await?;
+        let complete = app::insight::is_complete(self.memos.as_ref(), &row.repo, terms).await?;
         // Work for the processor, not for a thread that serves others.
         let computed = tokio::task::spawn_blocking(move || (figures(&rows, &query), series(&rows, &query, Step::Week)));
         let (mut figures, mut weeks) = computed.await.map_err(|_| Failure::Unavailable)?;

@@ -75,6 +75,9 @@ pub struct InsightRow {
 /// keep times.
 pub const OPEN: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
+/// A part after every other one.
+pub const KEEPS_ALL: &str = "\u{10ffff}";
+
 /// The rows of one kind that one object has now. They replace those that it had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowGroup {
@@ -82,7 +85,8 @@ pub struct RowGroup {
     pub kind: RowKind,
     /// The object.
     pub owner: String,
-    /// The first part that they replace: rows with an earlier part stay.
+    /// The first part that they replace: rows with an earlier part stay. With [`KEEPS_ALL`], only rows
+    /// are added whose part is not there.
     pub from: String,
     /// The rows.
     pub rows: Vec<InsightRow>,

@@ -29,6 +29,9 @@ pub struct RepositoryMetadata {
     /// Time of the earliest event: the beginning of our record.
     #[serde(default)]
     pub recorded_since: Option<Timestamp>,
+    /// Evidence of what happened before this time may be deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_before: Option<Timestamp>,
     /// Whether it is private, newest.
     #[serde(default)]
     pub private: Option<Newest<bool>>,

@@ -41,25 +41,14 @@ pub(super) async fn show(
 ) -> Result<Response, Failure> {
     let row = web.repository(&visitor, &name).await?;
     let _turn = web.turn().await?;
-    let found = web.store.documents_under(&row.repo, "{\"Gate\":", LOOKED_THROUGH).await?;
-    let all = found.len();
-    // Thousands of documents are work for the processor, not for a thread that serves others.
-    let parsing = tokio::task::spawn_blocking(move || {
-        let gates =
-            found.iter().filter_map(|document| serde_json::from_str::<GateFacts>(document.body.as_deref()?).ok());
-        gates.filter(|gate| gate.live).collect::<Vec<_>>()
-    });
-    let mut live: Vec<GateFacts> = parsing.await.map_err(|_| Failure::Unavailable)?;
-    live.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.decision.gate.cmp(&b.decision.gate)));
-    let more = live.len().saturating_sub(MOST);
-    live.truncate(MOST);
+    let Live { live, more, settled } = live(&web, &row).await?;
     let now = web.clock.now();
     let main = html! {
         div.head {
             h1 { "Gates" }
             p {
                 "Whether commits of " (row.full_name) " may be released or deployed now, and which condition they wait for."
-                @if all > live.len() + more { " " (all - live.len() - more) " decisions are settled and not shown." }
+                @if settled > 0 { " " (settled) " decisions are settled and not shown." }
             }
         }
         @if live.is_empty() { p.prose { "No gate is waiting for a decision." } }
@@ -73,6 +62,33 @@ pub(super) async fn show(
         main,
     };
     Ok(answer::page(&headers, page.render()))
+}
+
+/// Decisions that are kept up to date.
+pub(super) struct Live {
+    /// The newest of them, the newest first.
+    pub(super) live: Vec<GateFacts>,
+    /// Number of older ones.
+    more: usize,
+    /// Number of decisions that are not kept up to date.
+    settled: usize,
+}
+
+/// Returns the decisions of a repository's gates that are kept up to date.
+pub(super) async fn live(web: &Web, row: &RepositoryRow) -> Result<Live, Failure> {
+    let found = web.store.documents_under(&row.repo, "{\"Gate\":", LOOKED_THROUGH).await?;
+    let all = found.len();
+    // Thousands of documents are work for the processor, not for a thread that serves others.
+    let parsing = tokio::task::spawn_blocking(move || {
+        let gates =
+            found.iter().filter_map(|document| serde_json::from_str::<GateFacts>(document.body.as_deref()?).ok());
+        gates.filter(|gate| gate.live).collect::<Vec<_>>()
+    });
+    let mut live: Vec<GateFacts> = parsing.await.map_err(|_| Failure::Unavailable)?;
+    live.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.decision.gate.cmp(&b.decision.gate)));
+    let (settled, more) = (all - live.len(), live.len().saturating_sub(MOST));
+    live.truncate(MOST);
+    Ok(Live { live, more, settled })
 }
 
 fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) -> Markup {

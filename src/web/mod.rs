@@ -8,6 +8,7 @@ mod about;
 mod access;
 mod age;
 mod answer;
+mod api;
 mod asset;
 mod bucket;
 mod chart;
@@ -76,11 +77,20 @@ struct Web {
     renders: Semaphore,
 }
 
+/// The routes of the pages.
+pub struct Routes {
+    /// For people, and for callers with tokens of their own.
+    pub pages: Router,
+    /// The API for operators, below `/api/v1`: whoever reaches it reads every repository.
+    pub operators: Router,
+}
+
 /// Returns the routes of the pages.
-pub fn routes(parts: Parts) -> Router {
+pub fn routes(parts: Parts) -> Routes {
     let Parts { store, memos, policies, clock, forge_url, access } = parts;
     let renders = Semaphore::new(RENDERS);
     let web = Arc::new(Web { store, memos, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
+    let operators = api::operator_routes().layer(axum::middleware::from_fn(answer::headers));
     let pages = Router::new()
         .route("/", get(repositories::show))
         .route("/about", get(about::show))
@@ -99,8 +109,9 @@ pub fn routes(parts: Parts) -> Router {
         .route("/login/github", get(sign_in::begin))
         .route("/callback", get(sign_in::back))
         .route("/assets/{name}", get(asset::serve))
+        .nest("/api/v1", api::routes(&web))
         .layer(axum::middleware::from_fn(answer::headers));
-    pages.with_state(web)
+    Routes { pages: pages.with_state(Arc::clone(&web)), operators: operators.with_state(web) }
 }
 
 async fn nothing() -> Failure {

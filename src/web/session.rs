@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     port::{
@@ -47,6 +48,8 @@ pub struct Sessions {
     known: Mutex<HashMap<u64, Known>>,
     /// Sign-ins of all people together.
     pub(super) sign_ins: Mutex<Bucket>,
+    /// Tokens of callers that were not seen before, all callers' together.
+    new_tokens: Mutex<Bucket>,
 }
 
 /// What is remembered of a person.
@@ -97,8 +100,8 @@ impl Session {
 impl Sessions {
     /// Creates the sessions of the pages at `url`.
     pub fn new(forge: Arc<dyn SignIn>, secrets: &[SecretString], url: String, store: Arc<dyn Store>) -> Self {
-        let sign_ins = Mutex::new(Bucket::new(60.0, 2.0));
-        Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins }
+        let (sign_ins, new_tokens) = (Mutex::new(Bucket::new(60.0, 2.0)), Mutex::new(Bucket::new(60.0, 2.0)));
+        Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins, new_tokens }
     }
 
     /// Returns the session of a request, if it has one that is valid, and counts the request.
@@ -114,6 +117,26 @@ impl Sessions {
         let mark = self.store.memo(&mark_of(session.person)).await?;
         let signed_out = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
         Ok(Some(session).filter(|session| signed_out.is_none_or(|at| at < session.made)))
+    }
+
+    /// Returns a session of the token that a caller shows, and counts the request. Whether the forge
+    /// accepts the token shows with the first question to it.
+    pub(super) fn of_token(&self, token: &str, now: Timestamp) -> Result<Session, Failure> {
+        let digest = Sha256::digest(token);
+        let (name, ends) = (hex::encode(digest), now + REMEMBERED);
+        // No account has so high a number. Answers to another token with it are not used: the names
+        // of their sessions differ.
+        let person = u64::from_be_bytes(digest[..8].try_into().unwrap_or_default()) | (1 << 63);
+        if !self.is_known(person) && !self.new_tokens.lock().unwrap_or_else(PoisonError::into_inner).take(now) {
+            return Err(Failure::TooMany);
+        }
+        let session = Session { person, login: String::new(), token: token.to_owned(), made: now, ends, form: name };
+        self.charge(&session, now)?;
+        Ok(session)
+    }
+
+    fn is_known(&self, person: u64) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&person)
     }
 
     /// Creates a person's session.

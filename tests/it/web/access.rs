@@ -19,7 +19,7 @@ const SECRET: &str = "a client secret of the App";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Repositories: each is private unless its name says otherwise.
-const REPOSITORIES: [&str; 6] =
+pub const REPOSITORIES: [&str; 6] =
     ["acme/shop", "acme/secret", "acme/open", "acme/not-installed", "other/tool", "acme/missing"];
 
 /// Pages of a repository.
@@ -84,7 +84,7 @@ fn path_of(address: &str) -> &str {
 }
 
 /// What a person sees of a repository: whether it is there.
-fn may_see(login: &str, repository: &str) -> bool {
+pub fn may_see(login: &str, repository: &str) -> bool {
     match login {
         "reader" => ["acme/shop", "acme/open"].contains(&repository),
         "member" => ["acme/shop", "acme/secret", "acme/open"].contains(&repository),

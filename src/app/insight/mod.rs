@@ -1,6 +1,9 @@
 //! Rows for delivery metrics: reads them, and derives those of repositories that an earlier version
 //! decided on.
 
+pub mod csv;
+pub mod report;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},

@@ -43,6 +43,7 @@ mod outcome;
 mod policy;
 mod removal;
 mod repos;
+mod retro;
 mod retry;
 mod runtime;
 mod scheduler;

@@ -24,6 +24,7 @@ mod page;
 mod prose;
 mod read;
 mod repositories;
+mod retro;
 mod seal;
 mod session;
 mod sign_in;
@@ -99,6 +100,8 @@ pub fn routes(parts: Parts) -> Routes {
         .route("/{owner}/{name}/dora", get(dora::show))
         .route("/{owner}/{name}/flow", get(flow::show))
         .route("/{owner}/{name}/gates", get(gates::show))
+        .route("/{owner}/{name}/retro", get(retro::last))
+        .route("/{owner}/{name}/retro/{week}", get(retro::show))
         .route("/{owner}/{name}/items/{item}", get(item::show))
         .route("/logout", post(sign_in::out))
         .fallback(nothing)

@@ -1,6 +1,10 @@
 //! Policy for delivery metrics, and the stored form of the rows that they are computed from.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Time, Weekday},
+    tz::TimeZone,
+};
 
 use crate::domain::pattern::Pattern;
 
@@ -20,6 +24,19 @@ pub struct InsightRules {
     pub finish: String,
     /// Phases in which somebody works on an item, by name.
     pub active: Vec<String>,
+    /// When the weekly retrospective is due; `None`: there is none.
+    pub retro: Option<RetroRules>,
+}
+
+/// When the weekly retrospective is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetroRules {
+    /// Day of the week.
+    pub day: Weekday,
+    /// Time of day.
+    pub at: Time,
+    /// Time zone of both.
+    pub zone: TimeZone,
 }
 
 /// The kind of a row.

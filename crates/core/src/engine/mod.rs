@@ -280,6 +280,10 @@ impl Repository {
         let mut pending = std::mem::take(&mut self.pending);
         // Incidents, then deployments, then gates.
         let mut advanced = advance(&mut self.facts, terms);
+        if insight::retro::note(&mut self.facts, terms.policy, terms.now) {
+            pending.changed.insert(DocumentKey::About);
+        }
+        advanced.wake(insight::retro::wake_at(&self.facts, terms.policy, terms.now));
         self.ask_later(context, &mut advanced);
         pending.items.append(&mut advanced.items);
         pending.changed.append(&mut advanced.changed);

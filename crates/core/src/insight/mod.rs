@@ -25,6 +25,7 @@ mod deployment;
 mod failure;
 pub mod figures;
 mod incident;
+pub mod retro;
 pub mod row;
 pub mod rows;
 mod statistic;
@@ -38,6 +39,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use crate::insight::{
     figures::{Figures, Query, figures, select, series},
+    retro::Summary,
     rows::{InsightRows, TermsRow},
     statistic::{Share, Spread},
     walk::Walk,

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{event::ExternalDeployment, fact::Newest, id::Account};
+use crate::domain::{
+    event::ExternalDeployment,
+    fact::Newest,
+    id::{Account, ItemId},
+};
 
 /// Metadata of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,6 +42,9 @@ pub struct RepositoryMetadata {
     /// The phases of the policies that were in force, by name, each with the time since when.
     #[serde(default)]
     pub phases: Vec<(Timestamp, Vec<String>)>,
+    /// The last weekly retrospective; `None`: there never was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retro: Option<RetroFacts>,
     /// Labels that exist with our colour and description.
     pub known_labels: BTreeSet<String>,
     /// Times at which an environment was taken down, by its lower-case name and the connection that
@@ -47,6 +54,15 @@ pub struct RepositoryMetadata {
     /// External deployments of tags that are not known yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub of_unknown_tags: BTreeSet<ExternalDeployment>,
+}
+
+/// A weekly retrospective.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetroFacts {
+    /// The week that it is about, such as `2026-W10`.
+    pub week: String,
+    /// Its issue, once the forge has reported its number.
+    pub issue: Option<ItemId>,
 }
 
 /// Maximum environments whose removals are kept.

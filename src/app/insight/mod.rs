@@ -99,6 +99,12 @@ async fn filled(store: &dyn Store, repo: &RepoKey) -> Result<Option<Filled>, Sto
     Ok(filled.filter(|filled| filled.definition == DEFINITION))
 }
 
+/// Records that every row of a repository was derived under a policy.
+pub(crate) async fn note_filled(store: &dyn Store, repo: &RepoKey, policy: &str) -> Result<(), StoreError> {
+    let filled = Filled { definition: DEFINITION, policy: policy.to_owned(), next: None };
+    store.note(&memo(repo), Some(&serde_json::json!(filled).to_string())).await
+}
+
 fn memo(repo: &RepoKey) -> String {
     format!("insight/{}/{}", repo.forge, repo.id)
 }

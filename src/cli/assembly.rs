@@ -100,13 +100,12 @@ impl Program {
             settings: bot,
         };
         let bot = Bot::start(parts);
-        let memos = store.clone();
         let (shutdown, ending) = watch::channel(false);
         let Operators { log, token, hosts, pages } = operators;
         let (page_limits, page_ending) = (limits.clone(), ending.clone());
         let (mut api, mut pages_served) = (None, None);
         if let Some(Pages { listener, store, forge_url, access }) = pages {
-            let routes = web::routes(web::Parts { store, memos, policies, clock, forge_url, access });
+            let routes = web::routes(web::Parts { store, policies, clock, forge_url, access });
             api = Some(routes.operators);
             pages_served = Some((listener, routes.pages));
         }

@@ -98,15 +98,17 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, mut request: Request, nex
     let visitor = match &web.access {
         Access::Open if !names_this_machine(&request) => return Failure::OtherName.into_response(),
         Access::Open => Visitor::Anyone,
-        Access::SignIn(sessions) => match sessions.of_request(request.headers(), web.clock.now()).await {
-            Ok(Some(session)) => Visitor::Person { shown: session.shown(), session },
-            Ok(None) => {
-                let back = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-                let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
-                return Failure::SignIn(if is_page { back } else { "/".to_owned() }).into_response();
+        Access::SignIn(sessions) => {
+            match sessions.of_request(web.store.as_ref(), request.headers(), web.clock.now()).await {
+                Ok(Some(session)) => Visitor::Person { shown: session.shown(), session },
+                Ok(None) => {
+                    let back = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+                    let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
+                    return Failure::SignIn(if is_page { back } else { "/".to_owned() }).into_response();
+                }
+                Err(failure) => return failure.into_response(),
             }
-            Err(failure) => return failure.into_response(),
-        },
+        }
     };
     request.extensions_mut().insert(Arc::new(visitor));
     next.run(request).await

@@ -58,7 +58,9 @@ impl Web {
         let Some(rows) = self.rows(row, asked.rows_since(now)).await? else { return Ok(None) };
         let Some(terms) = &rows.terms else { return Ok(None) };
         let phases = terms.phases.clone();
-        let complete = app::insight::is_complete(self.memos.as_ref(), &row.repo, terms).await?;
+        let [filled, since] = app::insight::completeness(&row.repo);
+        let (filled, since) = (self.store.memo(&filled).await?, self.store.memo(&since).await?);
+        let complete = app::insight::shows_completeness(filled, since, terms);
         let row = row.clone();
         // Work for the processor, not for a thread that serves others.
         let computed = tokio::task::spawn_blocking(move || Report::of(&row, &rows, complete, &asked, now));

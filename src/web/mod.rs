@@ -43,7 +43,7 @@ pub use crate::web::session::Sessions;
 use crate::{
     app::PolicySource,
     domain::id::ForgeName,
-    port::{clock::Clock, pages::PageStore, store::Store},
+    port::{clock::Clock, pages::PageStore},
     web::answer::Failure,
 };
 
@@ -54,8 +54,6 @@ const RENDERS: usize = 8;
 pub struct Parts {
     /// Reads.
     pub store: Arc<dyn PageStore>,
-    /// The bot's store, for small values of the program itself.
-    pub memos: Arc<dyn Store>,
     /// Policies in force, which name the phases.
     pub policies: Arc<dyn PolicySource>,
     /// Clock.
@@ -69,7 +67,6 @@ pub struct Parts {
 /// State of the pages.
 struct Web {
     store: Arc<dyn PageStore>,
-    memos: Arc<dyn Store>,
     policies: Arc<dyn PolicySource>,
     clock: Arc<dyn Clock>,
     forge: ForgeName,
@@ -88,9 +85,9 @@ pub struct Routes {
 
 /// Returns the routes of the pages.
 pub fn routes(parts: Parts) -> Routes {
-    let Parts { store, memos, policies, clock, forge_url, access } = parts;
+    let Parts { store, policies, clock, forge_url, access } = parts;
     let renders = Semaphore::new(RENDERS);
-    let web = Arc::new(Web { store, memos, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
+    let web = Arc::new(Web { store, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
     let operators = api::operator_routes().layer(axum::middleware::from_fn(answer::headers));
     let pages = Router::new()
         .route("/", get(repositories::show))

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    app::signed_out,
     port::{
+        pages::PageStore,
         sign_in::{Person, PersonToken, SignIn, SignInError},
         store::Store,
     },
@@ -105,7 +107,13 @@ impl Sessions {
     }
 
     /// Returns the session of a request, if it has one that is valid, and counts the request.
-    pub(super) async fn of_request(&self, headers: &HeaderMap, now: Timestamp) -> Result<Option<Session>, Failure> {
+    /// `pages` reads whether the person signed out.
+    pub(super) async fn of_request(
+        &self,
+        pages: &dyn PageStore,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Failure> {
         let Some(sealed) = cookie(headers, SESSION) else { return Ok(None) };
         let Some(text) = self.keys.open(SESSION, sealed) else { return Ok(None) };
         let Ok(session) = serde_json::from_str::<Session>(&text) else { return Ok(None) };
@@ -114,7 +122,7 @@ impl Sessions {
         }
         self.charge(&session, now)?;
         // Signing out ends every session of a person, on every replica.
-        let mark = self.store.memo(&mark_of(session.person)).await?;
+        let mark = pages.memo(&signed_out(session.person)).await?;
         let signed_out = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
         Ok(Some(session).filter(|session| signed_out.is_none_or(|at| at < session.made)))
     }
@@ -157,7 +165,7 @@ impl Sessions {
     /// Ends every session of a person.
     pub(super) async fn end(&self, session: &Session, now: Timestamp) -> Result<(), Failure> {
         self.forget(session.person);
-        Ok(self.store.note(&mark_of(session.person), Some(&now.to_string())).await?)
+        Ok(self.store.note(&signed_out(session.person), Some(&now.to_string())).await?)
     }
 
     /// Counts a request of a person, of whom not more than a reader's may come.
@@ -248,11 +256,6 @@ impl Sessions {
 
 fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
     (SignedDuration::ZERO..REMEMBERED).contains(&now.duration_since(at))
-}
-
-/// Returns the name under which the time is kept at which a person last signed out.
-fn mark_of(person: u64) -> String {
-    format!("web/signed-out/{person}")
 }
 
 /// Returns the value of a cookie. Of two with one name, none counts.

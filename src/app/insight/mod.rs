@@ -63,11 +63,22 @@ pub async fn rows(store: &dyn Store, repo: &RepoKey, since: Timestamp) -> Result
 /// Returns whether the rows of everything on record were derived under the policy in force: by the
 /// fill, or with each event because the record began after this version first started.
 pub async fn is_complete(store: &dyn Store, repo: &RepoKey, terms: &TermsRow) -> Result<bool, StoreError> {
-    if let Some(filled) = filled(store, repo).await? {
-        return Ok(filled.is_done_for(&terms.policy));
+    let [filled, since] = completeness(repo);
+    Ok(shows_completeness(store.memo(&filled).await?, store.memo(&since).await?, terms))
+}
+
+/// Returns the names under which the program stores what [`shows_completeness`] needs.
+pub(crate) fn completeness(repo: &RepoKey) -> [String; 2] {
+    [memo(repo), SINCE.to_owned()]
+}
+
+/// Like [`is_complete`], from the values of [`completeness`].
+pub(crate) fn shows_completeness(filled: Option<String>, since: Option<String>, terms: &TermsRow) -> bool {
+    if let Some(filled) = parsed(filled) {
+        return filled.is_done_for(&terms.policy);
     }
-    let since: Option<Timestamp> = store.memo(SINCE).await?.and_then(|at| at.parse().ok());
-    Ok(since.zip(terms.recorded_since).is_some_and(|(since, began)| began.duration_since(since) > -SLACK))
+    let since: Option<Timestamp> = since.and_then(|at| at.parse().ok());
+    since.zip(terms.recorded_since).is_some_and(|(since, began)| began.duration_since(since) > -SLACK)
 }
 
 /// Returns whether the fill derived every row of a repository by the present definitions.
@@ -94,9 +105,12 @@ impl Filled {
 
 /// Returns how far a repository's rows were derived by the present definitions.
 async fn filled(store: &dyn Store, repo: &RepoKey) -> Result<Option<Filled>, StoreError> {
-    let known = store.memo(&memo(repo)).await?;
+    Ok(parsed(store.memo(&memo(repo)).await?))
+}
+
+fn parsed(known: Option<String>) -> Option<Filled> {
     let filled: Option<Filled> = known.and_then(|known| serde_json::from_str(&known).ok());
-    Ok(filled.filter(|filled| filled.definition == DEFINITION))
+    filled.filter(|filled| filled.definition == DEFINITION)
 }
 
 /// Records that every row of a repository was derived under a policy.

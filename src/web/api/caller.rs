@@ -28,7 +28,7 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, mut request: Request, nex
             let now = web.clock.now();
             let found = match token(request.headers()) {
                 Some(token) => token.and_then(|token| sessions.of_token(token, now)).map(Some),
-                None => sessions.of_request(request.headers(), now).await,
+                None => sessions.of_request(web.store.as_ref(), request.headers(), now).await,
             };
             let person = |session| Visitor::Person { shown: crate::web::session::Session::shown(&session), session };
             found.and_then(|session| session.map(person).ok_or(Failure::SignIn("/".to_owned())))

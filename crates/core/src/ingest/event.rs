@@ -68,6 +68,7 @@ impl Us {
             | Seen::Repository(_)
             | Seen::Label { .. }
             | Seen::Connection(_)
+            | Seen::Revoked { .. }
             | Seen::Alert(_)
             | Seen::Nothing { .. } => None,
         };
@@ -108,7 +109,7 @@ pub(crate) fn observe(
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
         Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),
         Seen::Protection(waiting) => notes.protection(waiting),
-        Seen::Repository(_) | Seen::Connection(_) | Seen::Nothing { .. } => {}
+        Seen::Repository(_) | Seen::Connection(_) | Seen::Revoked { .. } | Seen::Nothing { .. } => {}
     }
     notes.place_external();
     let mut changed = notes.changed;

@@ -70,7 +70,7 @@ async fn a_week_is_looked_back_on_once() {
     assert_eq!((title.as_str(), *was_open, *open), ("Retrospective 2026-W11", false, true));
     for part in [
         format!("Open actions come from #{number}."),
-        "- [ ] Test the \\<b\\>backup\\</b\\> with @\u{200b}ops, see #\u{200b}1 (week 2)".to_owned(),
+        "- [ ] Test the &lt;b&gt;backup&lt;/b&gt; with @\u{200b}ops, see \\#\u{200b}1 (week 2)".to_owned(),
         "Done since the last retrospective:\n\n- Ask for a second reviewer\n".to_owned(),
     ] {
         assert!(body.contains(&part), "{part}\n{body}");

@@ -133,12 +133,9 @@ fn moved(summary: &Summary) -> Vec<String> {
     ));
     if let Some(lead) = &week.lead_time.all {
         let then = before.lead_time.all.as_ref().map(|lead| format!(" (the four weeks before: {})", time(lead.p50)));
-        lines.push(format!(
-            "Live: {}. Half of them took no longer than **{}**{}.",
-            some(lead.n, "change"),
-            time(lead.p50),
-            then.unwrap_or_default()
-        ));
+        let half = if lead.n == 1 { "after" } else { "half of them within" };
+        let then = then.unwrap_or_default();
+        lines.push(format!("Live: {}, {half} **{}**{then}.", some(lead.n, "change"), time(lead.p50)));
     }
     let slow = summary.slowest.iter().filter(|_| summary.slowest.len() > 1).take(3).map(|slow: &Slow| {
         let part = match slow.part {
@@ -173,7 +170,8 @@ fn stuck(summary: &Summary, item: &dyn Fn(ItemId) -> Told) -> Vec<String> {
             let phase = stuck.phase.as_ref().map_or_else(String::new, |phase| format!(" in `{phase}`"));
             let still = stuck.since.map(|since| summary.week.basis.to.duration_since(since));
             let still = still.map_or_else(String::new, |still| format!(", without a move for {}", duration(still)));
-            let next: Option<String> = next.map(|next| next.chars().take(LONGEST_NEXT).collect());
+            // Cut, it would be Markdown no more.
+            let next = next.filter(|next| next.chars().count() <= LONGEST_NEXT);
             let next = next.map_or_else(String::new, |next| format!(" Next: {next}."));
             format!("#{}{title}: {} old,{phase}{still}.{next}", stuck.item, time(stuck.age)).replace(",,", ",")
         })
@@ -222,7 +220,8 @@ fn failed(summary: &Summary) -> Vec<String> {
             0 => String::new(),
             count => format!(" For {} a fix runs in production and the alert stayed quiet.", some(count, "incident")),
         };
-        lines.push(format!("Began: {}.{closed}", some(incidents, "incident")));
+        let began = if incidents == 0 { "No incident".to_owned() } else { some(incidents, "incident") };
+        lines.push(format!("{began} began.{closed}"));
     }
     lines
 }

@@ -211,7 +211,8 @@ pub(super) fn dots(
     .map(svg)
 }
 
-/// Draws stacked areas: for each name the upper bounds over time, the greatest first.
+/// Draws stacked areas: for each name the upper bounds over time, the greatest first. The last one is
+/// what has left.
 pub(super) fn areas(names: &[String], bounds: &[Vec<f64>], labels: &[(f64, String)]) -> Option<Markup> {
     let points = bounds.first().map_or(0, Vec::len);
     let most = bounds.iter().flatten().copied().fold(0.0, f64::max);
@@ -234,10 +235,11 @@ pub(super) fn areas(names: &[String], bounds: &[Vec<f64>], labels: &[(f64, Strin
         defs { @for (id, lines) in HATCHES { (hatch(id, lines)) } }
         @for (index, values) in bounds.iter().enumerate() {
             @let path = area(&axes, values, &place);
-            g class={ "area " (super::figure::color(index)) } {
+            @let departed = index + 1 == bounds.len();
+            g class={ "area " @if departed { "departed" } @else { (super::figure::color(index)) } } {
                 path d=(path) { title { (names.get(index).map_or("", String::as_str)) } }
                 // Beside the colour, so that neighbours differ without it.
-                @if let Some((id, _)) = index.checked_rem(HATCHES.len() + 1).and_then(|place| HATCHES.get(place)) {
+                @if let Some((id, _)) = HATCHES.get(index % (HATCHES.len() + 1)).filter(|_| !departed) {
                     path.hatched d=(path) fill={ "url(#" (id) ")" } {}
                 }
             }

@@ -48,7 +48,7 @@ pub(super) async fn show(
 ) -> Result<Response, Failure> {
     let row = web.repository(&visitor, &name).await?;
     let _turn = web.turn().await?;
-    let Live { live, more, settled } = live(&web, &row).await?;
+    let Live { newest, more, settled } = live(&web, &row).await?;
     let waits = web.report(&row, Asked::last(DAYS)).await?.map(|(report, _)| report.figures.gate_waits);
     let now = web.clock.now();
     let main = html! {
@@ -59,8 +59,8 @@ pub(super) async fn show(
                 @if settled > 0 { " " (settled) " decisions are settled and not shown." }
             }
         }
-        @if live.is_empty() { p.prose { "No gate is waiting for a decision." } }
-        @for gate in &live { (decision(&web, &row, gate, now)) }
+        @if newest.is_empty() { p.prose { "No gate is waiting for a decision." } }
+        @for gate in &newest { (decision(&web, &row, gate, now)) }
         @if more > 0 { p.more { "And " (more) " older ones." } }
         @if let Some(waits) = waits.filter(|waits| !waits.is_empty()) { div.charts { (blocked(&waits).render()) } }
     };
@@ -112,7 +112,7 @@ fn blocked(waits: &[GateWaits]) -> Chart {
 /// Decisions that are kept up to date.
 pub(super) struct Live {
     /// The newest of them, the newest first.
-    pub(super) live: Vec<GateFacts>,
+    pub(super) newest: Vec<GateFacts>,
     /// Number of older ones.
     more: usize,
     /// Number of decisions that are not kept up to date.
@@ -133,7 +133,7 @@ pub(super) async fn live(web: &Web, row: &RepositoryRow) -> Result<Live, Failure
     live.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.decision.gate.cmp(&b.decision.gate)));
     let (settled, more) = (all - live.len(), live.len().saturating_sub(MOST));
     live.truncate(MOST);
-    Ok(Live { live, more, settled })
+    Ok(Live { newest: live, more, settled })
 }
 
 fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) -> Markup {

@@ -121,8 +121,8 @@ impl HalfYear {
                 _ => {}
             }
             let begun = at_work(asked + SignedDuration::from_mins(self.chance.minutes(1_500)));
-            let ready = at_work(begun + SignedDuration::from_mins(self.chance.minutes(600)));
-            let merged = at_work(ready + SignedDuration::from_mins(self.chance.minutes(420)));
+            let ready = at_work(begun + SignedDuration::from_mins(self.chance.minutes(1_400)));
+            let merged = at_work(ready + SignedDuration::from_mins(self.chance.minutes(1_100)));
             let head = sha("head", number);
             let branch = format!("topic/{issue}");
             self.push(begun, RefName::Branch(branch.clone()), None, &head, 1, begun);
@@ -197,12 +197,13 @@ impl HalfYear {
     /// A release on most working days at two, with all that was tested by then.
     fn releases(&mut self) {
         let (mut day, mut before, mut number) = (self.start, None::<Sha>, 0_u64);
-        while day < self.end {
+        // The last changes wait for a release.
+        while day < self.end - SignedDuration::from_hours(24 * 4) {
             day += SignedDuration::from_hours(24);
             let at = at_two(day);
             let ready = self.landed.iter().rev().find(|(tested, _)| *tested < at).map(|(_, commit)| commit.clone());
             let Some(commit) = ready.filter(|ready| Some(ready) != before.as_ref()) else { continue };
-            if is_weekend(at) || self.chance.below(3) == 0 {
+            if is_weekend(at) || self.chance.below(5) < 2 {
                 continue;
             }
             number += 1;

@@ -149,7 +149,7 @@ pub(super) async fn gates(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let _turn = web.turn().await?;
-    let all: Vec<Value> = gates::live(&web, &row).await?.live.iter().map(gate).collect();
+    let all: Vec<Value> = gates::live(&web, &row).await?.newest.iter().map(gate).collect();
     answer::json(&headers, &json!({ "repository": row.full_name, "gates": all }))
 }
 
@@ -181,7 +181,7 @@ fn condition(condition: &Condition) -> Value {
 pub(super) async fn gates_csv(State(web): State<Arc<Web>>, Repository(row): Repository) -> Result<Response, Refused> {
     let _turn = web.turn().await?;
     let mut text = record(&["gate", "commit", "gate_state", "condition", "state", "code", "since"]);
-    for gate in &gates::live(&web, &row).await?.live {
+    for gate in &gates::live(&web, &row).await?.newest {
         for one in &gate.decision.conditions {
             let since = gate.waits.get(&one.name).and_then(|wait| wait.since);
             text.push_str(&record(&[

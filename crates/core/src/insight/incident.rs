@@ -228,17 +228,15 @@ pub(crate) struct Former {
 impl Former {
     /// Keeps what an event is about to change.
     pub(crate) fn note(&mut self, facts: &RepoFacts, event: &Event) {
-        match &event.seen {
-            Seen::Alert(message) => {
-                let Says::Group(group) = &message.says else { return };
-                let id = incident_id(&message.connection, &group.key);
-                let known = facts.incidents.get(&id).cloned();
-                self.incidents.entry(id).or_insert(known);
-            }
-            Seen::Deployment(seen) => {
-                self.deployments.entry(seen.id).or_insert_with(|| facts.deployments.get(&seen.id).cloned());
-            }
-            _ => {}
+        if let Seen::Alert(message) = &event.seen
+            && let Says::Group(group) = &message.says
+        {
+            let id = incident_id(&message.connection, &group.key);
+            let known = facts.incidents.get(&id).cloned();
+            self.incidents.entry(id).or_insert(known);
+        }
+        if let Seen::Deployment(seen) = &event.seen {
+            self.deployments.entry(seen.id).or_insert_with(|| facts.deployments.get(&seen.id).cloned());
         }
     }
 

@@ -94,10 +94,11 @@ fn slot(rules: &RetroRules, now: Timestamp) -> Timestamp {
     if at(day) <= now { at(day) } else { at(day.checked_sub(7.days()).unwrap_or(day)) }
 }
 
-/// Returns the week that the retrospective of a time looks back on: that of the day before.
+/// Returns the week that the retrospective of a time looks back on: until Wednesday the week before,
+/// from Thursday on the present one.
 fn week_of(rules: &RetroRules, slot: Timestamp) -> Week {
     let day = slot.to_zoned(rules.zone.clone()).date();
-    Week::of(day.yesterday().unwrap_or(day))
+    Week::of(day.checked_sub(3.days()).unwrap_or(day))
 }
 
 /// Returns the week whose retrospective is due, if one is: the last one alone, if several are.
@@ -151,5 +152,50 @@ pub(crate) fn ended(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutco
     if let Some(retro) = facts.about.retro.as_mut().filter(|retro| retro.week == week && retro.issue.is_none()) {
         retro.issue = Some(number);
         out.changed.insert(DocumentKey::About);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{
+        civil::{Weekday, date, time},
+        tz::TimeZone,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_week_has_one_retrospective_whatever_the_day() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let at = |day: i8, hour: i8| date(2026, 3, day).at(hour, 0, 0, 0).to_zoned(berlin.clone()).unwrap().timestamp();
+        let of = |day: Weekday, now: Timestamp| {
+            let rules = RetroRules { day, at: time(9, 0, 0, 0), zone: berlin.clone() };
+            week_of(&rules, slot(&rules, now)).name()
+        };
+        // Monday, 9 March; clocks change on the 29th.
+        assert_eq!(
+            (of(Weekday::Monday, at(9, 8)), of(Weekday::Monday, at(9, 9))),
+            ("2026-W09".into(), "2026-W10".into())
+        );
+        assert_eq!(
+            (of(Weekday::Wednesday, at(11, 9)), of(Weekday::Thursday, at(12, 9))),
+            ("2026-W10".into(), "2026-W11".into())
+        );
+        assert_eq!(
+            (of(Weekday::Sunday, at(15, 9)), of(Weekday::Monday, at(30, 9))),
+            ("2026-W11".into(), "2026-W13".into())
+        );
+    }
+
+    #[test]
+    fn a_week_is_named_as_the_calendar_does() {
+        for name in ["2026-W01", "2026-W53", "2027-W10"] {
+            assert_eq!(Week::parse(name).map(Week::name).as_deref(), Some(name));
+        }
+        assert_eq!(Week::of(date(2027, 1, 3)).name(), "2026-W53");
+        assert_eq!(Week::of(date(2027, 1, 3)).after().name(), "2027-W01");
+        for wrong in ["", "2026", "2026-W00", "2026-W54", "2025-W53", "26-W01", "2026-W1", "2026-w01", "+026-W01"] {
+            assert_eq!(Week::parse(wrong), None, "{wrong}");
+        }
     }
 }

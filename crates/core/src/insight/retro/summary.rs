@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     domain::id::ItemId,
     insight::{
-        figures::{Figures, Query, figures, gates::GateWaits, select},
+        figures::{Figures, Query, Rollout, figures, gates::GateWaits, select},
         row::{ChangeRow, FailureReason},
         rows::InsightRows,
         window::Window,
@@ -111,7 +111,7 @@ impl Summary {
             .collect();
         let more_stuck = stuck.len().saturating_sub(MOST);
         stuck.truncate(MOST);
-        let failed = selection.forward.iter().filter_map(|rollout| rollout.failed()).take(MOST).map(|one| Failed {
+        let failed = selection.forward.iter().filter_map(Rollout::failed).take(MOST).map(|one| Failed {
             deployment: one.id,
             environment: one.environment.clone(),
             reasons: one.failures.clone(),

@@ -93,8 +93,14 @@ pub fn about(summary: &Summary) -> String {
     text
 }
 
+/// Returns a length of time in its two largest units.
 fn time(seconds: i64) -> String {
-    duration(SignedDuration::from_secs(seconds))
+    let least = match seconds {
+        s if s >= 86_400 => 3_600,
+        s if s >= 3_600 => 60,
+        _ => 1,
+    };
+    duration(SignedDuration::from_secs(seconds / least * least))
 }
 
 /// Returns a number of things: `no items`, `1 item`, `2 items`.
@@ -109,7 +115,7 @@ fn some(count: usize, one: &str) -> String {
 /// Returns a number a week, with one decimal place where it is not whole.
 fn weekly(count: usize) -> String {
     let tenths = (count * 10 + 2) / 4;
-    if tenths % 10 == 0 { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) }
 }
 
 fn moved(summary: &Summary) -> Vec<String> {
@@ -169,7 +175,8 @@ fn stuck(summary: &Summary, item: &dyn Fn(ItemId) -> Told) -> Vec<String> {
             let title = title.map(|title| format!(" {}", sanitize::inline(&title, LONGEST_TITLE))).unwrap_or_default();
             let phase = stuck.phase.as_ref().map_or_else(String::new, |phase| format!(" in `{phase}`"));
             let still = stuck.since.map(|since| summary.week.basis.to.duration_since(since));
-            let still = still.map_or_else(String::new, |still| format!(", without a move for {}", duration(still)));
+            let still =
+                still.map_or_else(String::new, |still| format!(", without a move for {}", time(still.as_secs())));
             // Cut, it would be Markdown no more.
             let next = next.filter(|next| next.chars().count() <= LONGEST_NEXT);
             let next = next.map_or_else(String::new, |next| format!(" Next: {next}."));

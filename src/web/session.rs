@@ -102,7 +102,9 @@ impl Session {
 impl Sessions {
     /// Creates the sessions of the pages at `url`.
     pub fn new(forge: Arc<dyn SignIn>, secrets: &[SecretString], url: String, store: Arc<dyn Store>) -> Self {
-        let (sign_ins, new_tokens) = (Mutex::new(Bucket::new(60.0, 2.0)), Mutex::new(Bucket::new(60.0, 2.0)));
+        let sign_ins = Mutex::new(Bucket::new(60.0, 2.0));
+        // Few: for too many wrong ones the forge would refuse this address everything.
+        let new_tokens = Mutex::new(Bucket::new(20.0, 0.2));
         Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins, new_tokens }
     }
 

@@ -46,6 +46,7 @@ async fn a_week_is_looked_back_on_once() {
         assert!(body.contains(part), "{part}\n{body}");
     }
     assert!(!body.contains('@') && !body.contains("bob"), "names nobody\n{body}");
+    world.in_phase(*number, "");
 
     // The page says the same.
     let client = Client::new(world.web.unwrap());

@@ -22,6 +22,8 @@ pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, React
 /// The marker of our issue about an invalid policy file, and of the comment on a pull request that
 /// changes the policy file.
 pub const POLICY_MARKER: &str = "policy";
+/// Beginning of the marker of a weekly retrospective's issue.
+pub const RETRO_MARKER: &str = "retro:";
 
 /// Priority of a write among the writes of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 
 use crate::{
     domain::{
-        effect::POLICY_MARKER,
+        effect::{POLICY_MARKER, RETRO_MARKER},
         event::{
             CheckSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen, Seen,
             StatusSeen,
@@ -120,9 +120,11 @@ pub(crate) fn observe(
     changed
 }
 
-/// Returns whether a text is the body of our own issue about the policy file.
+/// Returns whether a text is the body of our own issue about the policy file, or of a retrospective.
 fn is_notice(body: &str) -> bool {
-    body.lines().next().is_some_and(|line| line.trim_end() == format!("<!-- phasebot:{POLICY_MARKER} -->"))
+    let marker = |line: &str| line.trim_end().strip_prefix("<!-- phasebot:")?.strip_suffix(" -->").map(str::to_owned);
+    let marker = body.lines().next().and_then(marker);
+    marker.is_some_and(|marker| marker == POLICY_MARKER || marker.starts_with(RETRO_MARKER))
 }
 
 pub(super) struct Notes<'a> {

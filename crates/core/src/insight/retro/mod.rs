@@ -13,7 +13,7 @@ pub use crate::insight::retro::{
 };
 use crate::{
     domain::{
-        effect::Effect,
+        effect::{Effect, RETRO_MARKER},
         fact::{DocumentKey, RepoFacts, repository_metadata::RetroFacts},
         insight::RetroRules,
         policy::{Mode, Policy},
@@ -24,8 +24,6 @@ use crate::{
 
 /// Wait between a retrospective that is due and another look at it.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
-/// Beginning of the marker of a retrospective's issue.
-const MARKER: &str = "retro:";
 
 /// A week of the ISO calendar, as a retrospective names it: `2026-W10`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,7 +135,7 @@ pub fn plan(facts: &mut RepoFacts, week: Week, title: String, body: String) -> V
     let name = week.name();
     let before = facts.about.retro.as_ref().and_then(|last| last.issue);
     facts.about.retro = Some(RetroFacts { week: name.clone(), issue: None });
-    let marker = format!("{MARKER}{name}");
+    let marker = format!("{RETRO_MARKER}{name}");
     let open = Effect::OpenIssue { marker, title, body, labels: Vec::new(), gate: None };
     let close = before.map(|item| (format!("retro/close/{item}"), Effect::SetIssueState { item, open: false }));
     [(format!("retro/{name}"), open)].into_iter().chain(close).collect()
@@ -146,7 +144,8 @@ pub fn plan(facts: &mut RepoFacts, week: Week, title: String, body: String) -> V
 /// Records the number of a retrospective's issue.
 pub(crate) fn ended(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'_>, out: &mut PartialPlan) {
     let Effect::OpenIssue { marker, .. } = effect else { return };
-    let (Some(week), EffectOutcome::Done { issue: Some(number), .. }) = (marker.strip_prefix(MARKER), outcome) else {
+    let (Some(week), EffectOutcome::Done { issue: Some(number), .. }) = (marker.strip_prefix(RETRO_MARKER), outcome)
+    else {
         return;
     };
     if let Some(retro) = facts.about.retro.as_mut().filter(|retro| retro.week == week && retro.issue.is_none()) {

@@ -43,6 +43,7 @@ mod outcome;
 mod policy;
 mod removal;
 mod repos;
+mod retro;
 mod retry;
 mod runtime;
 mod scheduler;
@@ -54,6 +55,11 @@ mod worker;
 pub mod write_pause;
 
 pub use crate::app::alert::{Alerts, Connection, Labels, Route};
+/// Returns the name under which the time is stored at which a person's web sessions last ended.
+pub(crate) fn signed_out(person: u64) -> String {
+    format!("web/signed-out/{person}")
+}
+
 pub use crate::app::backfill::{Backfill, BackfillError, Progress, Wanted};
 pub use crate::app::bot::{Bot, Parts};
 pub use crate::app::catch_up::{CatchUp, CatchUpError, Caught};

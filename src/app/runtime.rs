@@ -18,6 +18,7 @@ use crate::{
         duplicate_guard::DuplicateGuard,
         external::EventConnections,
         identity::Identities,
+        insight::StaleRows,
         leases::Leases,
         limits::Limits,
         policy::PolicySource,
@@ -25,7 +26,7 @@ use crate::{
         urgent::Urgent,
         wake::Pulse,
     },
-    domain::id::ForgeName,
+    domain::{id::ForgeName, insight::RowKind},
     metric,
     port::{
         clock::Clock,
@@ -104,6 +105,8 @@ pub(crate) struct Runtime {
     pub(crate) outbox: Pulse,
     /// Wakes the search for missed deliveries.
     pub(crate) missed: Pulse,
+    /// Repositories whose rows for delivery metrics may be of another policy.
+    pub(crate) stale_rows: StaleRows,
     /// Counts all work done, so that "nothing happened since" can be detected.
     pub(crate) work: AtomicU64,
     /// Deliveries being taken in, whose senders wait.
@@ -155,6 +158,7 @@ impl Runtime {
             timers: Pulse::new(),
             outbox: Pulse::new(),
             missed: Pulse::new(),
+            stale_rows: StaleRows::default(),
             work: AtomicU64::new(0),
             arriving: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
@@ -174,7 +178,13 @@ impl Runtime {
     /// Commits; if a lease was lost, stops trusting it.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         let under = commit.under.clone();
-        self.leases.heard(&under, self.store.commit(commit).await)
+        let has_other_terms = commit.insight.iter().any(|group| group.kind == RowKind::Terms);
+        let repo = commit.repo.clone().filter(|_| has_other_terms);
+        let done = self.leases.heard(&under, self.store.commit(commit).await);
+        if let (Ok(()), Some(repo)) = (&done, repo) {
+            self.stale_rows.add(repo);
+        }
+        done
     }
 
     pub(crate) fn forges(&self) -> impl Iterator<Item = &Arc<dyn Forge>> {

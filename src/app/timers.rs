@@ -8,6 +8,7 @@ use crate::{
         commit::note,
         decision::{self, Decided, Failure, Scope},
         policy::{self, Brought, Occasion},
+        retro,
         runtime::Runtime,
         wake::stopped,
         worker::panic_text,
@@ -210,6 +211,9 @@ async fn derive_again(runtime: &Runtime, repo: &RepoKey, timers: &BTreeSet<Timer
     let Decided { mut commit, writes, mut notes } = decision::reach(runtime, &mut state, scope).await;
     let own = timers.contains(&TimerKey::Policy) || timers.contains(&TimerKey::Organization);
     notes.extend(attention.into_commit(&mut state, writes, None, own, &mut commit));
+    if timers.contains(&TimerKey::Repository) {
+        notes.extend(retro::hold(runtime, aim, &policy, &mut state, writes, &mut commit).await?);
+    }
     decision::keep(runtime, held, state, commit).await?;
     Ok(notes)
 }

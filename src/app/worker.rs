@@ -19,7 +19,7 @@ use crate::{
         external, installation, maintenance,
         policy::{self, Occasion},
         runtime::Runtime,
-        survey,
+        signed_out, survey,
     },
     domain::{
         alert::Says,
@@ -137,6 +137,12 @@ async fn decide_one(
     match (&event.seen, &event.repo) {
         (Seen::Nothing { reason }, _) => {
             end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await
+        }
+        (Seen::Revoked { person }, _) => {
+            // Every session of theirs, on every replica.
+            let now = runtime.clock.now().to_string();
+            runtime.store.note(&signed_out(person.0), Some(&now)).await?;
+            end(runtime, lease, row.seq, DeliveryState::Done, "the person's web sessions end".to_owned()).await
         }
         (Seen::Connection(seen), _) => installation::decide(runtime, lease, &row, &event, seen).await,
         (_, Some(repo)) => decide_for_repository(runtime, lease, forge.as_ref(), &row, &event, repo).await,

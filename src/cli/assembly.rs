@@ -100,16 +100,20 @@ impl Program {
             settings: bot,
         };
         let bot = Bot::start(parts);
-        let memos = store.clone();
         let (shutdown, ending) = watch::channel(false);
         let Operators { log, token, hosts, pages } = operators;
         let (page_limits, page_ending) = (limits.clone(), ending.clone());
+        let (mut api, mut pages_served) = (None, None);
+        if let Some(Pages { listener, store, forge_url, access }) = pages {
+            let routes = web::routes(web::Parts { store, policies, clock, forge_url, access });
+            api = Some(routes.operators);
+            pages_served = Some((listener, routes.pages));
+        }
         let serve_pages = async move {
-            let Some(Pages { listener, store, forge_url, access }) = pages else { return };
-            let routes = web::routes(web::Parts { store, memos, policies, clock, forge_url, access });
+            let Some((listener, routes)) = pages_served else { return };
             http::serve_pages(listener, routes, page_limits, page_ending).await;
         };
-        let operators = Admin { store, switches: bot.switches(), log, token, hosts };
+        let operators = Admin { store, switches: bot.switches(), log, token, hosts, api };
         let state = ServerState::with_operators(
             forges,
             senders,

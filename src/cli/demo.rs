@@ -1,8 +1,10 @@
 //! `phasebot demo`: runs the real bot and a simulated forge through a story.
 
 mod drawing;
+mod half_year;
 mod page;
 mod play;
+mod seed;
 mod stage;
 mod story;
 mod summary;
@@ -11,6 +13,8 @@ use std::{
     io::{IsTerminal, Write, stdout},
     time::Duration,
 };
+
+use tokio::task::JoinHandle;
 
 use crate::{
     cli::{
@@ -63,6 +67,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
             stage = Stage::set() => stage?,
             _ = signals.next() => return Ok(()),
         };
+        // Decided while the story goes on, for the charts of the pages.
+        let history = (!args.exit).then(|| stage.half_year());
         let told = tokio::select! {
             told = tell(&stage, &mut page, pause, args.exit) => Some(told),
             _ = signals.next() => None,
@@ -70,7 +76,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         // After Ctrl-C the user wants the program to end, without a summary.
         let outcome = match told {
             None => Ok(()),
-            Some(Ok(())) if !args.exit => stay(&stage, &mut page, &mut signals).await,
+            Some(Ok(())) if !args.exit => stay(&stage, &mut page, &mut signals, history).await,
             Some(told) => told,
         };
         stage.clear().await;
@@ -95,8 +101,23 @@ async fn tell(stage: &Stage, page: &mut Page<'_>, pause: Duration, judge: bool) 
 }
 
 /// Keeps everything running for people to explore, with the clock at normal speed.
-async fn stay(stage: &Stage, page: &mut Page<'_>, signals: &mut Signals) -> Result<(), Failure> {
-    summary::addresses(stage, page)?;
+async fn stay(
+    stage: &Stage,
+    page: &mut Page<'_>,
+    signals: &mut Signals,
+    history: Option<JoinHandle<Result<(), Failure>>>,
+) -> Result<(), Failure> {
+    let seeded = match history {
+        Some(history) => tokio::select! {
+            seeded = history => seeded.map_err(|error| Failure::Message(error.to_string()))?,
+            _ = signals.next() => return Ok(()),
+        },
+        None => Ok(()),
+    };
+    summary::addresses(stage, page, seeded.is_ok())?;
+    if let Err(error) = seeded {
+        page.line(&page.alarm(&format!("the generated half year is missing: {error}")))?;
+    }
     stage.let_time_run();
     let _ = signals.next().await;
     Ok(())

@@ -1,18 +1,22 @@
 //! `phasebot report`: delivery metrics and flow, from the database.
 
-mod csv;
 mod shown;
 mod text;
 
 use std::io::Write;
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    app::{clock::SystemClock, insight},
+    app::{
+        clock::SystemClock,
+        insight::{
+            self, csv,
+            report::{Asked, Report},
+        },
+    },
     cli::{Context, Failure, runtime, store, target::RepositoryRef},
-    insight::{Figures, Query, Step, Window, figures, series},
+    insight::Step,
     port::{
         clock::Clock,
         store::{RepositoryRow, Store},
@@ -95,20 +99,6 @@ fn days(text: &str) -> Result<u16, String> {
     }
 }
 
-/// The figures of one repository.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// `OWNER/NAME`.
-    pub repository: String,
-    /// False while earlier events are still being read.
-    pub complete: bool,
-    /// The whole time.
-    pub figures: Figures,
-    /// Each part of it, if parts were asked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<Figures>,
-}
-
 /// Runs the command on the store that the settings name.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
     let loaded = context.settings()?;
@@ -136,7 +126,13 @@ pub async fn perform(args: &Args, store: &dyn Store, now: Timestamp, out: &mut d
             writeln!(out, "{}", serde_json::json!(reports))?;
             Ok(())
         }
-        ReportFormat::Csv => csv::write(&reports, out),
+        ReportFormat::Csv => {
+            write!(out, "{}", csv::report_header())?;
+            for report in &reports {
+                write!(out, "{}", csv::of_report(report))?;
+            }
+            Ok(())
+        }
     }
 }
 
@@ -154,9 +150,13 @@ async fn report(
     row: &RepositoryRow,
     now: Timestamp,
 ) -> Result<Option<Report>, Failure> {
-    // The zone is among the rows, so the time is known only with them; a day covers any zone.
-    let wide = Query::new(Window::last(args.since.saturating_add(1), now, &TimeZone::UTC), now);
-    let rows = insight::rows(store, &row.repo, wide.rows_since()).await?;
+    let asked = Asked {
+        days: args.since,
+        step: args.by.map(By::step),
+        service: args.service.clone(),
+        environment: args.environment.clone(),
+    };
+    let rows = insight::rows(store, &row.repo, asked.rows_since(now)).await?;
     let Some(terms) = &rows.terms else {
         let name = &row.full_name;
         return match args.repo {
@@ -172,17 +172,6 @@ async fn report(
         let name = &row.full_name;
         return Err(Failure::Message(format!("{name} has no service {service:?}; its policy names: {known}")));
     }
-    let zone = TimeZone::get(&terms.tz).unwrap_or(TimeZone::UTC);
-    let query = Query {
-        service: args.service.clone(),
-        environment: args.environment.as_ref().map(|name| name.to_lowercase()),
-        seed: row.repo.id,
-        ..Query::new(Window::last(args.since, now, &zone), now)
-    };
-    Ok(Some(Report {
-        repository: row.full_name.clone(),
-        complete: insight::is_complete(store, &row.repo, terms.recorded_since).await?,
-        figures: figures(&rows, &query),
-        parts: args.by.map_or_else(Vec::new, |by| series(&rows, &query, by.step())),
-    }))
+    let complete = insight::is_complete(store, &row.repo, terms).await?;
+    Ok(Report::of(row, &rows, complete, &asked, now))
 }

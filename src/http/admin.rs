@@ -43,12 +43,19 @@ pub struct Admin {
     pub token: Option<SecretString>,
     /// Host names of the private address, beside `localhost` and IP addresses; lower case.
     pub hosts: Vec<String>,
+    /// Routes below `/api/v1`, if the web pages are served.
+    pub api: Option<Router>,
 }
 
 /// Returns the operators' routes. Without an [`Admin`], the address serves metrics only.
 pub(super) fn routes(state: &Arc<ServerState>) -> Router<Arc<ServerState>> {
     let Some(admin) = state.admin.clone() else { return Router::new() };
-    Router::new()
+    let routes = Router::new();
+    let routes = match &admin.api {
+        Some(api) => routes.nest_service("/api/v1", api.clone()),
+        None => routes,
+    };
+    routes
         .route("/admin/status", get(status).fallback(read_only))
         .route("/admin/deliveries", get(list_deliveries).fallback(read_only))
         .route("/admin/deliveries/{seq}", get(show_delivery).fallback(read_only))

@@ -94,6 +94,11 @@ pub trait Forge: Send + Sync + 'static {
         Err(ForgeError::Permanent("this forge does not tell head commits".to_owned()))
     }
 
+    /// Returns the text of an issue.
+    async fn issue_text(&self, _target: &Target, _issue: ItemId) -> Result<String, ForgeError> {
+        Err(ForgeError::Permanent("this forge does not tell the text of issues".to_owned()))
+    }
+
     /// Returns a file at a commit or branch; `None` if it does not exist.
     ///
     /// `of` is another repository by its `owner/name`, read with the same permissions; one that

@@ -54,6 +54,9 @@ pub trait PageStore: Send + Sync + 'static {
     /// Returns a page of a repository's rows for delivery metrics, by time, owner and part.
     async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError>;
 
+    /// Returns the value that the program stored under this name.
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError>;
+
     /// Returns fact documents whose key begins with `prefix`, by key, at most `limit`.
     async fn documents_under(&self, repo: &RepoKey, prefix: &str, limit: usize) -> Result<Vec<Document>, StoreError>;
 }

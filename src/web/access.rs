@@ -38,13 +38,15 @@ pub(super) enum Visitor {
         /// Their session.
         session: Session,
     },
+    /// An operator of the program, who may read every repository.
+    Operator,
 }
 
 impl Visitor {
     /// Returns the person, as pages name them.
     pub(super) fn person(&self) -> Option<&SignedIn> {
         match self {
-            Self::Anyone => None,
+            Self::Anyone | Self::Operator => None,
             Self::Person { shown, .. } => Some(shown),
         }
     }
@@ -57,7 +59,7 @@ impl Web {
     /// is not there and one that may not be seen take the same way.
     pub(super) async fn readable(&self, visitor: &Visitor, full_name: &str) -> Result<Option<RepositoryRow>, Failure> {
         let allowed = match (&self.access, visitor) {
-            (Access::Open, Visitor::Anyone) => None,
+            (Access::Open, Visitor::Anyone) | (_, Visitor::Operator) => None,
             (Access::SignIn(sessions), Visitor::Person { session, .. }) => {
                 match sessions.repository(session, full_name, self.clock.now()).await? {
                     Some(id) => Some(id),
@@ -80,7 +82,7 @@ impl Web {
         rows: &mut Vec<RepositoryRow>,
     ) -> Result<(), Failure> {
         match (&self.access, visitor) {
-            (Access::Open, Visitor::Anyone) => rows.retain(|row| row.active),
+            (Access::Open, Visitor::Anyone) | (_, Visitor::Operator) => rows.retain(|row| row.active),
             (Access::SignIn(sessions), Visitor::Person { session, .. }) => {
                 let allowed = sessions.repositories(session, self.clock.now()).await?;
                 rows.retain(|row| row.active && allowed.contains(&row.repo.id));
@@ -96,15 +98,17 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, mut request: Request, nex
     let visitor = match &web.access {
         Access::Open if !names_this_machine(&request) => return Failure::OtherName.into_response(),
         Access::Open => Visitor::Anyone,
-        Access::SignIn(sessions) => match sessions.of_request(request.headers(), web.clock.now()).await {
-            Ok(Some(session)) => Visitor::Person { shown: session.shown(), session },
-            Ok(None) => {
-                let back = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-                let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
-                return Failure::SignIn(if is_page { back } else { "/".to_owned() }).into_response();
+        Access::SignIn(sessions) => {
+            match sessions.of_request(web.store.as_ref(), request.headers(), web.clock.now()).await {
+                Ok(Some(session)) => Visitor::Person { shown: session.shown(), session },
+                Ok(None) => {
+                    let back = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+                    let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
+                    return Failure::SignIn(if is_page { back } else { "/".to_owned() }).into_response();
+                }
+                Err(failure) => return failure.into_response(),
             }
-            Err(failure) => return failure.into_response(),
-        },
+        }
     };
     request.extensions_mut().insert(Arc::new(visitor));
     next.run(request).await
@@ -112,7 +116,7 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, mut request: Request, nex
 
 /// Returns whether a request names this machine by address or as `localhost`. A page of another
 /// site could have its own name point here (DNS rebinding), and would read what it asks for.
-fn names_this_machine(request: &Request) -> bool {
+pub(super) fn names_this_machine(request: &Request) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (host, more) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next());
     more.is_none() && host.is_some_and(is_own_name) && request.uri().host().is_none_or(is_own_name)

@@ -56,7 +56,12 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
 
 /// Returns a page, or 304 if the browser has it.
 pub(super) fn page(asked: &HeaderMap, page: String) -> Response {
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&page)[..16]));
+    kept(asked, page, "text/html; charset=utf-8")
+}
+
+/// Returns a body that its reader may keep and ask about again, or 304 if they have it.
+pub(super) fn kept(asked: &HeaderMap, body: String, kind: &'static str) -> Response {
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..16]));
     let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let is_known = known.flat_map(|list| list.split(',')).any(|known| {
         let known = known.trim();
@@ -65,7 +70,7 @@ pub(super) fn page(asked: &HeaderMap, page: String) -> Response {
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+        ([(header::CONTENT_TYPE, kind)], body).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, PRIVATE);
@@ -92,6 +97,8 @@ pub(super) enum Failure {
     NotBegun,
     /// 403: the form was not sent from one of our pages.
     Forged,
+    /// 400: what is asked for makes no sense, in a sentence.
+    Wanted(String),
     /// 429: more requests than a reader sends.
     TooMany,
     /// 503: too many pages are being made, or the store does not answer.
@@ -122,6 +129,7 @@ impl IntoResponse for Failure {
                 "Refused",
                 html! { "This form was not sent from a page of this address. Reload the page and try again." },
             ),
+            Self::Wanted(why) => (StatusCode::BAD_REQUEST, "Not understood", html! { (why) }),
             Self::TooMany => {
                 (StatusCode::TOO_MANY_REQUESTS, "Too many requests", html! { "Wait a moment, then reload the page." })
             }

@@ -15,6 +15,9 @@ const LABELLED: f64 = 84.0;
 const BARE: f64 = 10.0;
 /// Distance of two labels that do not touch.
 const LABEL: f64 = 15.0;
+/// Room above the first bar, and for the text behind a bar.
+const BAR_TOP: f64 = 4.0;
+const BAR_TEXT: f64 = 110.0;
 /// Steps of an axis, at most.
 const MOST_TICKS: f64 = 5.0;
 /// Labels of the lower axis, at most.
@@ -208,7 +211,8 @@ pub(super) fn dots(
     .map(svg)
 }
 
-/// Draws stacked areas: for each name the upper bounds over time, the greatest first.
+/// Draws stacked areas: for each name the upper bounds over time, the greatest first. The last one is
+/// what has left.
 pub(super) fn areas(names: &[String], bounds: &[Vec<f64>], labels: &[(f64, String)]) -> Option<Markup> {
     let points = bounds.first().map_or(0, Vec::len);
     let most = bounds.iter().flatten().copied().fold(0.0, f64::max);
@@ -228,14 +232,53 @@ pub(super) fn areas(names: &[String], bounds: &[Vec<f64>], labels: &[(f64, Strin
         }
     }
     Some(html! {
+        defs { @for (id, lines) in HATCHES { (hatch(id, lines)) } }
         @for (index, values) in bounds.iter().enumerate() {
-            g class={ "area " (super::figure::color(index)) } {
-                path d=(area(&axes, values, &place)) { title { (names.get(index).map_or("", String::as_str)) } }
+            @let path = area(&axes, values, &place);
+            @let departed = index + 1 == bounds.len();
+            g class={ "area " @if departed { "departed" } @else { (super::figure::color(index)) } } {
+                path d=(path) { title { (names.get(index).map_or("", String::as_str)) } }
+                // Beside the colour, so that neighbours differ without it.
+                @if let Some((id, _)) = HATCHES.get(index % (HATCHES.len() + 1)).filter(|_| !departed) {
+                    path.hatched d=(path) fill={ "url(#" (id) ")" } {}
+                }
             }
         }
         (axes.draw(labels))
         @for (y, index) in at_end {
             text.name x=(one(axes.x(1.0) + 8.0)) y=(one(y)) { (names.get(index).map_or("", String::as_str)) }
+        }
+    })
+    .map(svg)
+}
+
+/// Patterns of areas, by id, each with its lines. Every fourth area has none.
+const HATCHES: [(&str, &str); 3] =
+    [("hatch-rising", "M-1 7L7 -1M5 13L13 5"), ("hatch-falling", "M-1 5L7 13M5 -1L13 7"), ("hatch-level", "M0 6H12")];
+
+fn hatch(id: &str, lines: &str) -> Markup {
+    html! {
+        pattern id=(id) width="12" height="12" patternUnits="userSpaceOnUse" { path.hatch d=(lines) {} }
+    }
+}
+
+/// Draws a value for each name as a bar from the left, with its text behind it.
+pub(super) fn bars(values: &[(String, f64, String)]) -> Option<Markup> {
+    let most = values.iter().map(|(_, value, _)| *value).fold(0.0, f64::max);
+    if most <= 0.0 {
+        return None;
+    }
+    let step = (HEIGHT - 2.0 * BAR_TOP) / float(values.len().max(4));
+    let wide = WIDTH - BAR_TEXT;
+    Some(html! {
+        @for (index, (name, value, text)) in values.iter().enumerate() {
+            @let y = BAR_TOP + float(index) * step;
+            @let width = (value / most * wide).max(1.0);
+            text.name x="0" y=(one(y + 12.0)) { (name) }
+            rect.column x="0" y=(one(y + 18.0)) width=(one(width)) height=(one((step - 26.0).clamp(6.0, 18.0))) {
+                title { (name) ": " (text) }
+            }
+            text.name x=(one(width + 8.0)) y=(one(y + 30.0)) { (text) }
         }
     })
     .map(svg)

@@ -52,13 +52,7 @@ pub(super) async fn show(
     let row = web.repository(&visitor, &name).await?;
     let _turn = web.turn().await?;
     let now = web.clock.now();
-    let main = if let Some(documents) = read(&web, &row).await? {
-        let policy = web.policy(&row).await?;
-        let repo = row.repo.clone();
-        // Thousands of documents are work for the processor, not for a thread that serves others.
-        let states =
-            tokio::task::spawn_blocking(move || environments::environments(&load(repo, &documents), &policy, now));
-        let states = states.await.map_err(|_| Failure::Unavailable)?;
+    let main = if let Some(states) = states(&web, &row).await? {
         cards(&web, &row, &states, now)
     } else {
         html! {
@@ -81,6 +75,15 @@ pub(super) async fn show(
         main,
     };
     Ok(answer::page(&headers, page.render()))
+}
+
+/// Returns the state of every environment; `None` if more is recorded than is read for it.
+pub(super) async fn states(web: &Web, row: &RepositoryRow) -> Result<Option<Vec<EnvironmentState>>, Failure> {
+    let Some(documents) = read(web, row).await? else { return Ok(None) };
+    let (policy, repo, now) = (web.policy(row).await?, row.repo.clone(), web.clock.now());
+    // Thousands of documents are work for the processor, not for a thread that serves others.
+    let states = tokio::task::spawn_blocking(move || environments::environments(&load(repo, &documents), &policy, now));
+    Ok(Some(states.await.map_err(|_| Failure::Unavailable)?))
 }
 
 /// Reads the documents that the environments depend on; `None` if there are too many.

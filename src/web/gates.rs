@@ -12,14 +12,17 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::{
+    app::insight::report::Asked,
     domain::{
         decision::{Condition, ConditionState},
         fact::gate::GateFacts,
     },
+    insight::{Spread, figures::gates::GateWaits},
     port::store::RepositoryRow,
     web::{
         Web, age,
         answer::{self, Failure},
+        chart::{self, Chart, length},
         environments::commit,
         page::{Page, Place},
         prose,
@@ -29,6 +32,10 @@ use crate::{
 
 /// Most decisions that are looked through.
 const LOOKED_THROUGH: usize = 20_000;
+/// Days over which waits are added up.
+const DAYS: u16 = 84;
+/// Conditions that have a bar.
+const BARS: usize = 6;
 /// Most decisions shown.
 const MOST: usize = 50;
 
@@ -41,6 +48,79 @@ pub(super) async fn show(
 ) -> Result<Response, Failure> {
     let row = web.repository(&visitor, &name).await?;
     let _turn = web.turn().await?;
+    let Live { newest, more, settled } = live(&web, &row).await?;
+    let waits = web.report(&row, Asked::last(DAYS)).await?.map(|(report, _)| report.figures.gate_waits);
+    let now = web.clock.now();
+    let main = html! {
+        div.head {
+            h1 { "Gates" }
+            p {
+                "Whether commits of " (row.full_name) " may be released or deployed now, and which condition they wait for."
+                @if settled > 0 { " " (settled) " decisions are settled and not shown." }
+            }
+        }
+        @if newest.is_empty() { p.prose { "No gate is waiting for a decision." } }
+        @for gate in &newest { (decision(&web, &row, gate, now)) }
+        @if more > 0 { p.more { "And " (more) " older ones." } }
+        @if let Some(waits) = waits.filter(|waits| !waits.is_empty()) { div.charts { (blocked(&waits).render()) } }
+    };
+    let page = Page {
+        title: &format!("Gates of {}", row.full_name),
+        repository: Some((&row.full_name, Place::Gates)),
+        person: visitor.person(),
+        main,
+    };
+    Ok(answer::page(&headers, page.render()))
+}
+
+/// Returns how long each condition blocked commits.
+fn blocked(waits: &[GateWaits]) -> Chart {
+    let name = |wait: &GateWaits| {
+        let gate = wait.gate.strip_prefix("phasebot/").unwrap_or(&wait.gate);
+        format!("{} of {gate}", wait.condition)
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a length of time in seconds is far below 2^52")]
+    let bar = |wait: &GateWaits| (name(wait), wait.total as f64, length(wait.total));
+    let longest = waits
+        .first()
+        .map_or_else(String::new, |wait| format!(" Longest: {}, {} in all.", name(wait), length(wait.total)));
+    Chart {
+        id: "blocked",
+        title: format!("Time blocked by condition, last {DAYS} days"),
+        summary: format!("How long conditions kept commits waiting, all commits together.{longest}"),
+        plot: chart::bars(&waits.iter().take(BARS).map(bar).collect::<Vec<_>>()),
+        columns: ["Condition", "In all", "Commits", "Median", "85 %", "Blocks now"].map(str::to_owned).to_vec(),
+        rows: waits
+            .iter()
+            .map(|wait| {
+                let each =
+                    |pick: fn(&Spread) -> i64| wait.each.as_ref().map_or_else(String::new, |all| length(pick(all)));
+                let commits = wait.each.as_ref().map_or(0, |each| each.n);
+                vec![
+                    name(wait),
+                    length(wait.total),
+                    commits.to_string(),
+                    each(|all| all.p50),
+                    each(|all| all.p85),
+                    wait.blocking.to_string(),
+                ]
+            })
+            .collect(),
+    }
+}
+
+/// Decisions that are kept up to date.
+pub(super) struct Live {
+    /// The newest of them, the newest first.
+    pub(super) newest: Vec<GateFacts>,
+    /// Number of older ones.
+    more: usize,
+    /// Number of decisions that are not kept up to date.
+    settled: usize,
+}
+
+/// Returns the decisions of a repository's gates that are kept up to date.
+pub(super) async fn live(web: &Web, row: &RepositoryRow) -> Result<Live, Failure> {
     let found = web.store.documents_under(&row.repo, "{\"Gate\":", LOOKED_THROUGH).await?;
     let all = found.len();
     // Thousands of documents are work for the processor, not for a thread that serves others.
@@ -51,28 +131,9 @@ pub(super) async fn show(
     });
     let mut live: Vec<GateFacts> = parsing.await.map_err(|_| Failure::Unavailable)?;
     live.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.decision.gate.cmp(&b.decision.gate)));
-    let more = live.len().saturating_sub(MOST);
+    let (settled, more) = (all - live.len(), live.len().saturating_sub(MOST));
     live.truncate(MOST);
-    let now = web.clock.now();
-    let main = html! {
-        div.head {
-            h1 { "Gates" }
-            p {
-                "Whether commits of " (row.full_name) " may be released or deployed now, and which condition they wait for."
-                @if all > live.len() + more { " " (all - live.len() - more) " decisions are settled and not shown." }
-            }
-        }
-        @if live.is_empty() { p.prose { "No gate is waiting for a decision." } }
-        @for gate in &live { (decision(&web, &row, gate, now)) }
-        @if more > 0 { p.more { "And " (more) " older ones." } }
-    };
-    let page = Page {
-        title: &format!("Gates of {}", row.full_name),
-        repository: Some((&row.full_name, Place::Gates)),
-        person: visitor.person(),
-        main,
-    };
-    Ok(answer::page(&headers, page.render()))
+    Ok(Live { newest: live, more, settled })
 }
 
 fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) -> Markup {

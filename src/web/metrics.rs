@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    app,
+    app::{
+        self,
+        insight::report::{Asked, Report},
+    },
     domain::insight::RowKind,
-    insight::{Figures, InsightRows, Query, Step, Window, figures, series},
+    insight::{Figures, InsightRows, Step},
     port::store::{InsightPage, RepositoryRow},
     web::{Web, answer::Failure},
 };
@@ -37,28 +40,35 @@ impl Web {
     /// Returns the figures of a repository; `None` if nothing is recorded of it, or more than a page
     /// reads.
     pub(super) async fn metrics(&self, row: &RepositoryRow) -> Result<Option<Metrics>, Failure> {
-        let now = self.clock.now();
-        // The zone is among the rows, so the time is known only with them; a day covers any zone.
-        let wide = Query::new(Window::last(DAYS + 1, now, &TimeZone::UTC), now);
-        let Some(rows) = self.rows(row, wide.rows_since()).await? else { return Ok(None) };
-        let Some(terms) = &rows.terms else { return Ok(None) };
-        let zone = TimeZone::get(&terms.tz).unwrap_or(TimeZone::UTC);
-        let phases = terms.phases.clone();
-        let query = Query { seed: row.repo.id, ..Query::new(Window::last(DAYS, now, &zone), now) };
-        let complete = app::insight::is_complete(self.memos.as_ref(), &row.repo, terms.recorded_since).await?;
-        // Work for the processor, not for a thread that serves others.
-        let computed = tokio::task::spawn_blocking(move || (figures(&rows, &query), series(&rows, &query, Step::Week)));
-        let (mut figures, mut weeks) = computed.await.map_err(|_| Failure::Unavailable)?;
-        // Before the record nothing is known, which is not nothing.
-        if let Some(since) = figures.basis.recorded_since {
-            let first = since.to_zoned(zone.clone()).date();
-            weeks.retain(|week| week.basis.to > since);
-            figures.flow.cumulative.retain(|day| day.day >= first);
-        }
-        Ok(Some(Metrics { figures, weeks, phases, zone, complete }))
+        let asked = Asked { step: Some(Step::Week), ..Asked::last(DAYS) };
+        let Some((report, phases)) = self.report(row, asked).await? else { return Ok(None) };
+        let zone = TimeZone::get(&report.figures.basis.tz).unwrap_or(TimeZone::UTC);
+        let Report { complete, figures, parts, .. } = report;
+        Ok(Some(Metrics { figures, weeks: parts, phases, zone, complete }))
     }
 
-    async fn rows(&self, row: &RepositoryRow, since: Timestamp) -> Result<Option<InsightRows>, Failure> {
+    /// Returns a report on a repository with the phases of its policy; `None` if nothing is recorded of
+    /// it, or more than a page reads.
+    pub(super) async fn report(
+        &self,
+        row: &RepositoryRow,
+        asked: Asked,
+    ) -> Result<Option<(Report, Vec<String>)>, Failure> {
+        let now = self.clock.now();
+        let Some(rows) = self.rows(row, asked.rows_since(now)).await? else { return Ok(None) };
+        let Some(terms) = &rows.terms else { return Ok(None) };
+        let phases = terms.phases.clone();
+        let [filled, since] = app::insight::completeness(&row.repo);
+        let (filled, since) = (self.store.memo(&filled).await?, self.store.memo(&since).await?);
+        let complete = app::insight::shows_completeness(filled, since, terms);
+        let row = row.clone();
+        // Work for the processor, not for a thread that serves others.
+        let computed = tokio::task::spawn_blocking(move || Report::of(&row, &rows, complete, &asked, now));
+        let report = computed.await.map_err(|_| Failure::Unavailable)?;
+        Ok(report.map(|report| (report, phases)))
+    }
+
+    pub(super) async fn rows(&self, row: &RepositoryRow, since: Timestamp) -> Result<Option<InsightRows>, Failure> {
         let mut rows = InsightRows::default();
         for kind in RowKind::ALL {
             let (mut after, mut read) = (None, 0);

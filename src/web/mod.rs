@@ -8,6 +8,7 @@ mod about;
 mod access;
 mod age;
 mod answer;
+mod api;
 mod asset;
 mod bucket;
 mod chart;
@@ -23,6 +24,7 @@ mod page;
 mod prose;
 mod read;
 mod repositories;
+mod retro;
 mod seal;
 mod session;
 mod sign_in;
@@ -41,7 +43,7 @@ pub use crate::web::session::Sessions;
 use crate::{
     app::PolicySource,
     domain::id::ForgeName,
-    port::{clock::Clock, pages::PageStore, store::Store},
+    port::{clock::Clock, pages::PageStore},
     web::answer::Failure,
 };
 
@@ -52,8 +54,6 @@ const RENDERS: usize = 8;
 pub struct Parts {
     /// Reads.
     pub store: Arc<dyn PageStore>,
-    /// The bot's store, for small values of the program itself.
-    pub memos: Arc<dyn Store>,
     /// Policies in force, which name the phases.
     pub policies: Arc<dyn PolicySource>,
     /// Clock.
@@ -67,7 +67,6 @@ pub struct Parts {
 /// State of the pages.
 struct Web {
     store: Arc<dyn PageStore>,
-    memos: Arc<dyn Store>,
     policies: Arc<dyn PolicySource>,
     clock: Arc<dyn Clock>,
     forge: ForgeName,
@@ -76,11 +75,20 @@ struct Web {
     renders: Semaphore,
 }
 
+/// The routes of the pages.
+pub struct Routes {
+    /// For people, and for callers with tokens of their own.
+    pub pages: Router,
+    /// The API for operators, below `/api/v1`: whoever reaches it reads every repository.
+    pub operators: Router,
+}
+
 /// Returns the routes of the pages.
-pub fn routes(parts: Parts) -> Router {
-    let Parts { store, memos, policies, clock, forge_url, access } = parts;
+pub fn routes(parts: Parts) -> Routes {
+    let Parts { store, policies, clock, forge_url, access } = parts;
     let renders = Semaphore::new(RENDERS);
-    let web = Arc::new(Web { store, memos, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
+    let web = Arc::new(Web { store, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
+    let operators = api::operator_routes().layer(axum::middleware::from_fn(answer::headers));
     let pages = Router::new()
         .route("/", get(repositories::show))
         .route("/about", get(about::show))
@@ -89,6 +97,8 @@ pub fn routes(parts: Parts) -> Router {
         .route("/{owner}/{name}/dora", get(dora::show))
         .route("/{owner}/{name}/flow", get(flow::show))
         .route("/{owner}/{name}/gates", get(gates::show))
+        .route("/{owner}/{name}/retro", get(retro::last))
+        .route("/{owner}/{name}/retro/{week}", get(retro::show))
         .route("/{owner}/{name}/items/{item}", get(item::show))
         .route("/logout", post(sign_in::out))
         .fallback(nothing)
@@ -99,8 +109,9 @@ pub fn routes(parts: Parts) -> Router {
         .route("/login/github", get(sign_in::begin))
         .route("/callback", get(sign_in::back))
         .route("/assets/{name}", get(asset::serve))
+        .nest("/api/v1", api::routes(&web))
         .layer(axum::middleware::from_fn(answer::headers));
-    pages.with_state(web)
+    Routes { pages: pages.with_state(Arc::clone(&web)), operators: operators.with_state(web) }
 }
 
 async fn nothing() -> Failure {

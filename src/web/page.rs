@@ -38,17 +38,20 @@ pub(super) enum Place {
     Delivery,
     /// Its flow.
     Flow,
+    /// A retrospective.
+    Retro,
     /// One of its items.
     Item,
 }
 
 impl Place {
-    const NAMED: [(Self, &'static str, &'static str); 5] = [
+    const NAMED: [(Self, &'static str, &'static str); 6] = [
         (Self::Loop, "", "Loop"),
         (Self::Environments, "/env", "Environments"),
         (Self::Gates, "/gates", "Gates"),
         (Self::Delivery, "/dora", "Delivery"),
         (Self::Flow, "/flow", "Flow"),
+        (Self::Retro, "/retro", "Retrospective"),
     ];
 }
 

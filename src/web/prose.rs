@@ -6,10 +6,24 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 /// Returns the sentence as inline HTML: code, emphasis, and links to https addresses. Everything
 /// else is text.
 pub(super) fn inline(markdown: &str) -> Markup {
+    sentence(markdown, None)
+}
+
+/// Returns the sentence as inline HTML like [`inline`], with links to the pages of the items of a
+/// repository that it names as `#12`.
+pub(super) fn linked(markdown: &str, full_name: &str) -> Markup {
+    sentence(markdown, Some(full_name))
+}
+
+fn sentence(markdown: &str, items_of: Option<&str>) -> Markup {
     let mut out = String::with_capacity(markdown.len() + 16);
     let mut links = Vec::new();
     for event in Parser::new(markdown) {
         match event {
+            Event::Text(text) if links.is_empty() => match items_of {
+                Some(full_name) => out += &with_items(&text, full_name),
+                None => out += &escaped(&text),
+            },
             Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => out += &escaped(&text),
             Event::Code(code) => out += &html! { code { (&*code) } }.into_string(),
             Event::SoftBreak | Event::HardBreak => out.push(' '),
@@ -33,6 +47,25 @@ pub(super) fn inline(markdown: &str) -> Markup {
     PreEscaped(out)
 }
 
+/// Returns text with a link for each `#12` in it.
+fn with_items(text: &str, full_name: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find('#') {
+        let digits = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let end = at + 1 + digits;
+        let follows_word = rest[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+        if digits == 0 || digits > 18 || follows_word {
+            out += &escaped(&rest[..end]);
+        } else {
+            let number = &rest[at + 1..end];
+            out += &escaped(&rest[..at]);
+            out += &html! { a href={ "/" (full_name) "/items/" (number) } { "#" (number) } }.into_string();
+        }
+        rest = &rest[end..];
+    }
+    out + &escaped(rest)
+}
+
 fn escaped(text: &str) -> String {
     html! { (text) }.into_string()
 }
@@ -40,6 +73,16 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn items_are_linked_and_what_looks_like_one_is_not() {
+        let html = linked("#12 and (#3): a#4, # 5, `#6`, #\u{200b}7", "acme/shop").into_string();
+        assert_eq!(
+            html,
+            "<a href=\"/acme/shop/items/12\">#12</a> and (<a href=\"/acme/shop/items/3\">#3</a>): a#4, # 5, \
+             <code>#6</code>, #\u{200b}7"
+        );
+    }
 
     #[test]
     fn our_marks_become_elements_and_all_else_is_text() {

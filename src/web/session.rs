@@ -14,9 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
+    app::signed_out,
     port::{
+        pages::PageStore,
         sign_in::{Person, PersonToken, SignIn, SignInError},
         store::Store,
     },
@@ -47,6 +50,8 @@ pub struct Sessions {
     known: Mutex<HashMap<u64, Known>>,
     /// Sign-ins of all people together.
     pub(super) sign_ins: Mutex<Bucket>,
+    /// Tokens of callers that were not seen before, all callers' together.
+    new_tokens: Mutex<Bucket>,
 }
 
 /// What is remembered of a person.
@@ -98,11 +103,19 @@ impl Sessions {
     /// Creates the sessions of the pages at `url`.
     pub fn new(forge: Arc<dyn SignIn>, secrets: &[SecretString], url: String, store: Arc<dyn Store>) -> Self {
         let sign_ins = Mutex::new(Bucket::new(60.0, 2.0));
-        Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins }
+        // Few: for too many wrong ones the forge would refuse this address everything.
+        let new_tokens = Mutex::new(Bucket::new(20.0, 0.2));
+        Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins, new_tokens }
     }
 
     /// Returns the session of a request, if it has one that is valid, and counts the request.
-    pub(super) async fn of_request(&self, headers: &HeaderMap, now: Timestamp) -> Result<Option<Session>, Failure> {
+    /// `pages` reads whether the person signed out.
+    pub(super) async fn of_request(
+        &self,
+        pages: &dyn PageStore,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Failure> {
         let Some(sealed) = cookie(headers, SESSION) else { return Ok(None) };
         let Some(text) = self.keys.open(SESSION, sealed) else { return Ok(None) };
         let Ok(session) = serde_json::from_str::<Session>(&text) else { return Ok(None) };
@@ -111,9 +124,29 @@ impl Sessions {
         }
         self.charge(&session, now)?;
         // Signing out ends every session of a person, on every replica.
-        let mark = self.store.memo(&mark_of(session.person)).await?;
+        let mark = pages.memo(&signed_out(session.person)).await?;
         let signed_out = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
         Ok(Some(session).filter(|session| signed_out.is_none_or(|at| at < session.made)))
+    }
+
+    /// Returns a session of the token that a caller shows, and counts the request. Whether the forge
+    /// accepts the token shows with the first question to it.
+    pub(super) fn of_token(&self, token: &str, now: Timestamp) -> Result<Session, Failure> {
+        let digest = Sha256::digest(token);
+        let (name, ends) = (hex::encode(digest), now + REMEMBERED);
+        // No account has so high a number. Answers to another token with it are not used: the names
+        // of their sessions differ.
+        let person = u64::from_be_bytes(digest[..8].try_into().unwrap_or_default()) | (1 << 63);
+        if !self.is_known(person) && !self.new_tokens.lock().unwrap_or_else(PoisonError::into_inner).take(now) {
+            return Err(Failure::TooMany);
+        }
+        let session = Session { person, login: String::new(), token: token.to_owned(), made: now, ends, form: name };
+        self.charge(&session, now)?;
+        Ok(session)
+    }
+
+    fn is_known(&self, person: u64) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&person)
     }
 
     /// Creates a person's session.
@@ -134,7 +167,7 @@ impl Sessions {
     /// Ends every session of a person.
     pub(super) async fn end(&self, session: &Session, now: Timestamp) -> Result<(), Failure> {
         self.forget(session.person);
-        Ok(self.store.note(&mark_of(session.person), Some(&now.to_string())).await?)
+        Ok(self.store.note(&signed_out(session.person), Some(&now.to_string())).await?)
     }
 
     /// Counts a request of a person, of whom not more than a reader's may come.
@@ -225,11 +258,6 @@ impl Sessions {
 
 fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
     (SignedDuration::ZERO..REMEMBERED).contains(&now.duration_since(at))
-}
-
-/// Returns the name under which the time is kept at which a person last signed out.
-fn mark_of(person: u64) -> String {
-    format!("web/signed-out/{person}")
 }
 
 /// Returns the value of a cookie. Of two with one name, none counts.

@@ -1,14 +1,22 @@
 //! Delivery metrics, from a signed webhook to `phasebot report`.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::SignedDuration;
 use phasebot::{
     app::insight,
     cli::report::{self, Args, By, ReportFormat},
+    insight::row::DeploymentKind,
+    policy::PATH,
     port::{clock::Clock, store::Store},
     store,
 };
+use phasebot_forge_sim::NewCommit;
 use serde_json::Value;
 
 use crate::flow::{REPO, Setup, World, whole_loop::through_the_loop};
@@ -101,4 +109,36 @@ async fn earlier_events_are_derived_at_the_start() {
     assert!(live.contains(&"#2"), "{live:?}");
     assert!(rows.deployments.iter().any(|row| row.production) && !rows.incidents.is_empty());
     assert!(rows.units.iter().any(|row| row.item == 1 && row.finished.is_some()));
+}
+
+/// Another policy changes what counts as production, for what no item is derived with, too.
+#[tokio::test]
+async fn another_policy_derives_every_row_again() {
+    let world = World::new().await;
+    through_the_loop(&world, "v1.0.0").await;
+    let again = world.deploy("v1.0.0", "staging");
+    world.deployed(again, "success");
+    world.minute().await;
+    let shop = world.store.all_repositories().await.unwrap().into_iter().find(|row| row.full_name == REPO).unwrap();
+    let since = world.clock.now() - SignedDuration::from_hours(24 * 30);
+    let staging = async || {
+        let rows = insight::rows(world.store.as_ref(), &shop.repo, since).await.unwrap();
+        let complete = insight::is_complete(world.store.as_ref(), &shop.repo, &rows.terms.unwrap()).await.unwrap();
+        let of = rows.deployments.into_iter().filter(|row| row.environment == "staging");
+        (complete, of.map(|row| (row.kind, row.production)).collect::<Vec<_>>())
+    };
+    let settled = async |production: bool| {
+        let wanted = [(DeploymentKind::Forward, production), (DeploymentKind::Redeploy, production)];
+        let patience = Instant::now();
+        while staging().await != (true, wanted.to_vec()) {
+            assert!(patience.elapsed() < Duration::from_secs(20), "{:?}", staging().await);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    settled(false).await;
+    let text = "version: 1\nenvironments:\n  staging: { production: true }\n".to_owned();
+    let commit = NewCommit { message: "Our policy".to_owned(), files: vec![(PATH.to_owned(), Some(text))] };
+    world.person("bob").push("main", &[commit]).unwrap();
+    world.minute().await;
+    settled(true).await;
 }

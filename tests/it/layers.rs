@@ -45,7 +45,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "evidence",
         ],
     ),
-    ("insight", &["commits", "context", "domain", "environment", "evidence", "gate", "incident", "phase", "plan"]),
+    (
+        "insight",
+        &["commits", "context", "domain", "environment", "evidence", "gate", "incident", "phase", "plan", "text"],
+    ),
     (
         "engine",
         &[

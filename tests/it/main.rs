@@ -29,6 +29,7 @@ mod operate;
 mod policy;
 mod policy_life;
 mod release;
+mod retro;
 mod settings;
 mod setup;
 mod sim;

@@ -1,6 +1,7 @@
 //! The web pages over HTTP, of a bot that decided real webhooks.
 
 mod access;
+mod api;
 mod browser;
 mod client;
 mod pages;

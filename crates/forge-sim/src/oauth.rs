@@ -118,6 +118,7 @@ impl State {
     /// Revokes every token of a person.
     pub(super) fn revoke(&mut self, login: &str) {
         self.sign_ins.tokens.retain(|_, (of, _)| !of.eq_ignore_ascii_case(login));
+        self.emit_revocation(login);
     }
 
     /// Returns whether a person may read a repository.

@@ -217,6 +217,14 @@ impl State {
         self.queue(event, Some(action), Some(installation.id), None, payload);
     }
 
+    /// Creates the webhook about a person who took back what the App may do in their name.
+    pub(super) fn emit_revocation(&mut self, by: &str) {
+        self.user(by, "User");
+        let mut payload = envelope(Some("revoked"), json!({}));
+        payload.insert("sender".into(), shape::user(self, by));
+        self.queue("github_app_authorization", Some("revoked"), None, None, payload);
+    }
+
     fn queue(
         &mut self,
         event: &str,

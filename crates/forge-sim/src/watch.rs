@@ -91,6 +91,15 @@ impl SimForge {
         self.look(full_name, |repo| repo.items.get(&number).map(of).unwrap_or_default())
     }
 
+    /// Returns the items with titles that begin so, by number: number, title, body, and whether it is
+    /// open.
+    pub fn titled(&self, full_name: &str, beginning: &str) -> Vec<(u64, String, String, bool)> {
+        self.look(full_name, |repo| {
+            let found = repo.items.iter().filter(|(_, item)| item.title.starts_with(beginning));
+            found.map(|(number, item)| (*number, item.title.clone(), item.body.clone(), item.open)).collect()
+        })
+    }
+
     /// Returns an item's comments, oldest first: author and body.
     pub fn comments(&self, full_name: &str, number: u64) -> Vec<(String, String)> {
         self.look(full_name, |repo| {

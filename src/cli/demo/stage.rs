@@ -24,6 +24,7 @@ use crate::{
     cli::{
         Failure, alerts,
         assembly::{self, Materials, Operators, Pages, Program},
+        demo::seed,
         policy::operators,
     },
     domain::{
@@ -44,6 +45,8 @@ use phasebot_forge_sim::{AppKey, Delivery, Options, SimError, SimForge};
 
 /// Repository of the story.
 pub(super) const REPO: &str = "acme/shop";
+/// Repository of the generated half year.
+pub(super) const HISTORY: &str = "acme/warehouse";
 /// Monitoring connection of the story.
 const CONNECTION: &str = "prod";
 /// App id.
@@ -67,6 +70,7 @@ pub(super) struct Stage {
     pub(super) web: SocketAddr,
     store: Arc<dyn Store>,
     repo: RepoKey,
+    history: RepoKey,
     bot: Bot,
     server: JoinHandle<()>,
     shutdown: watch::Sender<bool>,
@@ -84,6 +88,7 @@ impl Stage {
         let forge = SimForge::start(Options::new(APP_ID, key, secret.clone(), clock.clone())).await;
         let forge = forge.map_err(simulation)?;
         let id = forge.create_repo(REPO).map_err(simulation)?;
+        let history = forge.create_repo(HISTORY).map_err(simulation)?;
 
         let folder = tempfile::Builder::new().prefix("phasebot-demo-").tempdir();
         let folder =
@@ -132,6 +137,7 @@ impl Stage {
             web: web_at,
             store,
             repo: RepoKey { forge: ForgeName::github(), id },
+            history: RepoKey { forge: ForgeName::github(), id: history },
             bot: program.bot,
             server: tokio::spawn(program.serving),
             shutdown: program.shutdown,
@@ -199,6 +205,11 @@ impl Stage {
         self.clock.set(end);
         all.extend(self.settle().await?);
         Ok(all)
+    }
+
+    /// Begins to generate half a year of another repository.
+    pub(super) fn half_year(&self) -> JoinHandle<Result<(), Failure>> {
+        tokio::spawn(seed::seed(self.store.clone(), self.policy.clone(), self.history.clone(), HISTORY, START))
     }
 
     /// Lets the clock run at normal speed.

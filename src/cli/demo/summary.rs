@@ -6,7 +6,7 @@ use crate::cli::{
     Failure,
     demo::{
         page::Page,
-        stage::{REPO, Stage},
+        stage::{HISTORY, REPO, Stage},
         story::ISSUE,
     },
 };
@@ -54,10 +54,13 @@ fn by_route(calls: &[Exchange]) -> Vec<(String, usize)> {
 }
 
 /// Writes the addresses that people can try while everything runs.
-pub(super) fn addresses(stage: &Stage, page: &mut Page<'_>) -> Result<(), Failure> {
+pub(super) fn addresses(stage: &Stage, page: &mut Page<'_>, with_history: bool) -> Result<(), Failure> {
     page.line("")?;
     page.line(&page.strong("Everything is still up. Try:"))?;
     page.line(&format!("  pages    http://{}/{REPO} in a browser", stage.web))?;
+    if with_history {
+        page.line(&format!("  charts   http://{}/{HISTORY}/dora, of a generated half year", stage.web))?;
+    }
     page.line(&format!("  health   curl http://{}/readyz", stage.public))?;
     page.line(&format!("  metrics  curl http://{}/metrics", stage.admin))?;
     if let Some(installation) = stage.forge.deliveries().iter().find_map(|delivery| delivery.installation) {

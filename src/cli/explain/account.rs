@@ -100,6 +100,9 @@ impl Account {
                 account.outcome = Outcome::Ignored;
                 account.note.clone_from(reason);
             }
+            (Seen::Revoked { .. }, _) => {
+                "the person's sessions on the web pages end".clone_into(&mut account.note);
+            }
             (Seen::Connection(seen), _) => {
                 account.note = format!(
                     "the installation is {}; {} repositories come, {} go. Installing writes nothing by itself",

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::insight::{Figures, Spread};
+use crate::insight::Spread;
 
 /// Text for a figure without data.
 pub(super) const NONE: &str = "none";
@@ -33,14 +33,6 @@ pub(super) fn percent(percent: Option<f64>) -> String {
 
 pub(super) fn rate(rate: Option<f64>) -> String {
     rate.map_or_else(|| NONE.to_owned(), |rate| format!("{rate:.2}/day"))
-}
-
-/// Returns the first and the last day of figures.
-pub(super) fn days(figures: &Figures) -> (String, String) {
-    let zone = TimeZone::get(&figures.basis.tz).unwrap_or(TimeZone::UTC);
-    let day = |at: Timestamp| at.to_zoned(zone.clone()).date().to_string();
-    let last = figures.basis.to.checked_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(figures.basis.to);
-    (day(figures.basis.from), day(last))
 }
 
 /// Returns a time to the minute, with its zone.

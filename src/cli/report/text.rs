@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use crate::{
+    app::insight::report::{Report, days},
     cli::{
         Failure,
         report::{
-            By, Report,
-            shown::{NONE, days, duration, median, minute, percent, rate},
+            By,
+            shown::{NONE, duration, median, minute, percent, rate},
         },
         text::line,
     },

@@ -128,6 +128,7 @@ fn understand(event: &str, delivery: &Delivery<'_>) -> Result<Understood, Useles
         "deployment_protection_rule" => deploy::protection(delivery),
         "installation" => admin::installation(delivery),
         "installation_repositories" => admin::installation_repositories(delivery),
+        "github_app_authorization" => admin::authorization(delivery),
         "repository" => admin::repository(delivery),
         "label" => admin::label(delivery),
         "check_suite" => check::check_suite(delivery),

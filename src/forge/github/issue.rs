@@ -68,6 +68,17 @@ pub(super) async fn open(
     Ok(applied)
 }
 
+/// Returns the text of an issue.
+pub(super) async fn text(repo: &mut Repo<'_>, item: ItemId) -> Result<String, ForgeError> {
+    #[derive(Deserialize)]
+    struct Issue {
+        body: Option<String>,
+    }
+    let reply = repo.get("GET /repos/{owner}/{repo}/issues/{issue_number}", &format!("/issues/{item}")).await?;
+    let Issue { body } = reply.json()?;
+    Ok(body.unwrap_or_default())
+}
+
 /// Replaces the title and body of an issue of ours.
 pub(super) async fn edit(
     repo: &mut Repo<'_>,

@@ -262,6 +262,10 @@ impl Forge for GitHub {
         account::head(&mut Repo::new(&self.client, target)?, pull).await
     }
 
+    async fn issue_text(&self, target: &Target, item: ItemId) -> Result<String, ForgeError> {
+        issue::text(&mut Repo::new(&self.client, target)?, item).await
+    }
+
     async fn file(
         &self,
         target: &Target,

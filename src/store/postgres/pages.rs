@@ -18,7 +18,7 @@ use crate::{
         postgres::{
             connect::Address,
             db::{Args, Db},
-            insight, repo,
+            insight, memo, repo,
             value::{args, bits, col, json, moment, moment_or_none, number, text, text_col, text_or_none},
         },
     },
@@ -119,6 +119,11 @@ impl PageStore for PostgresPages {
                 })
             })
             .collect()
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.rows(memo::MEMO, args![text(name)]).await?;
+        rows.first().map(|row| text_col(row, 0)).transpose()
     }
 
     async fn items_in_phase(

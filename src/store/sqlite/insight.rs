@@ -21,8 +21,7 @@ pub(super) const OF_OWNER: &str = "
 pub(super) const DELETE: &str = "
     DELETE FROM insight WHERE forge = ?1 AND repo = ?2 AND kind = ?3 AND at = ?4 AND owner = ?5 AND part = ?6";
 
-const INSERT: &str =
-    "INSERT INTO insight (forge, repo, kind, at, owner, part, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT: &str = "INSERT INTO insight (forge, repo, kind, at, owner, part, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
 
 /// Replaces the rows of these objects. Rows that stay as they are are not written.
 pub(super) fn keep(db: &Connection, repo: &RepoKey, groups: &[RowGroup]) -> Result<(), StoreError> {

@@ -24,7 +24,7 @@ use crate::{
         sqlite::{
             SqliteOptions,
             connection::{self, Role},
-            insight, repo,
+            insight, memo, repo,
             value::{Id, Moment, number},
         },
     },
@@ -217,6 +217,11 @@ impl PageStore for SqlitePages {
     async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
         let (repo, page) = (repo.clone(), page.clone());
         self.read(move |db| insight::page(db, &repo, &page)).await
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |db| memo::read(db, &name)).await
     }
 
     async fn documents(&self, repo: &RepoKey, keys: &[String]) -> Result<Vec<Document>, StoreError> {

@@ -58,3 +58,36 @@ fn a_word_on_an_old_pull_request_derives_its_own_deployment() {
         .collect();
     assert!(deployments.contains(&"5") && deployments.len() <= 4, "{deployments:?}");
 }
+
+/// Plays an alert that fires once a week for `weeks`, with a shipped change a day, then fires again;
+/// returns the rows that its last message derived.
+fn alert_after(weeks: u64) -> BTreeSet<(RowKind, String)> {
+    let list: Vec<(u64, String, String)> =
+        (1..=weeks * 7).map(|n| (n, format!("{n}d08:00"), format!("{n}d09:00"))).collect();
+    let list: Vec<(u64, &str, &str)> = list.iter().map(|(n, from, to)| (*n, from.as_str(), to.as_str())).collect();
+    let mut lines: Vec<String> = shipped(&list).lines().map(str::to_owned).collect();
+    for week in 1..=weeks {
+        let day = 7 * week;
+        lines.push(format!("{day}d09:20 alert prod cart a=firing labels env=production"));
+        lines.push(format!("{day}d09:50 alert prod cart a=over"));
+    }
+    let when = |line: &String| at(line.split(' ').next().unwrap());
+    lines.sort_by_key(when);
+    let mut stage = Stage::new(None);
+    stage.play(&Script::read(&(lines.join("\n") + "\n")));
+    let day = weeks * 7 + 1;
+    stage.until(Some(at(&format!("{day}d03:00"))));
+    let last = Script::read(&format!("{day}d03:00 alert prod cart a=firing labels env=production\n"));
+    stage.derived_rows.clear();
+    stage.step(&last.steps[0]);
+    stage.derived_rows
+}
+
+#[test]
+fn an_alert_derives_what_it_is_blamed_on_and_not_what_was_deployed_since_it_first_fired() {
+    let (short, long) = (alert_after(2), alert_after(12));
+    let deployments =
+        |rows: &BTreeSet<(RowKind, String)>| rows.iter().filter(|(kind, _)| *kind == RowKind::Deployment).count();
+    assert_eq!(deployments(&short), deployments(&long), "after 2 weeks {short:?}\nafter 12 weeks {long:?}");
+    assert!(deployments(&long) <= 10, "its two last cycles, each with a rework window: {long:?}");
+}

@@ -3,6 +3,7 @@
 
 mod cost;
 mod definitions;
+mod failures;
 mod flow_vectors;
 mod gate_waits;
 mod played;

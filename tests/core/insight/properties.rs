@@ -1,6 +1,6 @@
 //! Rows are the same in any order of events, however often they arrive, and derived from scratch.
 
-use phasebot_core::insight::{all_rows, figures};
+use phasebot_core::insight::{Walk, all_rows, figures};
 use proptest::prelude::*;
 
 use super::{played::play, table::InsightTable};
@@ -91,4 +91,23 @@ fn incremental_is_from_scratch_in_every_scenario() {
 fn one_function_gives_the_figures() {
     let played = play(STORY);
     assert_eq!(figures(&played.rows, &played.query()), played.figures());
+}
+
+/// The derivation of every row can stop after each step and go on from what was stored.
+#[test]
+fn the_steps_of_a_walk_can_be_stored_and_gone_on_from() {
+    let script = Script::read(STORY);
+    let mut stage = Stage::new(None);
+    stage.play(&script);
+    stage.decide();
+    let (mut table, mut steps, mut next) = (InsightTable::default(), 0, Some(Walk::default()));
+    while let Some(walk) = next {
+        let stored = serde_json::to_string(&walk).unwrap();
+        let (groups, rest) =
+            serde_json::from_str::<Walk>(&stored).unwrap().step(&stage.repository.facts, &stage.policy, stage.now);
+        groups.iter().for_each(|group| table.keep(group));
+        (next, steps) = (rest, steps + 1);
+    }
+    assert_eq!(table.differences(&stage.insight), [""; 0]);
+    assert!(steps >= 4, "{steps} steps");
 }

@@ -18,7 +18,8 @@ impl InsightTable {
             (*kind, owner) != (group.kind, &group.owner) || part.as_str() < group.from.as_str()
         });
         for row in &group.rows {
-            self.0.insert((group.kind, row.owner.clone(), row.part.clone()), row.body.clone());
+            let key = (group.kind, row.owner.clone(), row.part.clone());
+            self.0.entry(key).or_insert_with(|| row.body.clone());
         }
     }
 

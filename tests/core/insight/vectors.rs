@@ -429,6 +429,21 @@ fn vector_37_only_successes_are_deployments() {
 }
 
 #[test]
+fn vector_37_the_jobs_of_one_request_are_one_deployment() {
+    let text = "| mode: act\n\
+        | environments: { production: { production: true, deploy: { via: workflow_dispatch, workflow: deploy.yml } } }\n\
+        roles bob=write\n\
+        07:00 push main c1\n07:01 issue 1 opened by bob\n\
+        07:05 comment on 1 by bob\n: /deploy production\nsend\n\
+        07:06 workflow workflow_dispatch on c1 run 801\n\
+        07:11 deploy 41 production of c1 in_progress run 801\n07:12 deploy 41 production of c1 success run 801\n\
+        07:13 deploy 42 production of c1 in_progress run 801\n07:14 deploy 42 production of c1 success run 801\n\
+        07:20 tick\n";
+    let frequency = play(text).figures().deployment_frequency;
+    assert_eq!((frequency.count, frequency.redeploys, frequency.attempts, frequency.unknown), (1, 0, 0, 0));
+}
+
+#[test]
 fn vector_38_several_production_environments() {
     let text = "| environments: { eu: { production: true }, us: { production: true }, ap: { production: true } }\n"
         .to_owned()

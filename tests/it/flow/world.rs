@@ -76,6 +76,9 @@ pub struct Setup {
     pub sign_in: Option<SignIn>,
 }
 
+/// Token of operators.
+pub const OPERATORS: &str = "the operators' own token";
+
 /// Makes the access to the pages from the forge, the store and the address of the pages.
 pub type SignIn = fn(&SimForge, Arc<dyn Store>, String) -> Access;
 
@@ -90,6 +93,8 @@ pub struct World {
     pub address: SocketAddr,
     /// Address of the web pages, if they are served.
     pub web: Option<SocketAddr>,
+    /// The private address.
+    pub admin: SocketAddr,
     policy: Arc<Policy>,
     repo: RepoKey,
     server: JoinHandle<()>,
@@ -155,7 +160,7 @@ impl World {
         };
         let policy = Arc::new(policy);
         let (public, admin) = (listener().await, listener().await);
-        let address = public.local_addr().unwrap();
+        let (address, private) = (public.local_addr().unwrap(), admin.local_addr().unwrap());
         forge.set_webhook_url(&format!("http://{address}/webhooks/github"));
         let materials = Materials {
             store: store.clone(),
@@ -170,7 +175,8 @@ impl World {
             public,
             admin,
         };
-        let program = Program::start_with(materials, Operators { pages, ..Operators::default() });
+        let program =
+            Program::start_with(materials, Operators { pages, token: Some(OPERATORS.into()), ..Operators::default() });
         let mut world = Self {
             forge,
             clock,
@@ -179,6 +185,7 @@ impl World {
             installation: 0,
             address,
             web,
+            admin: private,
             policy,
             repo: RepoKey { forge: ForgeName::github(), id },
             server: tokio::spawn(async move {

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use phasebot::{
     domain::{
         id::{ForgeName, RepoKey},
-        insight::{InsightRow, OPEN, RowGroup, RowKind},
+        insight::{InsightRow, KEEPS_ALL, OPEN, RowGroup, RowKind},
         timer::TimerKey,
     },
     port::store::{Commit, DeliveryState, InsightPage, RepositoryRow, Store, StoreError, StoredItem, Timer},
@@ -156,6 +156,13 @@ pub(crate) async fn rows_of_metrics_replace_those_of_their_owner(database: &dyn 
     // Earlier parts stay.
     keep("#1", "b", vec![]).await;
     assert_eq!(page(5, None, 9).await, [metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "ap", 9, "{}")]);
+    // Or all of them do, and only what is missing is added.
+    keep("#1", KEEPS_ALL, vec![metrics_row("#1", "ap", 3, "{\"n\":2}"), metrics_row("#1", "eu", 8, "{}")]).await;
+    assert_eq!(
+        page(0, None, 9).await,
+        [metrics_row("#2", "eu", 5, "{\"n\":1}"), metrics_row("#1", "eu", 8, "{}"), metrics_row("#1", "ap", 9, "{}")]
+    );
+    keep("#1", "b", vec![]).await;
     // Page by page.
     let first = page(0, None, 1).await;
     let second = page(0, first.last(), 1).await;

@@ -309,7 +309,7 @@ impl Store for MemoryStore {
                 of != &repo || *kind != group.kind || *owner != group.owner || *part < group.from
             });
             for row in group.rows {
-                inner.insight.insert((repo.clone(), group.kind, row.owner.clone(), row.part.clone()), row);
+                inner.insight.entry((repo.clone(), group.kind, row.owner.clone(), row.part.clone())).or_insert(row);
             }
         }
         for key in commit.cancel_effects {

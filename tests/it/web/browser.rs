@@ -73,6 +73,7 @@ async fn every_page_is_accessible_fits_and_loads_nothing_from_elsewhere() {
         "/acme/shop/gates",
         "/acme/shop/dora",
         "/acme/shop/flow",
+        "/acme/shop/retro/2026-W10",
         &item,
         "/about",
         "/acme/nothing",

@@ -131,7 +131,7 @@ async fn the_pages_show_where_everything_is_and_why() {
     for part in ["One item was finished", "<circle class=\"dot\"", "<g class=\"area p0\">", "Nothing is in progress."] {
         assert!(page.contains(part), "{part}\n{page}");
     }
-    for path in ["/", "/about", "/acme/shop/gates"] {
+    for path in ["/", "/about", "/acme/shop/gates", "/acme/shop/retro", "/acme/shop/retro/2026-W10"] {
         let answer = client.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         is_sound(path, &answer.body);
@@ -151,7 +151,14 @@ async fn a_gate_that_waits_is_shown_with_its_conditions() {
     world.minute().await;
     let page = client.get(&format!("/{REPO}/gates")).await.body;
     is_sound("gates", &page);
-    for part in ["phasebot/deploy/production", "<code>approval</code>", "<code>freeze</code>"] {
+    for part in [
+        "phasebot/deploy/production",
+        "<code>approval</code>",
+        "<code>freeze</code>",
+        "Time blocked by condition, last 84 days",
+        "<rect class=\"column\"",
+        "approval of deploy/production",
+    ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
     let page = client.get(&format!("/{REPO}/env")).await.body;

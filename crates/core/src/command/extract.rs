@@ -118,6 +118,7 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
         | Seen::Repository(_)
         | Seen::Label { .. }
         | Seen::Connection(_)
+        | Seen::Revoked { .. }
         | Seen::Alert(_)
         | Seen::Nothing { .. } => return None,
     };

@@ -22,6 +22,8 @@ pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, Lane,
 /// The marker of our issue about an invalid policy file, and of the comment on a pull request that
 /// changes the policy file.
 pub const POLICY_MARKER: &str = "policy";
+/// Beginning of the marker of a weekly retrospective's issue.
+pub const RETRO_MARKER: &str = "retro:";
 
 /// A write to a forge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     alert::Message,
-    id::{Account, Actor, ConnectionId, ItemId, RepoKey, Sha},
+    id::{Account, AccountId, Actor, ConnectionId, ItemId, RepoKey, Sha},
 };
 
 pub use crate::domain::event::app::App;
@@ -118,6 +118,11 @@ pub enum Seen {
     },
     /// A connection was made, changed, suspended or removed, such as an App's installation.
     Connection(ConnectionSeen),
+    /// A person took back what the App may do in their name.
+    Revoked {
+        /// The person.
+        person: AccountId,
+    },
     /// An alert message for this repository from a monitoring connection.
     Alert(Box<Message>),
     /// An event that is recorded but affects no phase.
@@ -150,6 +155,7 @@ impl Seen {
             | Self::Repository(_)
             | Self::Label { .. }
             | Self::Connection(_)
+            | Self::Revoked { .. }
             | Self::Alert(_)
             | Self::Nothing { .. } => None,
         }

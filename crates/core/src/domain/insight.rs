@@ -1,6 +1,10 @@
 //! Policy for delivery metrics, and the stored form of the rows that they are computed from.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Time, Weekday},
+    tz::TimeZone,
+};
 
 use crate::domain::pattern::Pattern;
 
@@ -20,6 +24,19 @@ pub struct InsightRules {
     pub finish: String,
     /// Phases in which somebody works on an item, by name.
     pub active: Vec<String>,
+    /// When the weekly retrospective is due; `None`: there is none.
+    pub retro: Option<RetroRules>,
+}
+
+/// When the weekly retrospective is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetroRules {
+    /// Day of the week.
+    pub day: Weekday,
+    /// Time of day.
+    pub at: Time,
+    /// Time zone of both.
+    pub zone: TimeZone,
 }
 
 /// The kind of a row.
@@ -75,6 +92,9 @@ pub struct InsightRow {
 /// keep times.
 pub const OPEN: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
+/// A part after every other one.
+pub const KEEPS_ALL: &str = "\u{10ffff}";
+
 /// The rows of one kind that one object has now. They replace those that it had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowGroup {
@@ -82,7 +102,8 @@ pub struct RowGroup {
     pub kind: RowKind,
     /// The object.
     pub owner: String,
-    /// The first part that they replace: rows with an earlier part stay.
+    /// The first part that they replace: rows with an earlier part stay. With [`KEEPS_ALL`], only rows
+    /// are added whose part is not there.
     pub from: String,
     /// The rows.
     pub rows: Vec<InsightRow>,

@@ -36,7 +36,7 @@ use crate::{
         needs::{Answered, Need},
     },
     ingest::{self, Observed, SurveyTerms, Us},
-    insight::{self, TermsRow},
+    insight::{self, Former, TermsRow},
     phase,
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
@@ -72,6 +72,8 @@ struct Pending {
     fired: BTreeSet<TimerKey>,
     /// Documents that were stored without a decision, for the rows of delivery metrics.
     stored: BTreeSet<DocumentKey>,
+    /// What events replaced, for these rows.
+    former: Former,
     /// Something changed that the repository's incidents, deploys or gates rest on.
     repository: bool,
     /// Commands that were decided.
@@ -190,6 +192,7 @@ impl Repository {
         let (facts, policy) = (&mut self.facts, terms.policy);
         match input {
             Input::Event { event, us } => {
+                self.pending.former.note(facts, event);
                 let observed = ingest::observe(facts, event, policy, us);
                 self.observed(observed);
             }
@@ -237,7 +240,13 @@ impl Repository {
 
     /// Lets go of evidence that is older than `before` and on which nothing rests.
     pub fn forget(&mut self, before: Timestamp) {
-        self.pending.changed.extend(ingest::forget(&mut self.facts, before));
+        let gone = ingest::forget(&mut self.facts, before);
+        let until = &mut self.facts.about.forgotten_before;
+        if !gone.is_empty() && until.is_none_or(|until| until < before) {
+            *until = Some(before);
+            self.pending.changed.insert(DocumentKey::About);
+        }
+        self.pending.changed.extend(gone);
     }
 
     fn observed(&mut self, observed: Observed) {
@@ -272,6 +281,10 @@ impl Repository {
         let mut pending = std::mem::take(&mut self.pending);
         // Incidents, then deployments, then gates.
         let mut advanced = advance(&mut self.facts, terms);
+        if insight::retro::note(&mut self.facts, terms.policy, terms.now) {
+            pending.changed.insert(DocumentKey::About);
+        }
+        advanced.wake(insight::retro::wake_at(&self.facts, terms.policy, terms.now));
         self.ask_later(context, &mut advanced);
         pending.items.append(&mut advanced.items);
         pending.changed.append(&mut advanced.changed);
@@ -286,7 +299,7 @@ impl Repository {
         // Phases, and what of them is not shown yet.
         let derived = phase::derive_all(&self.facts, &pending.items, terms.policy, terms.now);
         let changed = pending.changed.union(&pending.stored);
-        plan.insight = insight::changed_rows(&self.facts, changed, &derived, terms, &mut self.terms);
+        plan.insight = insight::changed_rows(&self.facts, changed, &pending.former, &derived, terms, &mut self.terms);
         for derived in derived {
             let fired = pending.fired.contains(&TimerKey::Item(derived.item));
             item::decide(self, derived, fired, context, &mut plan);
@@ -335,6 +348,7 @@ impl Repository {
         self.pending.notes = std::mem::take(&mut pending.notes);
         // Their rows are derived with it, too.
         self.pending.stored = pending.stored.union(&pending.changed).cloned().collect();
+        self.pending.former = std::mem::take(&mut pending.former);
         plan.timers.extend(pending.items.iter().map(|item| (TimerKey::Item(*item), Some(now))));
         if pending.repository {
             self.wake_at = Some(now);

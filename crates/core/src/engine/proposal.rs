@@ -40,6 +40,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemId>, polic
         | Seen::Repository(_)
         | Seen::Label { .. }
         | Seen::Connection(_)
+        | Seen::Revoked { .. }
         | Seen::Alert(_)
         | Seen::Nothing { .. } => Vec::new(),
     }

@@ -9,6 +9,7 @@ use crate::{
         fact::{DocumentKey, RepoFacts},
     },
     gate, incident,
+    insight::retro,
     plan::{CommandEnding, DecisionContext, EffectOutcome, PartialPlan},
 };
 
@@ -38,6 +39,7 @@ pub fn ended(
 ) -> PartialPlan {
     let mut advanced = incident::ended(facts, effect, outcome, terms);
     deploy::ended(facts, effect, key, outcome, terms, &mut advanced);
+    retro::ended(facts, effect, outcome, &mut advanced);
     answer_commands(facts, terms, &mut advanced);
     advanced
 }

@@ -27,7 +27,7 @@ use crate::{
         fact::{
             RepoFacts,
             deployment::{DeploymentFacts, DeploymentOrigin},
-            environment::{DeploymentChange, DeploymentChangeKind, EnvironmentIndex, Stretch, stretches},
+            environment::{DeploymentChange, DeploymentChangeKind, EnvironmentIndex, Stretch, begun, stretches},
         },
         id::Sha,
         policy::Mode,
@@ -152,7 +152,12 @@ impl<'f> History<'f> {
 
     /// Returns the deployments that began at or after a given time, the newest first.
     pub(crate) fn attempts_since(self, since: Timestamp) -> impl Iterator<Item = Attempt<'f>> {
-        self.turns(DeploymentChangeKind::Begun, since).filter_map(move |turn| {
+        self.attempts_between(since, Timestamp::MAX)
+    }
+
+    /// Returns the deployments that began between two times, inclusive, the newest first.
+    pub(crate) fn attempts_between(self, since: Timestamp, until: Timestamp) -> impl Iterator<Item = Attempt<'f>> {
+        self.turns(DeploymentChangeKind::Begun, since, until).filter_map(move |turn| {
             let facts = self.facts.deployments.get(&turn.deployment)?;
             let commit = self.commit(turn.deployment, facts);
             let attempt = Attempt { deployment: turn.deployment, facts, commit, begun: turn.at };
@@ -160,10 +165,23 @@ impl<'f> History<'f> {
         })
     }
 
+    /// Returns a deployment that began here, if it counts.
+    pub(crate) fn attempt(self, deployment: u64) -> Option<Attempt<'f>> {
+        let facts = self.facts.deployments.get(&deployment)?;
+        let begun = begun(facts).filter(|_| self.counts(deployment, facts))?;
+        Some(Attempt { deployment, facts, commit: self.commit(deployment, facts), begun })
+    }
+
     /// Returns the failures at or after a given time, before or after a success, the newest first:
     /// their times and deployment ids.
     pub(crate) fn failures_since(self, since: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
-        let failed = self.turns(DeploymentChangeKind::Failed, since).map(|turn| (turn.at, turn.deployment));
+        self.failures_between(since, Timestamp::MAX)
+    }
+
+    /// Returns the failures between two times, inclusive, before or after a success, the newest first:
+    /// their times and deployment ids.
+    pub(crate) fn failures_between(self, since: Timestamp, until: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
+        let failed = self.turns(DeploymentChangeKind::Failed, since, until).map(|turn| (turn.at, turn.deployment));
         failed.filter(move |(_, id)| self.facts.deployments.get(id).is_some_and(|facts| self.counts(*id, facts)))
     }
 
@@ -243,10 +261,16 @@ impl<'f> History<'f> {
         (is_known && !counted::may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
     }
 
-    /// Returns the changes of one kind at or after a given time, the newest first.
-    fn turns(self, kind: DeploymentChangeKind, since: Timestamp) -> impl Iterator<Item = &'f DeploymentChange> {
+    /// Returns the changes of one kind between two times, inclusive, the newest first.
+    fn turns(
+        self,
+        kind: DeploymentChangeKind,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> impl Iterator<Item = &'f DeploymentChange> {
         let first = DeploymentChange { at: since, kind: DeploymentChangeKind::Begun, deployment: 0 };
-        let turns = self.index.into_iter().flat_map(move |index| index.turns.range(first..).rev());
+        let last = DeploymentChange { at: until.max(since), kind: DeploymentChangeKind::Failed, deployment: u64::MAX };
+        let turns = self.index.into_iter().flat_map(move |index| index.turns.range(first..=last).rev());
         turns.filter(move |turn| turn.kind == kind)
     }
 

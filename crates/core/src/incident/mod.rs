@@ -30,7 +30,8 @@ use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use crate::incident::ingest::take;
 pub(crate) use crate::incident::query::{
-    Disturbances, IncidentCycle, cycles_of, disturbances, origin, shown_by, suspected_in, suspects_of,
+    Disturbances, IncidentCycle, cycles_of, disturbances, firings, origin, shown_by, shown_cycle, suspected_in,
+    suspects_of,
 };
 pub use crate::incident::query::{OpenIncident, open_incidents};
 pub(crate) use crate::incident::reconcile::{advance, ended};

@@ -8,7 +8,10 @@ use crate::{
     context::EvalContext,
     domain::{
         derived::{Reason, Transition},
-        fact::{DocumentKey, RepoFacts},
+        fact::{
+            DocumentKey, RepoFacts,
+            incident::{CycleFacts, IncidentFacts, ShownIn},
+        },
         id::ItemId,
         policy::Policy,
     },
@@ -221,6 +224,33 @@ pub(crate) fn cycles_of(eval: &EvalContext<'_>, id: &str) -> Vec<IncidentCycle> 
         last.loop_closed = case.closes(eval).map(|closed| closed.at).filter(|at| *at <= eval.now);
     }
     cycles
+}
+
+/// When one incident fired, whether or not that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Firings {
+    /// Its environment in lower case, if known.
+    pub(crate) environment: Option<String>,
+    /// Beginning and end of each time, oldest first; no end while it fires.
+    pub(crate) times: Vec<(Timestamp, Option<Timestamp>)>,
+}
+
+/// Returns when an incident fired.
+pub(crate) fn firings(eval: &EvalContext<'_>, id: &str, facts: &IncidentFacts) -> Firings {
+    // With its alerts as they are given, and people's words on record.
+    let eval = EvalContext::new(eval.facts, eval.policy, eval.now);
+    let case = Incident::new(&eval, id, facts);
+    let times = case.course.runs.iter().map(|run| (run.from, run.until)).collect();
+    Firings { environment: case.traits.environment, times }
+}
+
+/// Returns the beginning of the cycle that an issue shows, as it was when the issue was opened.
+pub(crate) fn shown_cycle(facts: &RepoFacts, id: &str, issue: ItemId) -> Option<Timestamp> {
+    let is_it = |cycle: &&CycleFacts| match &cycle.place {
+        ShownIn::Own(shown) => shown.number == Some(issue),
+        ShownIn::Storm(_) => false,
+    };
+    facts.incidents.get(id)?.cycles.iter().find(is_it).map(|cycle| cycle.began)
 }
 
 /// Returns the ids of the deployments that may have caused an incident which began at `began`.

@@ -55,8 +55,10 @@ fn found<'f>(eval: &EvalContext<'f>, environment: &str, began: Timestamp) -> Vec
     let window = eval.policy.alerts.suspect_window;
     let earliest = began.checked_sub(window).unwrap_or(Timestamp::MIN);
     let oldest = earliest.checked_sub(LONGEST).unwrap_or(Timestamp::MIN);
+    // Its first report may come after the incident began.
+    let newest = began.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
     let mut found: Vec<(bool, Timestamp, Attempt<'_>)> = Vec::new();
-    for attempt in history.attempts_since(oldest) {
+    for attempt in history.attempts_between(oldest, newest) {
         let started = first(attempt.facts, DeployState::InProgress).unwrap_or(attempt.facts.created_at);
         if started > began {
             continue;

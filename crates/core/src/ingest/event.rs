@@ -5,7 +5,7 @@
 
 use crate::{
     domain::{
-        effect::POLICY_MARKER,
+        effect::{POLICY_MARKER, RETRO_MARKER},
         event::{
             CheckSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen, Seen,
             StackSeen, StatusSeen,
@@ -68,6 +68,7 @@ impl Us {
             | Seen::Repository(_)
             | Seen::Label { .. }
             | Seen::Connection(_)
+            | Seen::Revoked { .. }
             | Seen::Alert(_)
             | Seen::Nothing { .. } => None,
         };
@@ -108,7 +109,7 @@ pub(crate) fn observe(
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
         Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),
         Seen::Protection(waiting) => notes.protection(waiting),
-        Seen::Repository(_) | Seen::Connection(_) | Seen::Nothing { .. } => {}
+        Seen::Repository(_) | Seen::Connection(_) | Seen::Revoked { .. } | Seen::Nothing { .. } => {}
     }
     notes.place_external();
     let mut changed = notes.changed;
@@ -119,9 +120,11 @@ pub(crate) fn observe(
     changed
 }
 
-/// Returns whether a text is the body of our own issue about the policy file.
+/// Returns whether a text is the body of our own issue about the policy file, or of a retrospective.
 fn is_notice(body: &str) -> bool {
-    body.lines().next().is_some_and(|line| line.trim_end() == format!("<!-- phasebot:{POLICY_MARKER} -->"))
+    let marker = |line: &str| line.trim_end().strip_prefix("<!-- phasebot:")?.strip_suffix(" -->").map(str::to_owned);
+    let marker = body.lines().next().and_then(marker);
+    marker.is_some_and(|marker| marker == POLICY_MARKER || marker.starts_with(RETRO_MARKER))
 }
 
 pub(super) struct Notes<'a> {

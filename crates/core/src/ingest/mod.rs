@@ -115,6 +115,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
         | crate::domain::event::Seen::Repository(_)
         | crate::domain::event::Seen::Label { .. }
         | crate::domain::event::Seen::Connection(_)
+        | crate::domain::event::Seen::Revoked { .. }
         | crate::domain::event::Seen::Alert(_)
         | crate::domain::event::Seen::Nothing { .. } => None,
     };

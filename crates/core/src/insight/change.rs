@@ -14,12 +14,15 @@ use crate::{
         event::DeployState,
         fact::item::PullFacts,
         id::{ItemId, Sha},
-        insight::{RowGroup, RowKind},
+        insight::{KEEPS_ALL, RowGroup, RowKind},
         service::Scope,
     },
     environment::{Environment, history::Run},
     evidence::shipped::first,
-    insight::row::{ChangeRow, Row as _},
+    insight::{
+        deployment::is_settled,
+        row::{ChangeRow, Row as _},
+    },
 };
 
 /// The beginning of a change, and what is known of it.
@@ -36,8 +39,10 @@ struct Beginning {
 pub(crate) fn change_rows(eval: &EvalContext<'_>, work: &Work) -> RowGroup {
     let owner = name_of(work);
     let rows = rows(eval, work, &owner);
+    let settled = !rows.is_empty() && rows.iter().all(|row| is_settled(eval, row.live));
+    let from = if settled { KEEPS_ALL.to_owned() } else { String::new() };
     let rows = rows.iter().map(ChangeRow::stored).collect();
-    RowGroup { kind: RowKind::Change, owner, from: String::new(), rows }
+    RowGroup { kind: RowKind::Change, owner, from, rows }
 }
 
 /// Returns that commits of a pull request are no changes of their own, as they may have seemed

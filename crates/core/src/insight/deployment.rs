@@ -11,14 +11,11 @@ use crate::{
         decision::GateName,
         event::DeployState,
         fact::deploy_request::RequestKind,
-        insight::{RowGroup, RowKind},
+        insight::{KEEPS_ALL, RowGroup, RowKind},
         rule::name_key,
         service::Scope,
     },
-    environment::{
-        Environment,
-        history::{History, Run},
-    },
+    environment::{Environment, history::Run},
     evidence::shipped::first,
     gate::Subject,
     insight::{
@@ -30,7 +27,9 @@ use crate::{
 };
 
 /// Runs before the first one of interest that are read, to find what a rollback returned to.
-const CONTEXT: usize = 50;
+pub(crate) const CONTEXT: usize = 50;
+/// An incident is forgotten by its end, and a deployment may have gone on for as long beside it.
+const MARGIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// If what ran before is unknown, pull requests merged up to this before a deployment are
 /// considered.
 const MERGED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
@@ -121,12 +120,13 @@ impl<'e, 'f> Recent<'e, 'f> {
         });
         Brought { repairs: repairs && !works.is_empty(), works }
     }
+}
 
-    fn services(&self) -> Option<BTreeSet<String>> {
-        let policy = self.eval.policy;
-        let takes = |name: &&String| policy.scope_takes_environment(Scope::Service(name), self.environment.name);
-        (!policy.services.is_empty()).then(|| policy.services.keys().filter(takes).cloned().collect())
-    }
+/// Returns the services that an environment belongs to; `None`: the repository has none.
+fn services(eval: &EvalContext<'_>, environment: &str) -> Option<BTreeSet<String>> {
+    let policy = eval.policy;
+    let takes = |name: &&String| policy.scope_takes_environment(Scope::Service(name), environment);
+    (!policy.services.is_empty()).then(|| policy.services.keys().filter(takes).cloned().collect())
 }
 
 /// What a deployment brought.
@@ -165,55 +165,63 @@ pub(crate) fn derive_due<'f>(
     eval: &EvalContext<'f>,
     environment: &Environment<'f>,
     mut due: Due,
-    blame: &Blame,
+    blame: &Blame<'_, 'f>,
     out: &mut Derived,
 ) {
     let mut recent = Recent::new(eval, environment, due.earliest());
-    let victims = failure::victims(&recent, blame, &due);
-    if !victims.is_empty() {
-        due.at.extend(victims);
+    let mut more = failure::victims(&recent, blame, &due);
+    more.extend(failure::repaired(&recent, &due));
+    if !more.is_empty() {
+        due.at.extend(more);
         recent = Recent::new(eval, environment, due.earliest());
     }
     let failures = Failures::find(&recent, blame, &due);
-    let services = recent.services();
+    let services = services(eval, environment.name);
     for turn in recent.turns.iter().filter(|turn| due.covers(turn.run.from)) {
         let brought = failures.brought.get(&turn.run.deployment).cloned().unwrap_or_default();
         let failed = failures.failed.get(&turn.run.deployment).cloned().unwrap_or_default();
         let row = row(&recent, turn, services.clone(), &brought, failed, &failures.fixes);
-        out.groups.push(group(turn.run.deployment, Some(&row)));
+        out.groups.push(group(eval, turn.run.deployment, Some(&row)));
         out.works.extend(brought.works);
-    }
-    let since = due.open.unwrap_or(Timestamp::MAX);
-    for attempt in attempts(eval.history(environment.name), since) {
-        let row = DeploymentRow {
-            id: attempt.0,
-            environment: environment.name.to_owned(),
-            production: environment.production,
-            services: services.clone(),
-            commit: attempt.2,
-            kind: DeploymentKind::Attempt,
-            at: attempt.1,
-            brought: 0,
-            failures: Vec::new(),
-            hurt: None,
-            alerted: None,
-            restored: None,
-            rework: false,
-        };
-        out.groups.push(group(attempt.0, Some(&row)));
     }
 }
 
-/// Returns the deployments since a time that never succeeded: id, beginning and commit.
-fn attempts(history: History<'_>, since: Timestamp) -> Vec<(u64, Timestamp, Option<String>)> {
-    let attempts = history.attempts_since(since).filter(|one| first(one.facts, DeployState::Success).is_none());
-    attempts.map(|one| (one.deployment, one.begun, one.commit.map(ToString::to_string))).collect()
+/// Returns the row of a deployment that never succeeded; `None` if it succeeded, or deployed nothing.
+pub(crate) fn attempt_row(eval: &EvalContext<'_>, id: u64) -> Option<DeploymentRow> {
+    let facts = eval.facts.deployments.get(&id).filter(|facts| first(facts, DeployState::Success).is_none())?;
+    let name = name_key(&facts.environment);
+    let environment = eval.environments().iter().find(|place| place.name == name)?;
+    let attempt = eval.history(environment.name).attempt(id)?;
+    Some(DeploymentRow {
+        id,
+        environment: name,
+        production: environment.production,
+        services: services(eval, environment.name),
+        commit: attempt.commit.map(ToString::to_string),
+        kind: DeploymentKind::Attempt,
+        at: attempt.begun,
+        brought: 0,
+        failures: Vec::new(),
+        hurt: None,
+        alerted: None,
+        restored: None,
+        rework: false,
+    })
 }
 
 /// Returns the rows of one deployment: none if it deployed nothing.
-pub(crate) fn group(id: u64, row: Option<&DeploymentRow>) -> RowGroup {
+pub(crate) fn group(eval: &EvalContext<'_>, id: u64, row: Option<&DeploymentRow>) -> RowGroup {
+    let settled = row.is_some_and(|row| is_settled(eval, row.at));
+    let from = if settled { KEEPS_ALL.to_owned() } else { String::new() };
     let rows = row.map(DeploymentRow::stored).into_iter().collect();
-    RowGroup { kind: RowKind::Deployment, owner: id.to_string(), from: String::new(), rows }
+    RowGroup { kind: RowKind::Deployment, owner: id.to_string(), from, rows }
+}
+
+/// Returns whether evidence of what happened at a time may be forgotten. A row that is there stays as
+/// it is then: derived again, it could lose an incident that it was blamed for.
+pub(crate) fn is_settled(eval: &EvalContext<'_>, at: Timestamp) -> bool {
+    let until = eval.facts.about.forgotten_before.and_then(|before| before.checked_add(MARGIN).ok());
+    until.is_some_and(|until| at < until)
 }
 
 fn row(
@@ -276,6 +284,8 @@ pub(crate) struct Due {
     open: Option<Timestamp>,
     /// Those that succeeded at these times.
     at: BTreeSet<Timestamp>,
+    /// Those that succeeded between these times, inclusive.
+    between: Vec<(Timestamp, Timestamp)>,
     /// Time before each of them in which another may have brought what it reverts.
     window: SignedDuration,
 }
@@ -288,13 +298,16 @@ impl Due {
     /// Returns the time of the first deployment that is due, or earlier.
     pub(crate) fn earliest(&self) -> Timestamp {
         let first = self.at.first().map(|at| self.before(*at));
-        [first, self.open].into_iter().flatten().min().unwrap_or(Timestamp::MAX)
+        let between = self.between.iter().map(|(from, _)| *from).min();
+        [first, self.open, between].into_iter().flatten().min().unwrap_or(Timestamp::MAX)
     }
 
     /// Returns whether a deployment that succeeded at this time is due.
     pub(crate) fn covers(&self, at: Timestamp) -> bool {
         let last = at.checked_add(self.window).unwrap_or(Timestamp::MAX);
-        self.open.is_some_and(|open| at >= open) || self.at.range(at..=last).next().is_some()
+        self.open.is_some_and(|open| at >= open)
+            || self.at.range(at..=last).next().is_some()
+            || self.between.iter().any(|(from, to)| (*from..=*to).contains(&at))
     }
 }
 
@@ -327,9 +340,9 @@ impl AllDue {
         self.of(environment).at.insert(at);
     }
 
-    /// Returns whether nothing is due.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_environment.is_empty()
+    /// Adds the deployments that succeeded between two times, inclusive.
+    pub(crate) fn between(&mut self, environment: &str, from: Timestamp, to: Timestamp) {
+        self.of(environment).between.push((from, to));
     }
 
     /// Returns what is due in an environment.

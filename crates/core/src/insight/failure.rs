@@ -9,7 +9,7 @@ use crate::{
     evidence::shipped::first,
     insight::{
         change::first_run,
-        deployment::{Brought, Due, Recent, Turn},
+        deployment::{Brought, CONTEXT, Due, Recent, Turn},
         incident::Blame,
         row::{DeploymentKind, FailureReason},
     },
@@ -46,14 +46,30 @@ pub(crate) struct Failures {
 }
 
 /// Returns the times of deployments that are not due and that a due rollback took out.
-pub(crate) fn victims(recent: &Recent<'_, '_>, blame: &Blame, due: &Due) -> Vec<Timestamp> {
+pub(crate) fn victims(recent: &Recent<'_, '_>, blame: &Blame<'_, '_>, due: &Due) -> Vec<Timestamp> {
     let by_due = rollbacks(recent, blame).into_iter().filter(|(by, _)| due.covers(recent.turns[*by].run.from));
     by_due.map(|(_, victim)| recent.turns[victim].run.from).filter(|at| !due.covers(*at)).collect()
 }
 
+/// Returns the times of deployments that are not due, that failed after their success, and that a due
+/// one repaired: it is the first one after the failure.
+pub(crate) fn repaired(recent: &Recent<'_, '_>, due: &Due) -> Vec<Timestamp> {
+    let (eval, mut found) = (recent.eval, Vec::new());
+    for (place, turn) in recent.turns.iter().enumerate().filter(|(_, turn)| due.covers(turn.run.from)) {
+        let before = place.checked_sub(1).map(|before| recent.turns[before].run.from);
+        let history = eval.history(recent.environment.name);
+        let failed = history.failures_between(before.unwrap_or(Timestamp::MIN), turn.run.from);
+        for (at, id) in failed.filter(|(at, _)| before.is_none_or(|before| *at > before)) {
+            let succeeded = eval.facts.deployments.get(&id).and_then(|one| first(one, DeployState::Success));
+            found.extend(succeeded.filter(|success| *success <= at && !due.covers(*success)));
+        }
+    }
+    found
+}
+
 impl Failures {
     /// Finds the failures of the deployments that are due.
-    pub(crate) fn find(recent: &Recent<'_, '_>, blame: &Blame, due: &Due) -> Self {
+    pub(crate) fn find(recent: &Recent<'_, '_>, blame: &Blame<'_, '_>, due: &Due) -> Self {
         let mut failures = Self::default();
         for (by, victim) in rollbacks(recent, blame) {
             let by = &recent.turns[by].run;
@@ -62,13 +78,13 @@ impl Failures {
             failed.fixed = earlier(failed.fixed, Some(by.from));
         }
         for (place, turn) in recent.turns.iter().enumerate() {
+            failures.failed_later(recent, place);
             if !due.covers(turn.run.from) {
                 continue;
             }
             failures.brought.insert(turn.run.deployment, recent.brought(turn));
             failures.incidents(turn, blame);
             failures.reverts(recent, turn);
-            failures.failed_later(recent, place);
         }
         for turn in &recent.turns {
             if let Some(failed) = failures.failed.get_mut(&turn.run.deployment) {
@@ -78,8 +94,8 @@ impl Failures {
         failures
     }
 
-    fn incidents(&mut self, turn: &Turn<'_>, blame: &Blame) {
-        for cycle in blame.caused_by(turn.run.deployment) {
+    fn incidents(&mut self, turn: &Turn<'_>, blame: &Blame<'_, '_>) {
+        for cycle in blame.caused_by(turn) {
             let failed = self.failed.entry(turn.run.deployment).or_default();
             failed.reasons.insert(FailureReason::Incident(cycle.id.clone()));
             failed.alerted = earlier(failed.alerted, Some(cycle.began));
@@ -141,7 +157,7 @@ impl Failed {
 /// Returns the deployments that rollbacks took out, each with its rollback, by their places among
 /// the turns: the first forward one after what the rollback returned to, unless people named
 /// another cause of an incident in that time.
-fn rollbacks(recent: &Recent<'_, '_>, blame: &Blame) -> Vec<(usize, usize)> {
+fn rollbacks(recent: &Recent<'_, '_>, blame: &Blame<'_, '_>) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for (place, turn) in recent.turns.iter().enumerate().filter(|(_, turn)| turn.kind == DeploymentKind::Rollback) {
         let target = target(recent, turn);
@@ -165,6 +181,8 @@ fn rollbacks(recent: &Recent<'_, '_>, blame: &Blame) -> Vec<(usize, usize)> {
 fn target(recent: &Recent<'_, '_>, turn: &Turn<'_>) -> Option<Timestamp> {
     let commit = turn.run.commit?;
     let earlier = turn.before.map_or(&[][..], |before| &recent.runs[..=before]);
+    // However many runs are at hand, the answer is the same.
+    let earlier = &earlier[earlier.len().saturating_sub(CONTEXT)..];
     let same = earlier.iter().rev().find(|run| run.commit == Some(commit));
     let contained = || {
         earlier

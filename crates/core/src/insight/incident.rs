@@ -1,36 +1,55 @@
 //! Incidents and what caused them: the deployment that `/cause` names, else the only suspect.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::landing::Work,
     context::EvalContext,
     domain::{
-        event::DeployState,
-        fact::RepoFacts,
+        alert::Says,
+        event::{DeployState, Event, Seen},
+        fact::{
+            RepoFacts,
+            deployment::DeploymentFacts,
+            incident::{IncidentFacts, incident_id},
+        },
         id::Sha,
         insight::{RowGroup, RowKind},
         rule::name_key,
     },
+    environment::{Environment, history::Run},
     evidence::shipped::first,
     incident::{self, IncidentCycle},
     insight::{
         change::first_run,
-        deployment::AllDue,
+        deployment::{AllDue, CONTEXT, Turn},
         row::{IncidentRow, Row as _, sortable},
     },
 };
 
 /// Most runs of an environment that are searched for a commit that people named.
 const MOST_RUNS: usize = 500;
+/// A deployment that goes on for longer is no suspect.
+const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A source's clock may be ahead of the forge's by this.
+const SLACK: SignedDuration = SignedDuration::from_mins(5);
 
-/// The causes of all incidents on record.
-#[derive(Default)]
-pub(crate) struct Blame {
-    cycles: Vec<(IncidentCycle, Cause)>,
-    by_deployment: BTreeMap<u64, Vec<usize>>,
+/// The causes of incidents, each found when it is asked for.
+pub(crate) struct Blame<'e, 'f> {
+    eval: &'e EvalContext<'f>,
+    known: RefCell<BTreeMap<String, Rc<[Blamed]>>>,
+}
+
+/// One cycle of an incident, and its cause.
+struct Blamed {
+    cycle: IncidentCycle,
+    cause: Cause,
 }
 
 /// The cause of one cycle of an incident.
@@ -54,81 +73,223 @@ impl Cause {
     }
 }
 
-impl Blame {
-    pub(crate) fn new(eval: &EvalContext<'_>) -> Self {
-        let mut blame = Self::default();
-        for id in eval.facts.incidents.keys() {
-            for cycle in incident::cycles_of(eval, id) {
-                let cause = cause(eval, &cycle);
-                if let Some(deployment) = cause.deployment() {
-                    blame.by_deployment.entry(deployment).or_default().push(blame.cycles.len());
-                }
-                blame.cycles.push((cycle, cause));
-            }
+impl<'e, 'f> Blame<'e, 'f> {
+    /// Creates it without looking at any incident.
+    pub(crate) fn new(eval: &'e EvalContext<'f>) -> Self {
+        Self { eval, known: RefCell::default() }
+    }
+
+    fn of(&self, id: &str) -> Rc<[Blamed]> {
+        if let Some(known) = self.known.borrow().get(id) {
+            return Rc::clone(known);
         }
-        blame
+        let cycles = incident::cycles_of(self.eval, id).into_iter();
+        let found: Rc<[Blamed]> = cycles.map(|cycle| Blamed { cause: cause(self.eval, &cycle), cycle }).collect();
+        self.known.borrow_mut().insert(id.to_owned(), Rc::clone(&found));
+        found
+    }
+
+    /// Returns the incidents of which an alert began between two times, inclusive.
+    pub(crate) fn begun_between(&self, from: Timestamp, to: Timestamp) -> BTreeSet<&'f str> {
+        let starts = &self.eval.facts.index.alert_starts;
+        let known = starts.range((from, String::new())..).take_while(|(at, _)| *at <= to);
+        known.map(|(_, id)| id.as_str()).collect()
+    }
+
+    /// Returns the incidents of which people named a cause at or after a time, each with the beginning
+    /// of the first such cycle.
+    pub(crate) fn named_since(&self, at: Timestamp) -> BTreeMap<&'f str, Timestamp> {
+        let at = at.checked_sub(SLACK).unwrap_or(Timestamp::MIN);
+        let facts = self.eval.facts;
+        let mut found: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        for (_, command) in facts.commands.index().causes.iter().rev().take_while(|(named, _)| *named >= at) {
+            let Some(id) = incident::shown_by(facts, command.item) else { continue };
+            let began = incident::shown_cycle(facts, id, command.item).unwrap_or(Timestamp::MIN);
+            found.entry(id).and_modify(|first| *first = began.min(*first)).or_insert(began);
+        }
+        found
     }
 
     /// Returns the incidents that a deployment caused.
-    pub(crate) fn caused_by(&self, deployment: u64) -> impl Iterator<Item = &IncidentCycle> {
-        let places = self.by_deployment.get(&deployment).into_iter().flatten();
-        places.map(|place| &self.cycles[*place].0)
+    pub(crate) fn caused_by(&self, turn: &Turn<'_>) -> Vec<IncidentCycle> {
+        let (began, last) = suspected_for(self.eval, turn.run.facts);
+        let mut ids = self.begun_between(began, last);
+        ids.extend(self.named_since(began).into_keys());
+        let is_it = |blamed: &&Blamed| blamed.cause.deployment() == Some(turn.run.deployment);
+        let mut caused = Vec::new();
+        for id in ids {
+            caused.extend(self.of(id).iter().filter(is_it).map(|blamed| blamed.cycle.clone()));
+        }
+        caused
     }
 
     /// Returns the deployments that people named as the cause of the last incident in an environment
     /// that began in this time: none if they named no change. `None`: they named nothing.
     pub(crate) fn named_between(&self, environment: &str, from: Option<Timestamp>, to: Timestamp) -> Option<Vec<u64>> {
-        let here = self.cycles.iter().filter(|(cycle, _)| {
-            cycle.environment.as_deref() == Some(environment)
-                && from.is_none_or(|from| cycle.began >= from)
-                && cycle.began <= to
-        });
-        let named = here.filter_map(|(cycle, cause)| match cause {
-            Cause::Named(id) => Some((cycle.began, *id)),
-            Cause::OnlySuspect(_) | Cause::Open => None,
-        });
-        named.max_by_key(|(began, _)| *began).map(|(_, id)| id.into_iter().collect())
-    }
-
-    /// Returns the rows of an incident; `None` if it is not on record any more.
-    pub(crate) fn group(&self, facts: &RepoFacts, id: &str) -> Option<RowGroup> {
-        let episodes = &facts.incidents.get(id)?.episodes;
-        // Earlier cycles may have been forgotten.
-        let first = episodes.iter().filter_map(|(key, episode)| Some(episode.fired?.min(key.from))).min()?;
-        let rows = self.cycles.iter().filter(|(cycle, _)| cycle.id == id).map(|known| row(known).stored()).collect();
-        Some(RowGroup { kind: RowKind::Incident, owner: id.to_owned(), from: sortable(first), rows })
-    }
-
-    /// Returns the incidents that a deployment which is due may have caused.
-    pub(crate) fn of_due(&self, due: &AllDue) -> impl Iterator<Item = &str> {
-        let concerns = |cycle: &IncidentCycle| match &cycle.environment {
-            Some(name) => due.take(name).is_some_and(|due| cycle.began >= due.earliest()),
-            // People may have named a change that a deployment brought.
-            None => !cycle.causes.is_empty(),
-        };
-        self.cycles.iter().map(|(cycle, _)| cycle).filter(move |cycle| concerns(cycle)).map(|cycle| cycle.id.as_str())
-    }
-
-    /// Adds the deployments that an incident is, or was, blamed on, and those since it began: a
-    /// rollback may have taken out another one.
-    pub(crate) fn concerned(&self, eval: &EvalContext<'_>, id: &str, due: &mut AllDue) {
-        for (cycle, _) in self.cycles.iter().filter(|(cycle, _)| cycle.id == id) {
-            let named = cycle.causes.iter().flatten().filter_map(|name| resolve(eval, cycle, name));
-            let suspects = cycle.environment.iter().flat_map(|name| incident::suspects_of(eval, name, cycle.began));
-            for deployment in named.chain(suspects) {
-                let Some(facts) = eval.facts.deployments.get(&deployment) else { continue };
-                if let Some(at) = first(facts, DeployState::Success) {
-                    due.at(&name_key(&facts.environment), at);
+        let mut named: Option<(Timestamp, Option<u64>)> = None;
+        for id in self.named_since(from.unwrap_or(Timestamp::MIN)).into_keys() {
+            for Blamed { cycle, cause } in self.of(id).iter() {
+                let is_here = cycle.environment.as_deref() == Some(environment)
+                    && from.is_none_or(|from| cycle.began >= from)
+                    && cycle.began <= to;
+                let Cause::Named(deployment) = *cause else { continue };
+                if is_here && named.is_none_or(|(began, _)| cycle.began >= began) {
+                    named = Some((cycle.began, deployment));
                 }
             }
-            if let Some(name) = &cycle.environment {
-                due.since(name, cycle.began);
+        }
+        named.map(|(_, id)| id.into_iter().collect())
+    }
+
+    /// Returns the rows of an incident from the cycle on that a time lies in; `None` if it is not on
+    /// record any more.
+    pub(crate) fn group(&self, id: &str, since: Timestamp) -> Option<RowGroup> {
+        let episodes = &self.eval.facts.incidents.get(id)?.episodes;
+        // Earlier cycles may have been forgotten.
+        let first = episodes.iter().filter_map(|(key, episode)| Some(episode.fired?.min(key.from))).min()?;
+        let blamed = self.of(id);
+        let from = cycle_at(&blamed, since).max(first);
+        let rows = blamed.iter().filter(|one| one.cycle.began >= from).map(|one| row(one).stored()).collect();
+        Some(RowGroup { kind: RowKind::Incident, owner: id.to_owned(), from: sortable(from), rows })
+    }
+
+    /// Adds the deployments that an incident is blamed on, or may have been: those that are suspected
+    /// or named for each time that it fired, from the cycle on that `since` lies in. If people named
+    /// a cause, a rollback near it may have taken out another deployment.
+    pub(crate) fn concerned(&self, id: &str, since: Timestamp, due: &mut AllDue) {
+        let Some(facts) = self.eval.facts.incidents.get(id) else { return };
+        let blamed = self.of(id);
+        let from = cycle_at(&blamed, since);
+        self.suspected(id, facts, from, due);
+        for Blamed { cycle, .. } in blamed.iter().filter(|one| one.cycle.began >= from) {
+            for deployment in cycle.causes.iter().flatten().filter_map(|name| resolve(self.eval, cycle, name)) {
+                self.add(deployment, due);
             }
+            if let Some(environment) = cycle.environment.as_ref().filter(|_| !cycle.causes.is_empty()) {
+                self.around(environment, cycle.began, due);
+            }
+        }
+    }
+
+    /// Adds the deployments that are suspected for each time that an incident fired, with its alerts
+    /// as given, from a time on.
+    pub(crate) fn suspected(&self, id: &str, facts: &IncidentFacts, from: Timestamp, due: &mut AllDue) {
+        let firings = incident::firings(self.eval, id, facts);
+        let Some(environment) = &firings.environment else { return };
+        for (began, _) in firings.times.iter().filter(|(began, _)| *began >= from) {
+            for deployment in incident::suspects_of(self.eval, environment, *began) {
+                self.add(deployment, due);
+            }
+        }
+    }
+
+    fn add(&self, deployment: u64, due: &mut AllDue) {
+        let Some(facts) = self.eval.facts.deployments.get(&deployment) else { return };
+        if let Some(at) = first(facts, DeployState::Success) {
+            due.at(&name_key(&facts.environment), at);
+        }
+    }
+
+    /// Adds the deployments among which a rollback may have taken out another one: a rollback looks
+    /// no further back than [`CONTEXT`] runs.
+    fn around(&self, environment: &str, at: Timestamp, due: &mut AllDue) {
+        let (mut after, mut before, mut older) = (Vec::new(), at, 0);
+        for run in self.eval.history(environment).backwards() {
+            if run.from > at {
+                after.push(run.from);
+                continue;
+            }
+            (before, older) = (run.from, older + 1);
+            if older > CONTEXT {
+                break;
+            }
+        }
+        after.reverse();
+        if let Some(last) = after.get(CONTEXT).or(after.last()) {
+            due.between(environment, before, *last);
         }
     }
 }
 
-fn row((cycle, cause): &(IncidentCycle, Cause)) -> IncidentRow {
+/// Returns the beginning of the cycle that a time lies in, or that time.
+fn cycle_at(blamed: &[Blamed], at: Timestamp) -> Timestamp {
+    blamed.iter().rev().map(|one| one.cycle.began).find(|began| *began <= at).unwrap_or(at)
+}
+
+/// What the last events replaced: what is blamed on what may differ from there on.
+#[derive(Debug, Default)]
+pub(crate) struct Former {
+    /// Incidents before the first event on them; `None`: there was none.
+    pub(crate) incidents: BTreeMap<String, Option<IncidentFacts>>,
+    /// Deployments before the first event on them; `None`: there was none.
+    pub(crate) deployments: BTreeMap<u64, Option<DeploymentFacts>>,
+}
+
+impl Former {
+    /// Keeps what an event is about to change.
+    pub(crate) fn note(&mut self, facts: &RepoFacts, event: &Event) {
+        if let Seen::Alert(message) = &event.seen
+            && let Says::Group(group) = &message.says
+        {
+            let id = incident_id(&message.connection, &group.key);
+            let known = facts.incidents.get(&id).cloned();
+            self.incidents.entry(id).or_insert(known);
+        }
+        if let Seen::Deployment(seen) = &event.seen {
+            self.deployments.entry(seen.id).or_insert_with(|| facts.deployments.get(&seen.id).cloned());
+        }
+    }
+
+    /// Returns the first and the last time at which an incident can have begun that a deployment is,
+    /// or was, suspected for; `None` if that did not change.
+    pub(crate) fn suspected_for(&self, eval: &EvalContext<'_>, id: u64) -> Option<(Timestamp, Timestamp)> {
+        let deployment = eval.facts.deployments.get(&id)?;
+        let (first, last) = suspected_for(eval, deployment);
+        let Some(Some(before)) = self.deployments.get(&id) else { return Some((first, last)) };
+        let (former_first, former_last) = suspected_for(eval, before);
+        let counts = |one: &DeploymentFacts| (name_key(&one.environment), one.origin(), one.run);
+        let is_same = (first, last) == (former_first, former_last) && counts(deployment) == counts(before);
+        (!is_same).then(|| (first.min(former_first), last.max(former_last)))
+    }
+}
+
+/// Returns the first time from which an incident's firings differ from what they were: what it is
+/// blamed on may have changed from there on. If they do not, the last one may only now count.
+pub(crate) fn first_difference(eval: &EvalContext<'_>, id: &str, former: &Former) -> Timestamp {
+    let Some(facts) = eval.facts.incidents.get(id) else { return Timestamp::MAX };
+    let now = incident::firings(eval, id, facts);
+    let last = now.times.last().map_or(Timestamp::MIN, |(from, _)| *from);
+    // With a new issue, what people did with the one before may no longer hide what it showed.
+    let shown = facts.cycles.iter().rev().nth(1).map_or(last, |cycle| cycle.began.min(last));
+    let before = match former.incidents.get(id) {
+        Some(Some(before)) => incident::firings(eval, id, before),
+        Some(None) => return Timestamp::MIN,
+        None => return shown,
+    };
+    if before.environment != now.environment {
+        return Timestamp::MIN;
+    }
+    let same = before.times.iter().zip(&now.times).take_while(|(one, other)| one == other).count();
+    let begins = [before.times.get(same), now.times.get(same)].into_iter().flatten().map(|(from, _)| *from);
+    begins.min().map_or(shown, |begin| begin.min(shown))
+}
+
+/// Returns the first and the last time at which an incident can have begun that a deployment is
+/// suspected for.
+pub(crate) fn suspected_for(eval: &EvalContext<'_>, deployment: &DeploymentFacts) -> (Timestamp, Timestamp) {
+    let began = started(deployment);
+    let ends = [DeployState::Success, DeployState::Failure, DeployState::Inactive];
+    let ended = ends.iter().filter_map(|state| first(deployment, *state)).min();
+    let (end, window) = (ended.unwrap_or(began), eval.policy.alerts.suspect_window);
+    let wait = if ended.is_some() { window } else { window.checked_add(LONGEST).unwrap_or(LONGEST) };
+    (began, end.checked_add(wait).unwrap_or(Timestamp::MAX))
+}
+
+fn started(deployment: &DeploymentFacts) -> Timestamp {
+    first(deployment, DeployState::InProgress).unwrap_or(deployment.created_at)
+}
+
+fn row(Blamed { cycle, cause }: &Blamed) -> IncidentRow {
     IncidentRow {
         id: cycle.id.clone(),
         environment: cycle.environment.clone(),
@@ -160,19 +321,26 @@ fn resolve(eval: &EvalContext<'_>, cycle: &IncidentCycle, name: &str) -> Option<
         Some(environment) => place.name == environment,
         None => place.production,
     });
+    // What was not even being deployed when the incident began did not cause it.
+    let began = |run: &Run<'_>| started(run.facts) <= cycle.began;
+    let runs = places.filter_map(|place| run_named(eval, place, cycle, name)).filter(began);
+    runs.map(|run| (run.from, run.deployment)).min().map(|(_, deployment)| deployment)
+}
+
+/// Returns the run that brought a change, by the name that people gave it: a pull request, a tag, or
+/// the beginning of a commit.
+fn run_named<'f>(
+    eval: &EvalContext<'f>,
+    place: &Environment<'f>,
+    cycle: &IncidentCycle,
+    name: &str,
+) -> Option<Run<'f>> {
     let name = name.trim_matches('`');
-    let pull = name.strip_prefix('#').and_then(|digits| digits.parse().ok());
-    let tagged = eval.tag_commit(name);
-    let mut found: Vec<(Timestamp, u64)> = Vec::new();
-    for place in places {
-        if let Some(number) = pull {
-            found.extend(first_run(eval, place, &Work::Pull(number)).map(|(run, _)| (run.from, run.deployment)));
-            continue;
-        }
-        let is_it = |commit: &Sha| tagged == Some(commit) || commit.to_string().starts_with(&name.to_ascii_lowercase());
-        let mut runs = eval.history(place.name).backwards().take(MOST_RUNS);
-        let run = runs.find(|run| run.from <= cycle.began && run.commit.is_some_and(is_it));
-        found.extend(run.map(|run| (run.from, run.deployment)));
+    if let Some(number) = name.strip_prefix('#').and_then(|digits| digits.parse().ok()) {
+        return first_run(eval, place, &Work::Pull(number)).map(|(run, _)| run);
     }
-    found.into_iter().min().map(|(_, deployment)| deployment)
+    let tagged = eval.tag_commit(name);
+    let is_it = |commit: &Sha| tagged == Some(commit) || commit.to_string().starts_with(&name.to_ascii_lowercase());
+    let mut runs = eval.history(place.name).backwards().take(MOST_RUNS);
+    runs.find(|run| started(run.facts) <= cycle.began && run.commit.is_some_and(is_it))
 }

@@ -25,23 +25,27 @@ mod deployment;
 mod failure;
 pub mod figures;
 mod incident;
+pub mod retro;
 pub mod row;
 pub mod rows;
 mod statistic;
 mod unit;
+mod walk;
 pub mod window;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use crate::insight::rows::note_phases;
 pub use crate::insight::{
     figures::{Figures, Query, figures, select, series},
+    retro::Summary,
     rows::{InsightRows, TermsRow},
     statistic::{Share, Spread},
+    walk::Walk,
     window::{Step, Window},
 };
+pub(crate) use crate::insight::{incident::Former, rows::note_phases};
 use crate::{
     commits::landing::Work,
     context::EvalContext,
@@ -55,37 +59,38 @@ use crate::{
         needs::Need,
         policy::Policy,
         rule::name_key,
+        when::earlier,
     },
     evidence::shipped::first,
-    incident::shown_by,
+    incident::{shown_by, shown_cycle},
     insight::{
         deployment::AllDue,
         incident::Blame,
         row::{GateRow, Row as _},
     },
-    phase,
     plan::DecisionContext,
 };
 
-/// Derives the rows that changed documents and newly derived items concern. `known` holds the terms
-/// as they were last stored.
+/// Derives the rows that changed documents and newly derived items concern. `former` holds what events
+/// replaced, and `known` the terms as they were last stored.
 pub(crate) fn changed_rows<'k>(
     facts: &RepoFacts,
     changed: impl Iterator<Item = &'k DocumentKey>,
+    former: &Former,
     items: &[Derived],
     terms: &DecisionContext<'_>,
     known: &mut Option<TermsRow>,
 ) -> Vec<RowGroup> {
     let eval = EvalContext::new(facts, terms.policy, terms.now);
-    let mut touched = Touched::new(&eval);
+    let mut touched = Touched::new(&eval, former);
     for key in changed {
-        touched.document(&eval, key);
+        touched.document(key);
     }
     for derived in items {
-        touched.item(&eval, derived);
+        touched.item(derived);
     }
     let now = TermsRow::new(&eval);
-    let mut groups = touched.rows(&eval);
+    let mut groups = touched.rows();
     if known.as_ref() != Some(&now) {
         groups.push(now.group());
         *known = Some(now);
@@ -95,35 +100,12 @@ pub(crate) fn changed_rows<'k>(
 
 /// Derives every row of a repository.
 pub fn all_rows(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<RowGroup> {
-    let mut groups = rows_of_items(facts, &facts.items.keys().copied().collect(), policy, now);
-    groups.extend(rows_of_repository(facts, policy, now));
-    groups
-}
-
-/// Derives the rows of items, without those of the deployments that brought them.
-pub fn rows_of_items(facts: &RepoFacts, items: &BTreeSet<ItemId>, policy: &Policy, now: Timestamp) -> Vec<RowGroup> {
-    let eval = EvalContext::new(facts, policy, now);
-    let mut touched = Touched::new(&eval);
-    for derived in phase::derive_all(facts, items, policy, now) {
-        touched.item(&eval, &derived);
+    let (mut groups, mut next) = (Vec::new(), Some(Walk::default()));
+    while let Some(walk) = next {
+        let (found, rest) = walk.step(facts, policy, now);
+        groups.extend(found);
+        next = rest;
     }
-    touched.due = AllDue::new(&eval);
-    touched.incidents.clear();
-    touched.rows(&eval)
-}
-
-/// Derives the rows of everything but items.
-pub fn rows_of_repository(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<RowGroup> {
-    let eval = EvalContext::new(facts, policy, now);
-    let mut touched = Touched::new(&eval);
-    touched.deployments.extend(facts.deployments.keys().copied());
-    for environment in eval.environments() {
-        touched.due.since(environment.name, Timestamp::MIN);
-    }
-    touched.incidents.extend(facts.incidents.keys().cloned());
-    touched.groups.extend(facts.gates.values().filter(|gate| counts(&eval, gate)).map(gate_rows));
-    let mut groups = touched.rows(&eval);
-    groups.push(TermsRow::new(&eval).group());
     groups
 }
 
@@ -131,13 +113,15 @@ pub fn rows_of_repository(facts: &RepoFacts, policy: &Policy, now: Timestamp) ->
 /// that they brought. For a command, which knows the facts alone.
 pub(crate) fn delivery_rows(facts: &RepoFacts, policy: &Policy, now: Timestamp, since: Timestamp) -> InsightRows {
     let eval = EvalContext::new(facts, policy, now);
-    let mut touched = Touched::new(&eval);
+    let former = Former::default();
+    let mut touched = Touched::new(&eval, &former);
     // Several environments take a commit over within a day.
     let since = since.checked_sub(SignedDuration::from_hours(24)).unwrap_or(since);
     for environment in eval.environments() {
         touched.due.since(environment.name, since);
+        touched.deployments.extend(eval.history(environment.name).attempts_since(since).map(|one| one.deployment));
     }
-    let groups = touched.rows(&eval);
+    let groups = touched.rows();
     let mut rows = InsightRows { terms: Some(TermsRow::new(&eval)), ..InsightRows::default() };
     for (kind, row) in groups.iter().flat_map(|group| group.rows.iter().map(|row| (group.kind, row))) {
         rows.add(kind, &row.body);
@@ -146,30 +130,43 @@ pub(crate) fn delivery_rows(facts: &RepoFacts, policy: &Policy, now: Timestamp, 
 }
 
 /// What a decision concerns.
-struct Touched {
+struct Touched<'e, 'f> {
+    eval: &'e EvalContext<'f>,
+    /// What events replaced.
+    former: &'e Former,
     works: BTreeSet<Work>,
     /// Deployments whose rows may have to go.
     deployments: BTreeSet<u64>,
     /// Deployments that are derived again.
     due: AllDue,
-    incidents: BTreeSet<String>,
+    /// Incidents, each with the time from which it is derived again.
+    incidents: BTreeMap<String, Timestamp>,
+    /// Times between which incidents may have been suspected to follow from something else.
+    suspected: Vec<(Timestamp, Timestamp)>,
+    /// Time from which people may have named something else as a cause.
+    named: Option<Timestamp>,
     groups: Vec<RowGroup>,
 }
 
-impl Touched {
-    fn new(eval: &EvalContext<'_>) -> Self {
+impl<'e, 'f> Touched<'e, 'f> {
+    fn new(eval: &'e EvalContext<'f>, former: &'e Former) -> Self {
         Self {
+            eval,
+            former,
             works: BTreeSet::new(),
             deployments: BTreeSet::new(),
             due: AllDue::new(eval),
-            incidents: BTreeSet::new(),
+            incidents: BTreeMap::new(),
+            suspected: Vec::new(),
+            named: None,
             groups: Vec::new(),
         }
     }
 
-    fn item(&mut self, eval: &EvalContext<'_>, derived: &Derived) {
+    fn item(&mut self, derived: &Derived) {
+        let eval = self.eval;
         self.groups.push(unit::unit_rows(eval, derived));
-        self.incidents.extend(shown_by(eval.facts, derived.item).map(str::to_owned));
+        self.feedback_issue(derived.item);
         let Some(pull) = eval.facts.pull(derived.item) else { return };
         let work = Work::Pull(derived.item);
         if pull.merged.is_none() && eval.landings(&work).is_empty() {
@@ -182,44 +179,45 @@ impl Touched {
             let works = reverters.iter().chain([&work]);
             for (run, _) in works.filter_map(|work| change::first_run(eval, environment, work)) {
                 self.due.at(environment.name, run.from);
+                self.named = earlier(self.named, Some(incident::suspected_for(eval, run.facts).0));
             }
         }
         self.groups.extend(change::no_rows_of_commits(eval, derived.item, pull));
         self.works.insert(work);
     }
 
-    fn document(&mut self, eval: &EvalContext<'_>, key: &DocumentKey) {
-        let facts = eval.facts;
+    fn document(&mut self, key: &DocumentKey) {
+        let facts = self.eval.facts;
         match key {
-            DocumentKey::Deployment(id) => self.deployment(eval, *id),
+            DocumentKey::Deployment(id) => self.deployment(*id),
             DocumentKey::Request(id) => {
                 let request = facts.requests.get(id);
                 let made = request.into_iter().flat_map(|request| request.linked.iter().chain(&request.deployment));
                 for id in made {
-                    self.deployment(eval, *id);
+                    self.deployment(*id);
                 }
             }
             // A deployment of a job may count only from now on, or no longer.
             DocumentKey::Run(run) => {
                 for id in facts.deployments.index().by_run.of(run) {
-                    self.deployment(eval, *id);
+                    self.deployment(*id);
                 }
             }
             // It may show what a deployment brought.
             DocumentKey::Answer(Need::Commits { base, head }) => {
                 for sha in base.iter().chain([head]) {
                     for id in facts.deployments.index().by_commit.of(sha) {
-                        self.deployment(eval, *id);
+                        self.deployment(*id);
                     }
                 }
             }
             DocumentKey::Answer(Need::FilesOfPull { pull }) => drop(self.works.insert(Work::Pull(*pull))),
             DocumentKey::Answer(Need::FilesOfCommit { sha }) => drop(self.works.insert(Work::Commit(sha.clone()))),
-            DocumentKey::Incident(id) => drop(self.incidents.insert(id.clone())),
+            DocumentKey::Incident(id) => self.incident(id, incident::first_difference(self.eval, id, self.former)),
             DocumentKey::Command(id) => {
                 let action = facts.commands.get(id).and_then(|command| command.action.as_ref());
                 if matches!(action, Some(CommandAction::Cause { .. } | CommandAction::Resolve)) {
-                    self.incidents.extend(shown_by(facts, id.item).map(str::to_owned));
+                    self.feedback_issue(id.item);
                 }
             }
             DocumentKey::Gate(gate, sha) => {
@@ -247,7 +245,19 @@ impl Touched {
         }
     }
 
-    fn deployment(&mut self, eval: &EvalContext<'_>, id: u64) {
+    /// Adds the incident that an issue shows, from the cycle on that it shows.
+    fn feedback_issue(&mut self, issue: ItemId) {
+        let facts = self.eval.facts;
+        let Some(id) = shown_by(facts, issue) else { return };
+        self.incident(id, shown_cycle(facts, id, issue).unwrap_or(Timestamp::MIN));
+    }
+
+    fn incident(&mut self, id: &str, since: Timestamp) {
+        self.incidents.entry(id.to_owned()).and_modify(|known| *known = since.min(*known)).or_insert(since);
+    }
+
+    fn deployment(&mut self, id: u64) {
+        let eval = self.eval;
         let Some(deployment) = eval.facts.deployments.get(&id) else { return };
         self.deployments.insert(id);
         let begun = deployment.statuses.first().map_or(deployment.created_at, |status| status.at);
@@ -256,15 +266,30 @@ impl Touched {
         let window: SignedDuration = eval.policy.insight.rework_window;
         let since = ran.checked_sub(window).unwrap_or(Timestamp::MIN);
         self.due.since(&name_key(&deployment.environment), since);
+        if let Some((from, to)) = self.former.suspected_for(eval, id) {
+            self.suspected.push((from, to));
+            self.named = earlier(self.named, Some(from));
+        }
     }
 
-    fn rows(mut self, eval: &EvalContext<'_>) -> Vec<RowGroup> {
-        let blame = if self.incidents.is_empty() && self.due.is_empty() { Blame::default() } else { Blame::new(eval) };
-        for id in &self.incidents {
-            blame.concerned(eval, id, &mut self.due);
+    fn rows(mut self) -> Vec<RowGroup> {
+        let eval = self.eval;
+        let blame = Blame::new(eval);
+        for (from, to) in std::mem::take(&mut self.suspected) {
+            for id in blame.begun_between(from, to) {
+                self.incident(id, from);
+            }
         }
-        self.incidents.extend(blame.of_due(&self.due).map(str::to_owned));
-        self.groups.extend(self.incidents.iter().filter_map(|id| blame.group(eval.facts, id)));
+        for (id, since) in self.named.map(|at| blame.named_since(at)).unwrap_or_default() {
+            self.incident(id, since);
+        }
+        for (id, since) in &self.incidents {
+            blame.concerned(id, *since, &mut self.due);
+            if let Some(Some(before)) = self.former.incidents.get(id) {
+                blame.suspected(id, before, *since, &mut self.due);
+            }
+        }
+        self.groups.extend(self.incidents.iter().filter_map(|(id, since)| blame.group(id, *since)));
         let mut derived = deployment::Derived::default();
         for environment in eval.environments() {
             if let Some(due) = self.due.take(environment.name) {
@@ -272,8 +297,8 @@ impl Touched {
             }
         }
         let shown: BTreeSet<&str> = derived.groups.iter().map(|group| group.owner.as_str()).collect();
-        let gone = self.deployments.iter().filter(|id| !shown.contains(id.to_string().as_str()));
-        self.groups.extend(gone.map(|id| deployment::group(*id, None)));
+        let others = self.deployments.iter().filter(|id| !shown.contains(id.to_string().as_str()));
+        self.groups.extend(others.map(|id| deployment::group(eval, *id, deployment::attempt_row(eval, *id).as_ref())));
         self.works.append(&mut derived.works);
         self.groups.append(&mut derived.groups);
         self.groups.extend(self.works.iter().map(|work| change::change_rows(eval, work)));
@@ -283,7 +308,7 @@ impl Touched {
 
 /// Returns whether the waits of a gate count: those of an environment that is made for a pull request
 /// do not.
-fn counts(eval: &EvalContext<'_>, gate: &GateFacts) -> bool {
+pub(crate) fn counts(eval: &EvalContext<'_>, gate: &GateFacts) -> bool {
     match &gate.decision.gate {
         GateName::Deploy(environment) => eval.policy.instance(environment).is_none(),
         GateName::Release(_) => true,
@@ -291,7 +316,7 @@ fn counts(eval: &EvalContext<'_>, gate: &GateFacts) -> bool {
 }
 
 /// Returns the rows of a gate on a commit.
-fn gate_rows(gate: &GateFacts) -> RowGroup {
+pub(crate) fn gate_rows(gate: &GateFacts) -> RowGroup {
     let (name, commit) = (gate.decision.gate.check(), gate.decision.sha.to_string());
     let rows = gate.waits.iter().map(|(condition, wait)| GateRow {
         gate: name.clone(),
@@ -302,6 +327,7 @@ fn gate_rows(gate: &GateFacts) -> RowGroup {
         until: wait.until,
         blocked: wait.blocked,
         since: wait.since,
+        spans: wait.spans.clone(),
     });
     let rows = rows.map(|row| row.stored()).collect();
     RowGroup { kind: RowKind::GateWait, owner: GateRow::owner_of(&name, &commit), from: String::new(), rows }

@@ -6,9 +6,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    id::ItemId,
-    insight::{InsightRow, OPEN},
+use crate::{
+    domain::{
+        fact::gate::WaitSpan,
+        id::ItemId,
+        insight::{InsightRow, OPEN},
+    },
+    insight::window::Window,
 };
 
 /// A row that can be stored.
@@ -271,9 +275,29 @@ pub struct GateRow {
     pub blocked: i64,
     /// Beginning of the present time, if it blocks.
     pub since: Option<Timestamp>,
+    /// The times that have ended, oldest first.
+    #[serde(default)]
+    pub spans: Vec<WaitSpan>,
 }
 
 impl GateRow {
+    /// Returns the seconds for which it blocked in a window, up to `now`; `None` if it did not block
+    /// there.
+    pub fn blocked_in(&self, window: &Window, now: Timestamp) -> Option<i64> {
+        // A row that an earlier version wrote has their sum only.
+        let whole = self.until.filter(|_| self.spans.is_empty());
+        let whole = whole.map(|until| WaitSpan { from: self.from, until, blocked: self.blocked });
+        let present = self.since.map(|since| WaitSpan { from: since, until: now, blocked: seconds(since, now) });
+        let all = self.spans.iter().copied().chain(whole).chain(present);
+        let within = all.filter(|span| span.from < window.to && span.until >= window.from);
+        within.map(|span| part(span, window)).reduce(|sum, part| sum + part)
+    }
+
+    /// Returns whether it blocked at a time, or just before it.
+    pub fn blocks_before(&self, at: Timestamp) -> bool {
+        self.since.is_some_and(|since| since < at) || self.spans.iter().any(|span| span.from < at && span.until >= at)
+    }
+
     /// Returns the owner of the rows of a gate on a commit.
     pub(crate) fn owner_of(gate: &str, commit: &str) -> String {
         format!("{gate} {commit}")
@@ -323,6 +347,18 @@ impl Row for IncidentRow {
     fn at(&self) -> Timestamp {
         self.ended.unwrap_or(OPEN)
     }
+}
+
+/// Returns the seconds of a time that lie in a window. Of one that stands for several, with gaps, it is
+/// their share.
+fn part(span: WaitSpan, window: &Window) -> i64 {
+    let length = seconds(span.from, span.until);
+    let inside = seconds(span.from.max(window.from), span.until.min(window.to));
+    if length <= span.blocked {
+        return inside;
+    }
+    let share = i128::from(span.blocked) * i128::from(inside) / i128::from(length);
+    i64::try_from(share).unwrap_or(inside)
 }
 
 /// Returns the whole seconds from one time to a later one; 0 if that is earlier.

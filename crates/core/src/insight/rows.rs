@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Version of the definitions. It changes when a figure of the same facts does.
-pub const DEFINITION: u32 = 1;
+pub const DEFINITION: u32 = 2;
 
 /// The rows of one repository, as [`crate::insight::figures()`] reads them.
 #[derive(Debug, Clone, Default, PartialEq)]

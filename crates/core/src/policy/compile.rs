@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use crate::{
     domain::{
         alert_policy::{AlertPolicy, AlertRoute, StormPolicy},
-        insight::InsightRules,
+        insight::{InsightRules, RetroRules},
         permission::{Grant, Role},
         policy::{
             CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
@@ -33,6 +33,8 @@ use crate::{
     },
 };
 
+/// Time of day of the weekly retrospective.
+const RETRO_AT: jiff::civil::Time = jiff::civil::Time::constant(9, 0, 0, 0);
 /// Colour of the label of a phase without a colour: a light grey.
 const GREY: &str = "EDEDED";
 const SETTLE: SignedDuration = SignedDuration::from_secs(60);
@@ -149,8 +151,15 @@ fn insight(file: &PolicyFile) -> Result<InsightRules, String> {
         name.map_or_else(|| usual.copied().unwrap_or_default().to_owned(), |name| name.as_str().to_owned())
     };
     let start = named(written.start, "code", 1.min(phases.len().saturating_sub(1)));
+    let zone = written.tz.and_then(|zone| zone.time_zone()).unwrap_or_else(|| commands(file).zone);
+    let retro = written.retro.map(|retro| RetroRules {
+        day: retro.day.weekday(),
+        at: retro.at.map_or(RETRO_AT, |at| at.time()),
+        zone: retro.tz.and_then(|zone| zone.time_zone()).unwrap_or_else(|| zone.clone()),
+    });
     Ok(InsightRules {
-        zone: written.tz.and_then(|zone| zone.time_zone()).unwrap_or_else(|| commands(file).zone),
+        zone,
+        retro,
         rework_window: written.rework_window.map_or(REWORK_WINDOW, Length::duration),
         rework: match &written.rework {
             Some(labels) => labels.list().iter().map(Glob::pattern).collect::<Result<_, _>>()?,

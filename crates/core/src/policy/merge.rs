@@ -248,13 +248,14 @@ impl Merging {
             });
         });
         section(&mut above.insight, file.insight, |above, below| {
-            let InsightFile { tz, rework_window, rework, start, finish, active } = below;
+            let InsightFile { tz, rework_window, rework, start, finish, active, retro } = below;
             over(&mut above.tz, tz);
             over(&mut above.rework_window, rework_window);
             over(&mut above.rework, rework);
             over(&mut above.start, start);
             over(&mut above.finish, finish);
             over(&mut above.active, active);
+            over(&mut above.retro, retro);
         });
         section(&mut above.freezes, file.freezes, |above, below| {
             for freeze in below {

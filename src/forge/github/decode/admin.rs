@@ -42,6 +42,14 @@ pub(super) fn installation_repositories(delivery: &Delivery<'_>) -> Result<Under
     Ok(Understood { seen: Seen::Connection(seen), at: installation.updated_at.0 })
 }
 
+pub(super) fn authorization(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    if delivery.action != "revoked" {
+        return Err(Useless::because("this change to an authorization is not used"));
+    }
+    let person = needed(delivery.sender.as_ref().and_then(|sender| sender.id), "sender.id")?;
+    Ok(Understood { seen: Seen::Revoked { person }, at: None })
+}
+
 fn payload_installation(delivery: &Delivery<'_>) -> Result<InstallationFull, Useless> {
     let installation: InstallationFull = needed(delivery.payload.get("installation"), "installation")?;
     needed(installation.id.0, "installation.id")?;

@@ -168,13 +168,17 @@ pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
     found
 }
 
+/// Returns when a deployment was first in progress, or ended without having been.
+pub fn begun(deployment: &DeploymentFacts) -> Option<Timestamp> {
+    let first = |is_it: fn(DeployState) -> bool| {
+        deployment.statuses.iter().find(|status| is_it(status.state)).map(|status| status.at)
+    };
+    first(|state| state == DeployState::InProgress).or_else(|| first(|state| state != DeployState::Waiting))
+}
+
 fn turns(id: u64, deployment: &DeploymentFacts) -> Vec<DeploymentChange> {
     let turn = |at, kind| DeploymentChange { at, kind, deployment: id };
-    let first = |state| deployment.statuses.iter().find(|status| status.state == state).map(|status| status.at);
-    let begun = first(DeployState::InProgress).or_else(|| {
-        let said = deployment.statuses.iter().find(|status| status.state != DeployState::Waiting);
-        said.map(|status| status.at)
-    });
+    let begun = begun(deployment);
     let ends = deployment.statuses.iter().filter_map(|status| match status.state {
         DeployState::Failure => Some(turn(status.at, DeploymentChangeKind::Failed)),
         DeployState::Inactive => Some(turn(status.at, DeploymentChangeKind::Inactive)),

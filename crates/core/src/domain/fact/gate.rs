@@ -13,6 +13,8 @@ use crate::domain::{
 
 /// Maximum number of changes stored for one gate on one commit.
 const MOST_TURNS: usize = 50;
+/// Maximum number of times for which a condition's blocking is stored one by one.
+const MOST_SPANS: usize = 30;
 
 /// A gate on a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,42 @@ pub struct GateWait {
     pub since: Option<Timestamp>,
     /// End of the last time, if it does not block.
     pub until: Option<Timestamp>,
+    /// The times that have ended, oldest first. Beyond [`MOST_SPANS`], those with the shortest gap are
+    /// one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<WaitSpan>,
+}
+
+/// A time for which a condition blocked a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitSpan {
+    /// Beginning.
+    pub from: Timestamp,
+    /// End.
+    pub until: Timestamp,
+    /// Seconds of it for which the condition blocked: fewer than its length if it stands for several.
+    pub blocked: i64,
+}
+
+impl GateWait {
+    fn end(&mut self, since: Timestamp, now: Timestamp) {
+        let seconds = now.duration_since(since).as_secs().max(0);
+        // An earlier version kept their sum only.
+        if self.spans.is_empty() && self.blocked > 0 {
+            self.spans.push(WaitSpan { from: self.from, until: since, blocked: self.blocked });
+        }
+        self.spans.push(WaitSpan { from: since, until: now.max(since), blocked: seconds });
+        if self.spans.len() > MOST_SPANS {
+            let gap = |at: &usize| self.spans[at + 1].from.duration_since(self.spans[*at].until);
+            if let Some(at) = (0..self.spans.len() - 1).min_by_key(gap) {
+                let next = self.spans.remove(at + 1);
+                let span = &mut self.spans[at];
+                (span.until, span.blocked) = (next.until, span.blocked + next.blocked);
+            }
+        }
+        self.blocked += seconds;
+        (self.since, self.until) = (None, Some(now));
+    }
 }
 
 /// A check run that was queued.
@@ -101,12 +139,12 @@ impl GateFacts {
         }
         for (name, wait) in &mut self.waits {
             if let (Some(since), false) = (wait.since, blocking.contains_key(name.as_str())) {
-                wait.blocked += now.duration_since(since).as_secs().max(0);
-                (wait.since, wait.until) = (None, Some(now));
+                wait.end(since, now);
             }
         }
         for (name, code) in blocking {
-            let new = || GateWait { code: String::new(), from: now, blocked: 0, since: None, until: None };
+            let new =
+                || GateWait { code: String::new(), from: now, blocked: 0, since: None, until: None, spans: Vec::new() };
             let wait = self.waits.entry(name.to_owned()).or_insert_with(new);
             wait.since.get_or_insert(now);
             wait.until = None;

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::{
     alert::{Feedback, Group},
-    fact::Newest,
+    fact::{DocumentKey, Newest, RepoFacts},
     id::ItemId,
 };
 
@@ -109,6 +109,22 @@ impl IncidentFacts {
     /// Returns true if the source reports the end of alerts.
     pub fn tells_end(&self) -> bool {
         self.portrait.as_ref().is_none_or(|p| p.value.tells_end)
+    }
+}
+
+impl RepoFacts {
+    /// Adds a changed incident to the tables.
+    pub(super) fn index_incident(&mut self, id: &str) {
+        let Some(incident) = self.incidents.get(id) else { return };
+        for (key, episode) in &incident.episodes {
+            let start = episode.fired.map_or(key.from, |fired| fired.min(key.from));
+            self.index.alert_starts.insert((start, id.to_owned()));
+        }
+        let own = incident.cycles.iter().filter_map(|cycle| match &cycle.place {
+            ShownIn::Own(issue) => issue.number,
+            ShownIn::Storm(_) => None,
+        });
+        self.index.shown_in.extend(own.map(|number| (number, DocumentKey::Incident(id.to_owned()))));
     }
 }
 

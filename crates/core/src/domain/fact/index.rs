@@ -11,7 +11,6 @@ use crate::domain::{
     event::RefName,
     fact::{
         commit::{PushId, RefFacts},
-        incident::ShownIn,
         repo::{DocumentKey, RepoFacts},
     },
     few::Few,
@@ -94,6 +93,8 @@ pub struct Index {
     pub policy_branches: BTreeSet<String>,
     /// Incidents or storms by the issues that show them.
     pub shown_in: BTreeMap<ItemId, DocumentKey>,
+    /// Incidents by the start of each of their alerts, by its source's clock.
+    pub alert_starts: BTreeSet<(Timestamp, String)>,
     /// Issues by the time at which their state or labels were last seen.
     pub issue_changes: BTreeSet<(Timestamp, ItemId)>,
     /// The time under which `issue_changes` lists each issue.
@@ -240,14 +241,7 @@ impl RepoFacts {
                 self.index.jobs_to_answer.extend(jobs.map(|(job, _)| job.clone()));
             }
             DocumentKey::WaitingJob(run, name) => drop(self.index.jobs_to_answer.insert((*run, name.clone()))),
-            DocumentKey::Incident(id) => {
-                let cycles = self.incidents.get(id).into_iter().flat_map(|incident| &incident.cycles);
-                let own = cycles.filter_map(|cycle| match &cycle.place {
-                    ShownIn::Own(issue) => issue.number,
-                    ShownIn::Storm(_) => None,
-                });
-                self.index.shown_in.extend(own.map(|number| (number, key.clone())));
-            }
+            DocumentKey::Incident(id) => self.index_incident(id),
             DocumentKey::Storm(id) => {
                 let number = self.storms.get(id).and_then(|storm| storm.issue.number);
                 self.index.shown_in.extend(number.map(|number| (number, key.clone())));

@@ -33,12 +33,18 @@ pub struct RepositoryMetadata {
     /// Time of the earliest event: the beginning of our record.
     #[serde(default)]
     pub recorded_since: Option<Timestamp>,
+    /// Evidence of what happened before this time may be deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_before: Option<Timestamp>,
     /// Whether it is private, newest.
     #[serde(default)]
     pub private: Option<Newest<bool>>,
     /// The phases of the policies that were in force, by name, each with the time since when.
     #[serde(default)]
     pub phases: Vec<(Timestamp, Vec<String>)>,
+    /// The last weekly retrospective; `None`: there never was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retro: Option<RetroFacts>,
     /// Labels that exist with our colour and description.
     pub known_labels: BTreeSet<String>,
     /// Times at which an environment was taken down, by its lower-case name and the connection that
@@ -51,6 +57,15 @@ pub struct RepositoryMetadata {
     /// External deployments of tags that are not known yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub of_unknown_tags: BTreeSet<ExternalDeployment>,
+}
+
+/// A weekly retrospective.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetroFacts {
+    /// The week that it is about, such as `2026-W10`.
+    pub week: String,
+    /// Its issue, once the forge has reported its number.
+    pub issue: Option<ItemId>,
 }
 
 /// Maximum environments whose removals are kept.

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::insight::{
     figures::{Query, Selection},
-    row::{GateRow, seconds},
+    row::GateRow,
     statistic::Spread,
 };
 
 /// Time for which one condition of a gate blocked commits. A condition blocks while the gate is
-/// closed and the condition does not hold; conditions that block at the same time each count.
+/// closed and the condition does not hold; conditions that block at the same time each count. Only
+/// the part of a time that lies in the window counts.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GateWaits {
     /// The gate's check run, such as `phasebot/deploy/production`.
@@ -23,7 +24,7 @@ pub struct GateWaits {
     pub total: i64,
     /// Time for each commit.
     pub each: Option<Spread>,
-    /// Commits that it blocks now.
+    /// Commits that it blocks at the end of the window.
     pub blocking: usize,
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn waits(selection: &Selection<'_>, query: &Query) -> Vec<GateWaits> 
     for row in &selection.gates {
         by.entry((&row.gate, &row.condition)).or_default().push(row);
     }
-    let time = |row: &GateRow| row.blocked + row.since.map_or(0, |since| seconds(since, query.now));
+    let time = |row: &GateRow| row.blocked_in(&query.window, query.now).unwrap_or(0);
     let mut waits: Vec<GateWaits> = by
         .into_iter()
         .map(|((gate, condition), rows)| GateWaits {
@@ -41,7 +42,7 @@ pub(crate) fn waits(selection: &Selection<'_>, query: &Query) -> Vec<GateWaits> 
             condition: condition.to_owned(),
             total: rows.iter().map(|row| time(row)).sum(),
             each: Spread::of(rows.iter().map(|row| time(row))),
-            blocking: rows.iter().filter(|row| row.since.is_some()).count(),
+            blocking: rows.iter().filter(|row| row.blocks_before(query.window.to)).count(),
         })
         .collect();
     waits.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| (&a.gate, &a.condition).cmp(&(&b.gate, &b.condition))));

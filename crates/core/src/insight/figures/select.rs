@@ -129,7 +129,7 @@ pub fn select<'r>(rows: &'r InsightRows, query: &Query) -> Selection<'r> {
         (None, _) => true,
     };
     selection.incidents = rows.incidents.iter().filter(|row| window.covers(row.began)).filter(is_here).collect();
-    let blocked = |row: &&GateRow| row.from < window.to && row.until.is_none_or(|until| until >= window.from);
+    let blocked = |row: &&GateRow| row.blocked_in(window, query.now).is_some();
     let deploys_here = |row: &&GateRow| match row.gate.strip_prefix("phasebot/deploy/") {
         Some(place) => match &query.environment {
             Some(wanted) => place == wanted,

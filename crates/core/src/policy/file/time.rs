@@ -191,6 +191,25 @@ fn check_weekly(text: &str) -> Result<(), String> {
 }
 
 word! {
+    /// A time of day, from `00:00` to `23:59`.
+    TimeOfDay, check_time_of_day, { "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" }
+}
+
+impl TimeOfDay {
+    /// Returns the time.
+    pub fn time(&self) -> Time {
+        let minutes = minute(self.as_str()).unwrap_or_default();
+        let part = |value: u16| i8::try_from(value).unwrap_or_default();
+        Time::new(part(minutes / 60), part(minutes % 60), 0, 0).unwrap_or(Time::midnight())
+    }
+}
+
+fn check_time_of_day(text: &str) -> Result<(), String> {
+    let wrong = || "a time of day is written like `09:00`, and is before `24:00`".to_owned();
+    minute(text).filter(|minutes| *minutes < 1440).map(drop).ok_or_else(wrong)
+}
+
+word! {
     /// A day of every year (`12-20`), a date (`2026-12-20`) or a date and time
     /// (`2026-12-20T18:00`).
     Moment, check_moment, { "pattern": "^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$" }

@@ -47,6 +47,8 @@ pub struct CommandIndex {
     pub passing: KeysBy<(ItemId, String), (Timestamp, CommandId)>,
     /// Records that evaluations depend on, by item and person.
     pub lasting: KeysBy<(ItemId, String), CommandId>,
+    /// Records that name the cause of an incident, in order of time.
+    pub causes: BTreeSet<(Timestamp, CommandId)>,
 }
 
 impl CommandIndex {
@@ -86,6 +88,7 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
             Some(CommandAction::ShowGate { gate }) => self.shows.add(gate.clone(), *id),
             Some(CommandAction::LetGo { request }) => drop(self.let_go.insert(request.clone())),
             Some(CommandAction::Diff { .. }) => drop(self.diffs.insert(*id)),
+            Some(CommandAction::Cause { .. }) => drop(self.causes.insert(order)),
             Some(
                 CommandAction::Phase { .. }
                 | CommandAction::Unhold { .. }
@@ -94,7 +97,6 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
                 | CommandAction::Mute { .. }
                 | CommandAction::Unmute
                 | CommandAction::Resolve
-                | CommandAction::Cause { .. }
                 | CommandAction::Show(_),
             )
             | None => {}
@@ -125,6 +127,7 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
             Some(CommandAction::ShowGate { gate }) => self.shows.remove(gate, id),
             Some(CommandAction::LetGo { request }) => drop(self.let_go.remove(request)),
             Some(CommandAction::Diff { .. }) => drop(self.diffs.remove(id)),
+            Some(CommandAction::Cause { .. }) => drop(self.causes.remove(&order)),
             Some(
                 CommandAction::Phase { .. }
                 | CommandAction::Unhold { .. }
@@ -133,7 +136,6 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
                 | CommandAction::Mute { .. }
                 | CommandAction::Unmute
                 | CommandAction::Resolve
-                | CommandAction::Cause { .. }
                 | CommandAction::Show(_),
             )
             | None => {}

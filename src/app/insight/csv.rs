@@ -1,9 +1,7 @@
-//! Reports as comma-separated values.
-
-use std::io::Write;
+//! Comma-separated values: reports, and lines of cells.
 
 use crate::{
-    cli::{Failure, report::Report, report::shown},
+    app::insight::report::{Report, days},
     insight::{Figures, Spread},
 };
 
@@ -39,24 +37,33 @@ const HEADER: [&str; 29] = [
     "in_progress",
 ];
 
-/// Writes a line for each part of each report, or for the whole if no parts were asked for.
-pub(super) fn write(reports: &[Report], out: &mut dyn Write) -> Result<(), Failure> {
-    writeln!(out, "{}", HEADER.join(","))?;
-    for report in reports {
-        let whole = std::slice::from_ref(&report.figures);
-        for figures in if report.parts.is_empty() { whole } else { &report.parts } {
-            let cells: Vec<String> = line(&report.repository, figures).iter().map(|text| cell(text)).collect();
-            writeln!(out, "{}", cells.join(","))?;
-        }
-    }
-    Ok(())
+/// Returns the header of [`of_report`].
+#[must_use]
+pub fn report_header() -> String {
+    record(&HEADER)
+}
+
+/// Returns a line for each part of a report, or for the whole if no parts were asked for.
+#[must_use]
+pub fn of_report(report: &Report) -> String {
+    let whole = std::slice::from_ref(&report.figures);
+    let figures = if report.parts.is_empty() { whole } else { &report.parts };
+    figures.iter().map(|figures| record(&line(&report.repository, figures))).collect()
+}
+
+/// Returns a line of cells.
+#[must_use]
+pub fn record(cells: &[impl AsRef<str>]) -> String {
+    let mut text = cells.iter().map(|text| cell(text.as_ref())).collect::<Vec<_>>().join(",");
+    text.push('\n');
+    text
 }
 
 fn line(repository: &str, figures: &Figures) -> [String; 29] {
     let Figures {
         basis, lead_time, deployment_frequency: frequency, change_fail_rate: fails, recovery_time, flow, ..
     } = figures;
-    let (from, to) = shown::days(figures);
+    let (from, to) = days(figures);
     let n = |spread: Option<&Spread>| spread.map_or(0, |spread| spread.n).to_string();
     let value = |spread: Option<&Spread>, pick: fn(&Spread) -> i64| spread.map(pick).map_or_else(String::new, text);
     let number = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.4}"));

@@ -1,0 +1,112 @@
+//! `/metrics` and `/flow` of a repository: the figures of `phasebot report`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::insight::{
+        csv,
+        report::{Asked, Report},
+    },
+    insight::{
+        Step,
+        figures::{Basis, flow::Flow},
+    },
+    web::{
+        Web,
+        answer::Failure,
+        api::{
+            Repository,
+            answer::{self, Refused},
+        },
+    },
+};
+
+/// Days that are looked back if none are named.
+const DAYS: u16 = 90;
+/// Most days.
+const MOST_DAYS: u16 = 3_660;
+
+/// What a caller asks for.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    since: Option<String>,
+    by: Option<String>,
+    service: Option<String>,
+    environment: Option<String>,
+}
+
+impl Wanted {
+    fn asked(self) -> Result<Asked, Failure> {
+        let step = match self.by.as_deref() {
+            None => None,
+            Some("day") => Some(Step::Day),
+            Some("week") => Some(Step::Week),
+            Some("month") => Some(Step::Month),
+            Some(_) => return Err(Failure::Wanted("`by` is `day`, `week` or `month`.".to_owned())),
+        };
+        let days = days(self.since.as_deref())?;
+        Ok(Asked { days, step, service: self.service, environment: self.environment })
+    }
+}
+
+/// Reads a number of days, such as `90d`.
+pub(super) fn days(text: Option<&str>) -> Result<u16, Failure> {
+    let Some(text) = text else { return Ok(DAYS) };
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    let wrong = || Failure::Wanted(format!("`since` is a number of days from `1d` to `{MOST_DAYS}d`."));
+    days.filter(|days| (1..=MOST_DAYS).contains(days)).ok_or_else(wrong)
+}
+
+async fn report(web: &Web, repository: &Repository, wanted: Wanted) -> Result<Report, Refused> {
+    let asked = wanted.asked()?;
+    let _turn = web.turn().await?;
+    let found = web.report(&repository.0, asked).await?;
+    Ok(found.ok_or(Failure::NotFound)?.0)
+}
+
+/// Returns the figures as `phasebot report --format json` shows them.
+pub(super) async fn metrics(
+    State(web): State<Arc<Web>>,
+    repository: Repository,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    answer::json(&headers, &report(&web, &repository, wanted).await?)
+}
+
+/// Returns the figures as `phasebot report --format csv` shows them.
+pub(super) async fn metrics_csv(
+    State(web): State<Arc<Web>>,
+    repository: Repository,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Refused> {
+    let report = report(&web, &repository, wanted).await?;
+    Ok(answer::csv(csv::report_header() + &csv::of_report(&report)))
+}
+
+/// The flow of one repository.
+#[derive(Serialize)]
+struct FlowReport<'r> {
+    repository: &'r str,
+    complete: bool,
+    basis: &'r Basis,
+    flow: &'r Flow,
+}
+
+/// Returns the flow of work, with each item that is in progress and each that was finished.
+pub(super) async fn flow(
+    State(web): State<Arc<Web>>,
+    repository: Repository,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let Report { repository, complete, figures, .. } = &report(&web, &repository, wanted).await?;
+    answer::json(&headers, &FlowReport { repository, complete: *complete, basis: &figures.basis, flow: &figures.flow })
+}

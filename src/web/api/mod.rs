@@ -1,0 +1,85 @@
+//! `/api/v1`: what the pages show, as JSON and as comma-separated values.
+//!
+//! A caller shows a token of their own on the forge and may read what the forge lets that token read;
+//! a browser that signed in may read what its person may. Operators ask the same on the private
+//! address.
+
+mod answer;
+mod caller;
+mod figures;
+mod now;
+mod rows;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, Path},
+    middleware::from_fn_with_state,
+    routing::get,
+};
+use http::request::Parts;
+use serde::Deserialize;
+
+use crate::{
+    port::store::RepositoryRow,
+    web::{Web, answer::Failure, api::answer::Refused, read::Visit},
+};
+
+/// Returns the routes, for callers with tokens of their own.
+pub(super) fn routes(web: &Arc<Web>) -> Router<Arc<Web>> {
+    resources().layer(from_fn_with_state(Arc::clone(web), caller::guard))
+}
+
+/// Returns the routes for operators: whoever asks has been found to be one.
+pub(super) fn operator_routes() -> Router<Arc<Web>> {
+    resources().layer(axum::middleware::from_fn(caller::operator))
+}
+
+fn resources() -> Router<Arc<Web>> {
+    Router::new()
+        .route("/repos/{owner}/{name}/metrics", get(figures::metrics))
+        .route("/repos/{owner}/{name}/metrics.csv", get(figures::metrics_csv))
+        .route("/repos/{owner}/{name}/flow", get(figures::flow))
+        .route("/repos/{owner}/{name}/flow.csv", get(rows::units_csv))
+        .route("/repos/{owner}/{name}/deployments", get(rows::deployments))
+        .route("/repos/{owner}/{name}/deployments.csv", get(rows::deployments_csv))
+        .route("/repos/{owner}/{name}/changes", get(rows::changes))
+        .route("/repos/{owner}/{name}/changes.csv", get(rows::changes_csv))
+        .route("/repos/{owner}/{name}/items/{item}", get(now::item))
+        .route("/repos/{owner}/{name}/environments", get(now::environments))
+        .route("/repos/{owner}/{name}/environments.csv", get(now::environments_csv))
+        .route("/repos/{owner}/{name}/gates", get(now::gates))
+        .route("/repos/{owner}/{name}/gates.csv", get(now::gates_csv))
+        .fallback(nothing)
+        .method_not_allowed_fallback(only_get)
+}
+
+async fn nothing() -> Refused {
+    Refused(Failure::NotFound)
+}
+
+async fn only_get() -> Refused {
+    Refused(Failure::Method)
+}
+
+/// The repository that an address names, which the caller may read.
+struct Repository(RepositoryRow);
+
+#[derive(Deserialize)]
+struct Named {
+    owner: String,
+    name: String,
+}
+
+impl FromRequestParts<Arc<Web>> for Repository {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Refused> {
+        let Visit(visitor) = Visit::from_request_parts(parts, web).await?;
+        let named = Path::<Named>::from_request_parts(parts, web).await;
+        let Path(Named { owner, name }) = named.map_err(|_| Failure::NotFound)?;
+        let row = web.readable(&visitor, &format!("{owner}/{name}")).await?;
+        row.map(Self).ok_or(Refused(Failure::NotFound))
+    }
+}

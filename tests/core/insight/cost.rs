@@ -32,13 +32,40 @@ fn after(days: u64) -> BTreeSet<(RowKind, String)> {
     stage.derived_rows
 }
 
+/// Returns the deployments among rows.
+fn deployments(rows: &BTreeSet<(RowKind, String)>) -> Vec<&str> {
+    let found = rows.iter().filter(|(kind, _)| *kind == RowKind::Deployment);
+    found.map(|(_, owner)| owner.as_str()).collect()
+}
+
 #[test]
-fn a_deployment_derives_the_rows_of_its_rework_window() {
+fn a_deployment_derives_its_own_row() {
     let (short, long) = (after(8), after(40));
     assert_eq!(short.len(), long.len(), "after 8 days {short:?}\nafter 40 days {long:?}");
-    assert!(long.contains(&(RowKind::Deployment, "999".to_owned())));
-    let deployments = long.iter().filter(|(kind, _)| *kind == RowKind::Deployment).count();
-    assert!(deployments <= 5, "three days and its own: {long:?}");
+    assert_eq!(deployments(&long), ["999"], "{long:?}");
+}
+
+/// Plays `count` shipped changes of one day, ten minutes each; returns the rows that the last one's
+/// deployment derived.
+fn after_a_busy_day(count: u64) -> BTreeSet<(RowKind, String)> {
+    let time = |minutes: u64| format!("1d{:02}:{:02}", minutes / 60, minutes % 60);
+    let list: Vec<(u64, String, String)> = (1..=count).map(|n| (n, time(10 * n), time(10 * n + 5))).collect();
+    let list: Vec<(u64, &str, &str)> = list.iter().map(|(n, from, to)| (*n, from.as_str(), to.as_str())).collect();
+    let mut stage = Stage::new(None);
+    let script = Script::read(&shipped(&list));
+    for step in &script.steps {
+        stage.until(step.at);
+        stage.derived_rows.clear();
+        stage.step(step);
+    }
+    stage.derived_rows
+}
+
+#[test]
+fn a_deployment_derives_as_many_rows_on_a_busy_day_as_on_a_quiet_one() {
+    let (quiet, busy) = (after_a_busy_day(5), after_a_busy_day(120));
+    assert_eq!(quiet.len(), busy.len(), "of 5 {quiet:?}\nof 120 {busy:?}");
+    assert_eq!(deployments(&busy).len(), 1, "{busy:?}");
 }
 
 #[test]

@@ -76,6 +76,28 @@ pub(crate) fn first_run<'f>(
     runs.min_by_key(|(run, _)| (run.from, run.deployment))
 }
 
+/// Returns the work that a piece of work says that it reverts.
+pub(crate) fn reverted_by(eval: &EvalContext<'_>, work: &Work) -> BTreeSet<Work> {
+    let pull = match work {
+        Work::Pull(number) => eval.facts.pull(*number),
+        Work::Commit(_) => None,
+    };
+    let pulls = pull.and_then(|pull| pull.refs.as_ref()).into_iter().flat_map(|refs| &refs.value.reverts);
+    let mut found: BTreeSet<Work> = pulls.map(|number| Work::Pull(*number)).collect();
+    let own = match work {
+        Work::Commit(sha) => Some(sha),
+        Work::Pull(_) => None,
+    };
+    let merged = pull.map(|pull| eval.merged_commits(pull)).unwrap_or_default();
+    let said = merged.into_iter().chain(own).filter_map(|sha| eval.facts.commits.get(sha));
+    for commit in said.flat_map(|commit| &commit.reverts) {
+        found.extend(eval.pulls_by(commit).into_iter().map(Work::Pull));
+        found.insert(Work::Commit(commit.clone()));
+    }
+    found.remove(work);
+    found
+}
+
 fn rows(eval: &EvalContext<'_>, work: &Work, name: &str) -> Vec<ChangeRow> {
     let promotes = matches!(work, Work::Pull(number) if eval.is_promotion(*number));
     if promotes || eval.landings(work).is_empty() {

@@ -169,13 +169,18 @@ pub(crate) fn derive_due<'f>(
     out: &mut Derived,
 ) {
     let mut recent = Recent::new(eval, environment, due.earliest());
-    let mut more = failure::victims(&recent, blame, &due);
-    more.extend(failure::repaired(&recent, &due));
-    if !more.is_empty() {
+    let mut failures = Failures::default();
+    loop {
+        let mut more = failure::victims(&recent, blame, &due);
+        more.extend(failure::repaired(&recent, &due));
+        more.extend(failures.reverted(&recent, &due));
+        if more.is_empty() {
+            break;
+        }
         due.at.extend(more);
         recent = Recent::new(eval, environment, due.earliest());
     }
-    let failures = Failures::find(&recent, blame, &due);
+    failures.find(&recent, blame, &due);
     let services = services(eval, environment.name);
     for turn in recent.turns.iter().filter(|turn| due.covers(turn.run.from)) {
         let brought = failures.brought.get(&turn.run.deployment).cloned().unwrap_or_default();
@@ -286,27 +291,20 @@ pub(crate) struct Due {
     at: BTreeSet<Timestamp>,
     /// Those that succeeded between these times, inclusive.
     between: Vec<(Timestamp, Timestamp)>,
-    /// Time before each of them in which another may have brought what it reverts.
-    window: SignedDuration,
 }
 
 impl Due {
-    fn before(&self, at: Timestamp) -> Timestamp {
-        at.checked_sub(self.window).unwrap_or(Timestamp::MIN)
-    }
-
     /// Returns the time of the first deployment that is due, or earlier.
     pub(crate) fn earliest(&self) -> Timestamp {
-        let first = self.at.first().map(|at| self.before(*at));
+        let first = self.at.first().copied();
         let between = self.between.iter().map(|(from, _)| *from).min();
         [first, self.open, between].into_iter().flatten().min().unwrap_or(Timestamp::MAX)
     }
 
     /// Returns whether a deployment that succeeded at this time is due.
     pub(crate) fn covers(&self, at: Timestamp) -> bool {
-        let last = at.checked_add(self.window).unwrap_or(Timestamp::MAX);
         self.open.is_some_and(|open| at >= open)
-            || self.at.range(at..=last).next().is_some()
+            || self.at.contains(&at)
             || self.between.iter().any(|(from, to)| (*from..=*to).contains(&at))
     }
 }
@@ -315,18 +313,11 @@ impl Due {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AllDue {
     by_environment: BTreeMap<String, Due>,
-    window: SignedDuration,
 }
 
 impl AllDue {
-    /// Returns that nothing is due.
-    pub(crate) fn new(eval: &EvalContext<'_>) -> Self {
-        Self { by_environment: BTreeMap::new(), window: eval.policy.insight.rework_window }
-    }
-
     fn of(&mut self, environment: &str) -> &mut Due {
-        let new = || Due { window: self.window, ..Due::default() };
-        self.by_environment.entry(environment.to_owned()).or_insert_with(new)
+        self.by_environment.entry(environment.to_owned()).or_default()
     }
 
     /// Adds all deployments since a time.

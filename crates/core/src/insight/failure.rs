@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{event::DeployState, when::earlier},
+    environment::history::Run,
     evidence::shipped::first,
     insight::{
-        change::first_run,
+        change::{self, first_run},
         deployment::{Brought, CONTEXT, Due, Recent, Turn},
         incident::Blame,
         row::{DeploymentKind, FailureReason},
@@ -68,9 +69,27 @@ pub(crate) fn repaired(recent: &Recent<'_, '_>, due: &Due) -> Vec<Timestamp> {
 }
 
 impl Failures {
+    /// Returns the times of deployments that are not due, and that brought what a due one reverts.
+    pub(crate) fn reverted(&mut self, recent: &Recent<'_, '_>, due: &Due) -> Vec<Timestamp> {
+        let mut found = Vec::new();
+        for turn in recent.turns.iter().filter(|turn| due.covers(turn.run.from)) {
+            let before = |run: &Run<'_>| run.from <= turn.run.from && !due.covers(run.from);
+            for work in &self.brought_by(recent, turn).works {
+                let reverted = change::reverted_by(recent.eval, work);
+                let runs = reverted.iter().filter_map(|other| first_run(recent.eval, recent.environment, other));
+                found.extend(runs.map(|(run, _)| run).filter(before).map(|run| run.from));
+            }
+        }
+        found
+    }
+
+    fn brought_by<'f>(&mut self, recent: &Recent<'_, 'f>, turn: &Turn<'f>) -> &Brought {
+        self.brought.entry(turn.run.deployment).or_insert_with(|| recent.brought(turn))
+    }
+
     /// Finds the failures of the deployments that are due.
-    pub(crate) fn find(recent: &Recent<'_, '_>, blame: &Blame<'_, '_>, due: &Due) -> Self {
-        let mut failures = Self::default();
+    pub(crate) fn find(&mut self, recent: &Recent<'_, '_>, blame: &Blame<'_, '_>, due: &Due) {
+        let failures = self;
         for (by, victim) in rollbacks(recent, blame) {
             let by = &recent.turns[by].run;
             let failed = failures.failed.entry(recent.turns[victim].run.deployment).or_default();
@@ -82,7 +101,7 @@ impl Failures {
             if !due.covers(turn.run.from) {
                 continue;
             }
-            failures.brought.insert(turn.run.deployment, recent.brought(turn));
+            failures.brought_by(recent, turn);
             failures.incidents(turn, blame);
             failures.reverts(recent, turn);
         }
@@ -91,7 +110,6 @@ impl Failures {
                 failed.settle(turn);
             }
         }
-        failures
     }
 
     fn incidents(&mut self, turn: &Turn<'_>, blame: &Blame<'_, '_>) {

@@ -19,7 +19,7 @@ use crate::{
             deployment::DeploymentFacts,
             incident::{IncidentFacts, incident_id},
         },
-        id::Sha,
+        id::{ItemId, Sha},
         insight::{RowGroup, RowKind},
         rule::name_key,
     },
@@ -223,6 +223,8 @@ pub(crate) struct Former {
     pub(crate) incidents: BTreeMap<String, Option<IncidentFacts>>,
     /// Deployments before the first event on them; `None`: there was none.
     pub(crate) deployments: BTreeMap<u64, Option<DeploymentFacts>>,
+    /// Pull requests that a pull request reverted before the first event on it.
+    pub(crate) reverts: BTreeMap<ItemId, Vec<ItemId>>,
 }
 
 impl Former {
@@ -237,6 +239,12 @@ impl Former {
         }
         if let Seen::Deployment(seen) = &event.seen {
             self.deployments.entry(seen.id).or_insert_with(|| facts.deployments.get(&seen.id).cloned());
+        }
+        if let Seen::Pull(seen) = &event.seen {
+            let number = seen.item.number;
+            let refs = facts.pull(number).and_then(|pull| pull.refs.as_ref());
+            let reverts = refs.map(|refs| refs.value.reverts.clone()).unwrap_or_default();
+            self.reverts.entry(number).or_insert(reverts);
         }
     }
 

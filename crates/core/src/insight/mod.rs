@@ -53,7 +53,7 @@ use crate::{
         decision::GateName,
         derived::Derived,
         event::DeployState,
-        fact::{DocumentKey, RepoFacts, command::CommandAction, gate::GateFacts},
+        fact::{DocumentKey, RepoFacts, command::CommandAction, deployment::DeploymentFacts, gate::GateFacts},
         id::ItemId,
         insight::{RowGroup, RowKind},
         needs::Need,
@@ -155,7 +155,7 @@ impl<'e, 'f> Touched<'e, 'f> {
             former,
             works: BTreeSet::new(),
             deployments: BTreeSet::new(),
-            due: AllDue::new(eval),
+            due: AllDue::default(),
             incidents: BTreeMap::new(),
             suspected: Vec::new(),
             named: None,
@@ -172,12 +172,14 @@ impl<'e, 'f> Touched<'e, 'f> {
         if pull.merged.is_none() && eval.landings(&work).is_empty() {
             return;
         }
-        // What it says of the deployment that brought it may have changed, such as a label; and which
-        // deployment repaired that one.
-        let reverters = eval.reverters(&work, &eval.own_landings(&work));
+        // What it says of the deployment that brought it may have changed, such as a label; which
+        // deployment repaired that one; and what it reverts, or did before an edit.
+        let mut works = eval.reverters(&work, &eval.own_landings(&work));
+        works.extend(change::reverted_by(eval, &work));
+        works.extend(self.former.reverts.get(&derived.item).into_iter().flatten().copied().map(Work::Pull));
+        works.insert(work.clone());
         for environment in eval.environments() {
-            let works = reverters.iter().chain([&work]);
-            for (run, _) in works.filter_map(|work| change::first_run(eval, environment, work)) {
+            for (run, _) in works.iter().filter_map(|work| change::first_run(eval, environment, work)) {
                 self.due.at(environment.name, run.from);
                 self.named = earlier(self.named, Some(incident::suspected_for(eval, run.facts).0));
             }
@@ -260,16 +262,29 @@ impl<'e, 'f> Touched<'e, 'f> {
         let eval = self.eval;
         let Some(deployment) = eval.facts.deployments.get(&id) else { return };
         self.deployments.insert(id);
-        let begun = deployment.statuses.first().map_or(deployment.created_at, |status| status.at);
-        let ran = first(deployment, DeployState::Success).unwrap_or(begun).min(begun).min(deployment.created_at);
-        // It may bring the revert of what an earlier one brought.
-        let window: SignedDuration = eval.policy.insight.rework_window;
-        let since = ran.checked_sub(window).unwrap_or(Timestamp::MIN);
-        self.due.since(&name_key(&deployment.environment), since);
+        if let Some(succeeded) = first(deployment, DeployState::Success) {
+            self.succeeded(id, deployment, succeeded);
+        }
         if let Some((from, to)) = self.former.suspected_for(eval, id) {
             self.suspected.push((from, to));
             self.named = earlier(self.named, Some(from));
         }
+    }
+
+    /// Adds a deployment that succeeded, and those whose rows may change with it.
+    fn succeeded(&mut self, id: u64, deployment: &DeploymentFacts, at: Timestamp) {
+        let environment = name_key(&deployment.environment);
+        let newest = self.eval.history(&environment).backwards().next();
+        if newest.is_some_and(|run| run.deployment == id && run.from == at) {
+            // Of the earlier ones, it concerns those that it takes out, repairs or reverts.
+            self.due.since(&environment, at);
+            return;
+        }
+        // It came late, or does not count any more: another one may have seemed to do so.
+        let begun = deployment.statuses.first().map_or(deployment.created_at, |status| status.at);
+        let ran = at.min(begun).min(deployment.created_at);
+        let window: SignedDuration = self.eval.policy.insight.rework_window;
+        self.due.since(&environment, ran.checked_sub(window).unwrap_or(Timestamp::MIN));
     }
 
     fn rows(mut self) -> Vec<RowGroup> {

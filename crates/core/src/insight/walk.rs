@@ -106,7 +106,7 @@ fn of_items(eval: &EvalContext<'_>, items: &BTreeSet<ItemId>) -> Vec<RowGroup> {
     for derived in phase::derive_all(eval.facts, items, eval.policy, eval.now) {
         touched.item(&derived);
     }
-    touched.due = AllDue::new(eval);
+    touched.due = AllDue::default();
     touched.incidents.clear();
     touched.named = None;
     touched.rows()

@@ -12,7 +12,7 @@ use crate::domain::{
     alert::{Alert, Group, Message, Says},
     event::{
         Association, CheckSeen, CheckSource, CloseReason, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event,
-        ItemChange, ItemSeen, NewCommits, PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen,
+        ItemChange, ItemSeen, NewCommits, PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen, StackSeen,
     },
     id::{AccountId, Actor, ItemId, RepoKey, Sha},
 };
@@ -138,6 +138,8 @@ impl HalfYear {
                 merge_sha: None,
                 merged_by: None,
                 pusher: None,
+                stack: StackSeen::default(),
+                queued: None,
             };
             self.add(ready, Seen::Pull(Box::new(text.clone())));
             let merge = sha("merge", number);
@@ -243,6 +245,7 @@ impl HalfYear {
                 run: None,
                 from_fork: Some(false),
                 source: None,
+                transient: false,
                 status: Some(DeployStatus {
                     at: when,
                     id: 10 * self.deployments + u64::from(state == DeployState::Success),

@@ -105,7 +105,9 @@ fn the_steps_of_a_walk_can_be_stored_and_gone_on_from() {
         let stored = serde_json::to_string(&walk).unwrap();
         let (groups, rest) =
             serde_json::from_str::<Walk>(&stored).unwrap().step(&stage.repository.facts, &stage.policy, stage.now);
-        groups.iter().for_each(|group| table.keep(group));
+        for group in &groups {
+            table.keep(group);
+        }
         (next, steps) = (rest, steps + 1);
     }
     assert_eq!(table.differences(&stage.insight), [""; 0]);

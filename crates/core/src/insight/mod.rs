@@ -224,7 +224,7 @@ impl<'e, 'f> Touched<'e, 'f> {
             }
             DocumentKey::Gate(gate, sha) => {
                 let gate = facts.gates.get(&(gate.clone(), sha.clone()));
-                self.groups.extend(gate.filter(|gate| counts(eval, gate)).map(gate_rows));
+                self.groups.extend(gate.filter(|gate| counts(self.eval, gate)).map(gate_rows));
             }
             DocumentKey::About
             | DocumentKey::Item(_)

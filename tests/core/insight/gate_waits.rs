@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use phasebot_core::domain::{
     decision::{Condition, ConditionState, Decision, GateName},
     fact::gate::GateFacts,
+    turn::Turn,
 };
 
 use super::played::{at, play};
@@ -45,6 +46,7 @@ fn the_time_of_a_gate_that_turns_often_is_kept() {
             next_at: None,
             parts: Vec::new(),
             approval: None,
+            turn: Turn::Nobody,
         }],
         next_at: None,
     };

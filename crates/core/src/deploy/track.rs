@@ -20,7 +20,7 @@ use crate::{
         rule::{Via, name_key},
     },
     plan::{DecisionContext, PartialPlan, PlannedEffect},
-    text::message::plain,
+    text::{headline::Headline, message::plain},
 };
 
 /// Time within which a run has to begin.
@@ -236,7 +236,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     let Some(started) = request.started_at else { return };
     let give_up = add(started, LONGEST_RUN);
     if facts.commands.index().let_go.contains(id) {
-        return finish(facts, id, RequestEnd::Failed, messages::let_go().to_owned(), terms, out);
+        return finish(facts, id, RequestEnd::Failed, messages::let_go(), terms, out);
     }
     if terms.now >= give_up {
         return fail(facts, id, &request, messages::no_end(), terms, out);
@@ -354,7 +354,7 @@ fn succeeded(
     request: &DeployRequest,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
-) -> String {
+) -> Headline {
     if request.kind != RequestKind::Rollback {
         return messages::succeeded(request);
     }
@@ -378,7 +378,7 @@ fn fail(
     facts: &mut RepoFacts,
     id: &str,
     request: &DeployRequest,
-    why: String,
+    why: Headline,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
@@ -386,11 +386,10 @@ fn fail(
     finish(facts, id, RequestEnd::Failed, why, terms, out);
 }
 
-fn status(id: &str, request: &DeployRequest, state: DeployState, why: &str) -> Option<PlannedEffect> {
+fn status(id: &str, request: &DeployRequest, state: DeployState, why: &Headline) -> Option<PlannedEffect> {
     let deployment = request.deployment?;
-    let line = why.lines().next().unwrap_or_default();
     // What to do now belongs to the comment.
-    let description = plain(line.split_once(". ").map_or(line, |(what, _)| what));
+    let description = plain(why.state());
     let effect = Effect::SetDeployment { deployment, state, description, log: None };
     Some(PlannedEffect { key: format!("deploy/{id}/end"), replaces: false, effect })
 }

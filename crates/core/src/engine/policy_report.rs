@@ -4,12 +4,14 @@
 use std::fmt::Write as _;
 
 use crate::{
-    domain::{effect::Annotation, fact::RepoFacts, id::ItemId, policy::FILE},
+    context::rights::WRITERS,
+    domain::{effect::Annotation, fact::RepoFacts, id::ItemId, policy::FILE, turn::Turn},
     engine::preview::{Move, Preview},
     policy::{Problem, Report},
     text::{
+        headline,
         links::Links,
-        message::{capitalized, count, forge_words, quoted},
+        message::{capitalized, count, forge_words, plain, quoted},
         sanitize::{fence, inline},
     },
 };
@@ -38,13 +40,14 @@ pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
         let (line, message) = (parts.next()?.parse::<u32>().ok()?, parts.nth(1)?);
         Some((line, format!("Line {line}: {}", inline(message.trim(), 300))))
     });
-    let (line, first) = match first {
-        Some((line, first)) => (format!(" · {}", links.policy(Some(line), "open the line")), first),
-        None => (String::new(), format!("`{FILE}` cannot take effect")),
+    let (place, first) = match first {
+        Some((line, first)) => (links.policy(Some(line), "this line"), first),
+        None => (links.policy(None, "the file"), format!("`{FILE}` cannot take effect")),
     };
+    let turn = Turn::people(WRITERS, format!("fix {place} ({})", links.edit_policy("edit")));
     let body = format!(
-        "❌ **{first}**{line} · {}\n\n{}\n\n{holds} To check it on your machine: `phasebot check`. This issue closes itself.",
-        links.edit_policy("fix it"),
+        "❌ {}\n\n{}\n\n{holds} To check it on your machine: `phasebot check`. This issue closes itself.",
+        headline::line(&first, &turn),
         fence(report, LONGEST_REPORT).trim()
     );
     (format!("{FILE} is invalid; the previous version stays in force"), body)
@@ -53,7 +56,8 @@ pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
 /// Returns title and text of the same issue once the file is valid again, or gone.
 pub fn mended() -> (String, String) {
     let title = format!("{FILE} is invalid; the previous version stays in force");
-    (title, format!("✅ `{FILE}` on the default branch is valid again, or gone. It is in force."))
+    let state = format!("`{FILE}` on the default branch is valid again, or gone; what it says is in force");
+    (title, format!("✅ {}", headline::line(&state, &Turn::Nobody)))
 }
 
 /// Message about a proposal: a title, a summary in Markdown, and annotations on lines of the file.
@@ -66,60 +70,94 @@ pub struct Verdict {
     pub annotations: Vec<Annotation>,
 }
 
+impl Verdict {
+    /// Returns a message; `mark` begins its first line, `line` if that says more than the title.
+    fn new(mark: &str, state: &str, turn: &Turn, line: Option<&str>, parts: Vec<String>) -> Self {
+        let first = format!("{mark} {}", headline::line(line.unwrap_or(state), turn));
+        Self {
+            title: plain(&format!("{}. {}", capitalized(state), turn.words())),
+            summary: std::iter::once(first).chain(parts).collect::<Vec<_>>().join("\n\n"),
+            annotations: Vec::new(),
+        }
+    }
+}
+
+/// People who decide about a proposal.
+const REVIEWERS: &str = "whoever reviews it";
+
 /// Returns the message about a proposal that changes the file.
 pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
-    let title = match preview {
-        Some(preview) if report.valid => format!("Valid. {}", effect(preview)),
-        _ if report.valid => "Valid".to_owned(),
-        _ => format!("Invalid: fix {}", count(report.problems.len(), "problem")),
-    };
-    let mut parts: Vec<String> = preview.map(sections).into_iter().collect();
     let text = report.to_string();
+    let problems = count(report.problems.len(), "problem");
+    let shown = fence(&text, LONGEST_REPORT).trim().to_owned();
     // A valid file without remarks has nothing more to say.
-    if !report.valid || !report.warnings.is_empty() || !report.notes.is_empty() {
-        parts.insert(0, fence(&text, LONGEST_REPORT).trim().to_owned());
-        if !report.valid {
-            let problems = count(report.problems.len(), "problem");
-            parts.insert(0, format!("❌ **Fix {problems} before you merge.** An invalid policy never takes effect."));
+    let is_remarked = !report.valid || !report.warnings.is_empty() || !report.notes.is_empty();
+    let parts = is_remarked.then_some(shown).into_iter().chain(preview.map(sections)).collect();
+    let mut verdict = match preview {
+        _ if !report.valid => {
+            let turn = Turn::people("its author", format!("fix {problems} before it is merged"));
+            Verdict::new(
+                "❌",
+                "invalid",
+                &turn,
+                Some(&format!("`{FILE}` is invalid, and would not take effect")),
+                parts,
+            )
         }
-    } else if preview.is_none() {
-        parts.push(format!("`{FILE}` is valid."));
-    }
+        Some(preview) => of_preview("valid", preview, parts),
+        None => Verdict::new("✅", "valid", &Turn::Nobody, Some(&format!("`{FILE}` is valid")), parts),
+    };
     let warnings: Vec<Problem> = report.warnings.iter().map(Problem::as_warning).collect();
     let findings = report.problems.iter().chain(&warnings);
     let annotations = findings.filter(|problem| problem.file == FILE).map(|problem| {
         let meant = problem.suggestion.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default();
         Annotation { path: FILE.to_owned(), line: problem.line, message: format!("{}{meant}", problem.message) }
     });
-    Verdict { title, summary: parts.join("\n\n"), annotations: annotations.collect() }
+    verdict.annotations = annotations.collect();
+    verdict
+}
+
+/// Returns the message about a proposal whose effect is known: what it weakens first.
+fn of_preview(what: &str, preview: &Preview, parts: Vec<String>) -> Verdict {
+    let state = format!("{what}. {}", effect(preview));
+    match &preview.diff.weaker {
+        weaker if !weaker.is_empty() => {
+            let turn = Turn::people(REVIEWERS, "approve it only if you want less protection");
+            Verdict::new("⚠️", &state, &turn, Some("merging this weakens protection"), parts)
+        }
+        _ if preview.changed > 0 || preview.out_of_time => {
+            let turn = Turn::people(REVIEWERS, "approve it only if you want these labels");
+            Verdict::new("✋", &state, &turn, Some(&effect(preview)), parts)
+        }
+        _ => Verdict::new("✅", &state, &Turn::Nobody, Some(&effect(preview)), parts),
+    }
 }
 
 /// Returns the message about a proposal that removes the file.
 pub fn removed(preview: Option<&Preview>) -> Verdict {
-    let title = match preview {
-        Some(preview) => format!("Removes the policy file. {}", effect(preview)),
-        None => "Removes the policy file".to_owned(),
-    };
-    let mut summary = preview.map(|preview| format!("{}\n\n", sections(preview))).unwrap_or_default();
-    let _ = write!(summary, "Without `{FILE}`, the policy above it is in force.");
-    Verdict { title, summary, annotations: Vec::new() }
+    let without = format!("Without `{FILE}`, the policy above it is in force.");
+    match preview {
+        Some(preview) => of_preview("removes the policy file", preview, vec![sections(preview), without]),
+        None => {
+            let turn = Turn::people(REVIEWERS, "approve it only if you want that");
+            Verdict::new("✋", "removes the policy file", &turn, None, vec![without])
+        }
+    }
 }
 
 /// Returns the message about a proposal that does not change the file.
 pub fn untouched() -> Verdict {
-    let summary = format!("`{FILE}` is unchanged.");
-    Verdict { title: "Policy unchanged".to_owned(), summary, annotations: Vec::new() }
+    let line = format!("`{FILE}` is unchanged");
+    Verdict::new("✅", "policy unchanged", &Turn::Nobody, Some(&line), Vec::new())
 }
 
 /// Returns the message about a proposal whose file can't be read from the forge.
 pub fn not_shown(why: &str) -> Verdict {
-    let summary = format!(
-        "GitHub did not return `{FILE}` of this commit: {}. It cannot be checked, and once merged it would not take \
-         effect. Make it a plain text file of at most 256 KiB, and let phasebot read the repository's contents \
-         (`phasebot doctor` explains how).",
-        forge_words(why)
-    );
-    Verdict { title: "The policy file cannot be read".to_owned(), summary, annotations: Vec::new() }
+    let line = format!("GitHub did not return `{FILE}` of this commit: {}", forge_words(why));
+    let turn = Turn::people("its author", "make it a plain text file of at most 256 KiB");
+    let more = "It cannot be checked, and once merged it would not take effect. phasebot also has to be allowed to read \
+                the repository's contents: `phasebot doctor` explains how.";
+    Verdict::new("❌", "the policy file cannot be read", &turn, Some(&line), vec![more.to_owned()])
 }
 
 /// Returns the message about a merge group with this file.
@@ -155,11 +193,7 @@ fn sections(preview: &Preview) -> String {
         format!("- {}\n{more}", rows[..rows.len().min(MOST_CHANGES)].join("\n- "))
     };
     if !preview.diff.weaker.is_empty() {
-        let _ = writeln!(
-            text,
-            "⚠️ **Merging this weakens protection.** Approve it only if you want that:\n\n{}",
-            list(&preview.diff.weaker)
-        );
+        let _ = writeln!(text, "**It weakens protection**\n\n{}", list(&preview.diff.weaker));
     }
     if !preview.diff.other.is_empty() {
         let _ = writeln!(text, "**It also changes**\n\n{}", list(&preview.diff.other));

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::{
     commits::landing::Work,
+    context::rights::{TRIAGES, WRITERS, who_may},
     domain::{
         fact::command::Guard,
         id::{ItemId, Sha},
         needs::{Answer, Need},
+        turn::Turn,
     },
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
-    text::message::{quoted, reason},
+    text::message::{command, person, quoted, reason},
 };
 
 /// Limit on the commits of unknown origin that are asked about.
@@ -34,15 +36,14 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
                 let words = format!(
                     "#{item} is on hold, and of {commits} commits it is not known which pull requests brought them"
                 );
-                return ConditionResult::error("hold_unknown", words).by_hand();
+                return ConditionResult::error("hold_unknown", words, lifts(ctx, &holds)).by_hand();
             }
             Err(Unclear::Unseen(pull)) => {
                 let held = if pull == item { String::new() } else { format!(" for #{item}") };
-                let words = format!(
-                    "#{pull} is on hold{held}, and it is not known what it brings: no event reported it. \
-                     Any change of #{pull} does"
-                );
-                return ConditionResult::error("hold_unknown", words).by_hand();
+                let words =
+                    format!("#{pull} is on hold{held}, and it is not known what it brings: no event reported it");
+                let turn = Turn::people(WRITERS, format!("edit #{pull}, so that an event reports it"));
+                return ConditionResult::error("hold_unknown", words, turn).by_hand();
             }
         }
     }
@@ -52,7 +53,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         [] => ConditionResult::pass("hold_none", "nothing in it is on hold"),
         [one] => {
             let words = format!("#{} is on hold by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
-            ConditionResult::wait("held", words).seen(since).by_hand()
+            ConditionResult::wait("held", words, lifts(ctx, &standing)).seen(since).by_hand()
         }
         [first, rest @ ..] => {
             let words = format!(
@@ -62,9 +63,22 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
                 reason(first.reason),
                 rest.len()
             );
-            ConditionResult::wait("held", words).seen(since).by_hand()
+            ConditionResult::wait("held", words, lifts(ctx, &standing)).seen(since).by_hand()
         }
     }
+}
+
+/// Returns the turn of those who may lift holds.
+fn lifts(ctx: ConditionContext<'_, '_>, holds: &[Guard<'_>]) -> Turn {
+    let who = who_may(ctx.eval.policy, "unhold", TRIAGES);
+    let Some(first) = holds.first() else { return Turn::Nobody };
+    let lines: Vec<String> =
+        holds.iter().filter(|hold| hold.item == first.item).map(|hold| hold.name.to_owned()).collect();
+    let line = match lines.as_slice() {
+        [one] => command(&["unhold", one]),
+        _ => command(&["unhold", "all"]),
+    };
+    Turn::people(format!("{}, or {who}", person(&first.by.login)), format!("comment {line} on #{}", first.item))
 }
 
 /// Reason why it is unknown whether a commit brings a change.

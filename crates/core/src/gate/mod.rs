@@ -30,6 +30,7 @@ pub(crate) mod rollout_order;
 pub(crate) mod subject;
 mod tag;
 pub(crate) mod target;
+mod turns;
 mod waiver;
 mod window;
 
@@ -37,7 +38,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use crate::gate::approval::{approve_command, approvers, sentence_of};
+pub(crate) use crate::gate::approval::{approve_command, approvers, sentence_of, turn_of};
 pub(crate) use crate::gate::calendar::freeze as freeze_state;
 pub(crate) use crate::gate::record::{advance, needs as want_all, recheck};
 use crate::{
@@ -50,6 +51,7 @@ use crate::{
         permission::Grant,
         policy::Policy,
         rule::{ConditionName, ConditionRule, name_key},
+        turn::Turn,
         when,
     },
     gate::condition_result::ConditionResult,
@@ -179,8 +181,12 @@ impl<'f> ConditionContext<'_, 'f> {
             Some(Answer::Unavailable { why }) => ConditionResult::error(
                 &format!("{code}_unavailable"),
                 format!("GitHub did not say {what}: {}", forge_words(why)),
+                self.refused(),
             ),
-            _ => ConditionResult::unknown(&format!("{code}_asked"), format!("GitHub is being asked {what}")),
+            _ => {
+                let words = format!("GitHub is being asked {what}");
+                ConditionResult::unknown(&format!("{code}_asked"), words, Turn::asking())
+            }
         }
     }
 
@@ -202,7 +208,7 @@ fn decide(eval: &EvalContext<'_>, subject: &Subject) -> Decision {
             let listed = rules.iter().map(|rule| combinators::evaluate(ctx, rule, &waivers));
             branch::evaluate(ctx).into_iter().chain(order::evaluate(ctx)).chain(listed).collect()
         }
-        None => vec![unlisted(&subject.gate)],
+        None => vec![unlisted(ctx, &subject.gate)],
     };
     // A gate always has conditions; one without any must not pass.
     let standing = findings.iter().map(|f| f.condition.standing).min().unwrap_or(ConditionState::Fail);
@@ -277,10 +283,11 @@ fn says_ancestry(rule: &ConditionRule) -> bool {
     }
 }
 
-fn unlisted(gate: &GateName) -> ConditionResult {
+fn unlisted(ctx: ConditionContext<'_, '_>, gate: &GateName) -> ConditionResult {
     let (code, what) = match gate {
         GateName::Release(name) => ("gate_unlisted", format!("no gate {}", quoted(name))),
         GateName::Deploy(name) => ("environment_unlisted", format!("no environment {}", quoted(name))),
     };
-    ConditionResult::fail(code, format!("the policy has {what}, so nothing may pass")).named("listed")
+    let turn = ctx.edits_policy("add it");
+    ConditionResult::fail(code, format!("the policy has {what}, so nothing may pass"), turn).named("listed")
 }

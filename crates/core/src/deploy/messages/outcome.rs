@@ -1,7 +1,5 @@
 //! Messages about how a deploy ended, and what to do then.
 
-use std::fmt::Write as _;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -14,8 +12,10 @@ use crate::{
         },
         id::{ItemId, Sha},
         needs::FailedJob,
+        turn::Turn,
     },
     text::{
+        headline::Headline,
         message::{command, commit, duration, quoted, spoken},
         sanitize,
     },
@@ -25,9 +25,10 @@ pub(in crate::deploy) fn under_way() -> &'static str {
     "A workflow run is deploying it."
 }
 
-pub(in crate::deploy) fn succeeded(request: &DeployRequest) -> String {
+pub(in crate::deploy) fn succeeded(request: &DeployRequest) -> Headline {
     let carries = if request.carries.is_empty() { String::new() } else { format!(", with {}", request.carries) };
-    format!("{} runs in {}{carries}", commit(request.sha.as_ref()), quoted(&request.environment))
+    let state = format!("{} runs in {}{carries}", commit(request.sha.as_ref()), quoted(&request.environment));
+    Headline::new(state, Turn::Nobody)
 }
 
 /// Returns the end of a rollback: what runs again, what was taken back, and how to go on.
@@ -36,25 +37,34 @@ pub(in crate::deploy) fn rolled_back_to(
     request: &DeployRequest,
     taken: &[ItemId],
     now: Timestamp,
-) -> String {
+) -> Headline {
     let environment = quoted(&request.environment);
     let took = duration(rounded(now.duration_since(request.at)));
     let run = run_link(facts, request).map(|run| format!(" · {run}")).unwrap_or_default();
     let sha = commit(request.sha.as_ref());
-    let mut text = format!(
-        "**{environment} is back on {sha}**, {took} after {} asked, and stays locked until whoever fixes it unlocks it{run}",
-        quoted(&request.by.login)
-    );
-    if !taken.is_empty() {
-        let _ = write!(text, "\n\nTaken back: {}", pulls(facts, taken));
-    }
+    let who = match taken {
+        [] => "whoever fixes it".to_owned(),
+        taken => format!("whoever fixes {}", numbers(taken)),
+    };
     let unlock = command(&["unlock", &request.environment]);
-    let _ = write!(
-        text,
-        "\n\nThe lock keeps everything from redeploying it. When the fix is in:\n\n```text\n{}\n```",
-        unlock.trim_matches('`')
-    );
-    text
+    let turn = Turn::people(who, format!("comment {unlock} when the fix is merged"));
+    let state =
+        format!("{environment} is back on {sha}, {took} after {} asked, and stays locked", quoted(&request.by.login));
+    let taken = if taken.is_empty() { String::new() } else { format!("Taken back: {}{run}", pulls(facts, taken)) };
+    Headline::new(state, turn)
+        .with(if taken.is_empty() { run.trim_start_matches(" · ") } else { &taken })
+        .with("The lock keeps everything from redeploying it. When the fix is merged:")
+        .with_command(&unlock)
+}
+
+/// Lists the numbers of the first few items.
+fn numbers(items: &[ItemId]) -> String {
+    const MOST: usize = 3;
+    let names: Vec<String> = items.iter().take(MOST).map(|item| format!("#{item}")).collect();
+    match items.len().saturating_sub(MOST) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// Lists pull requests with their titles.
@@ -84,7 +94,7 @@ pub(in crate::deploy) fn failed(
     run: Option<&RunFacts>,
     job: Option<&FailedJob>,
     running: Option<&Sha>,
-) -> String {
+) -> Headline {
     let link = run.map(run_page).or_else(|| run_link(facts, request));
     let how = match run.map(|run| run.outcome) {
         Some(RunOutcome::Cancelled) => "was cancelled",
@@ -92,22 +102,26 @@ pub(in crate::deploy) fn failed(
     };
     let parts: Vec<String> = link.into_iter().chain(job.map(step)).collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    let text = format!("**The {} {how}**{parts}.", what(request));
+    let state = format!("the {} {how}{parts}", what(request));
     let environment = &request.environment;
-    if request.kind == RequestKind::Rollback {
-        return format!("{text} Retry: {}", command(&["rollback", environment]));
-    }
-    let verb = if request.kind == RequestKind::Promote { "promote" } else { "deploy" };
-    let retry = command(&[verb, environment]);
-    match running.filter(|running| Some(*running) != request.sha.as_ref()) {
-        Some(running) => format!(
-            "{text} Retry it or go back:\n\n- retry: {retry}\n- go back to {}, which succeeded last: {}\n\nThe failed run may \
-             have changed {}.",
-            running.code(),
-            command(&["rollback", environment]),
-            quoted(environment),
-        ),
-        None => format!("{text} Retry: {retry}"),
+    let verb = match request.kind {
+        RequestKind::Deploy => "deploy",
+        RequestKind::Promote => "promote",
+        RequestKind::Rollback => "rollback",
+    };
+    let (retry, back) = (command(&[verb, environment]), command(&["rollback", environment]));
+    let is_rollback = request.kind == RequestKind::Rollback;
+    match running.filter(|running| !is_rollback && Some(*running) != request.sha.as_ref()) {
+        Some(running) => {
+            let turn = Turn::asker(format!("comment {retry} to retry, or {back} to go back to {}", running.code()));
+            let warning = format!(
+                "{} succeeded last in {}; the failed run may have changed what runs there.",
+                running.code(),
+                quoted(environment)
+            );
+            Headline::new(state, turn).with(warning)
+        }
+        None => Headline::new(state, Turn::asker(format!("comment {retry} to retry"))),
     }
 }
 
@@ -132,21 +146,34 @@ fn run_page(run: &RunFacts) -> String {
     sanitize::link(&run.url).map_or_else(|| words.clone(), |page| format!("[{words}]({page})"))
 }
 
-pub(in crate::deploy) fn skipped() -> String {
-    "Every job of its workflow runs was skipped, so nothing was deployed.".to_owned()
+pub(in crate::deploy) fn skipped() -> Headline {
+    Headline::new(
+        "every job of its workflow runs was skipped, so nothing was deployed",
+        Turn::asker("look at the `if:` of the workflow's jobs, then repeat the command"),
+    )
 }
 
-pub(in crate::deploy) fn never_began() -> String {
-    "No workflow run started within 5 minutes, so the deploy was given up and the environment is free again. Check that \
-     a workflow runs `on: deployment`, or that the dispatched one declares the input `phasebot_request` and shows it in \
-     its `run-name`."
-        .to_owned()
+pub(in crate::deploy) fn never_began() -> Headline {
+    Headline::new(
+        "no workflow run started within 5 minutes, so the deploy was given up and the environment is free again",
+        Turn::asker("check the workflow, then repeat the command"),
+    )
+    .with(
+        "A workflow has to run `on: deployment`, or the dispatched one has to declare the input `phasebot_request` and \
+         show it in its `run-name`.",
+    )
 }
 
-pub(in crate::deploy) fn let_go() -> &'static str {
-    "The environment was unlocked, so phasebot stopped tracking the deploy. The workflow keeps running."
+pub(in crate::deploy) fn let_go() -> Headline {
+    Headline::new(
+        "the environment was unlocked, so phasebot stopped tracking the deploy",
+        Turn::by_itself("the workflow keeps running"),
+    )
 }
 
-pub(in crate::deploy) fn no_end() -> String {
-    "GitHub reported no end within 24 hours, so the deploy was given up and the environment is free again.".to_owned()
+pub(in crate::deploy) fn no_end() -> Headline {
+    Headline::new(
+        "GitHub reported no end within 24 hours, so the deploy was given up and the environment is free again",
+        Turn::asker("check what runs in the environment, then repeat the command"),
+    )
 }

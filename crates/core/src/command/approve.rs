@@ -29,7 +29,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     }
     let gate = match gate::named(turn.policy, given) {
         Ok(Some(gate)) => gate,
-        Ok(None) => return CommandResult::Misread(messages::usage("the gate is missing", &ROW)),
+        Ok(None) => return CommandResult::Misread(messages::usage("the gate is missing", &ROW, "")),
         Err(why) => return CommandResult::Refused(why),
     };
     let approvals = gate::approvals(turn.policy, &gate);

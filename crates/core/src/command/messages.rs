@@ -52,15 +52,25 @@ pub(super) fn forms(row: &Row) -> Vec<String> {
 }
 
 /// Returns why a line is not understood, and how the command is written.
-pub(super) fn usage(why: &str, row: &Row) -> Headline {
-    let forms: Vec<String> = forms(row).iter().map(|form| format!("`{form}`")).collect();
-    let [first, others @ ..] = forms.as_slice() else { return Headline::new(why, Turn::Nobody) };
+pub(super) fn usage(why: &str, row: &Row, line: &str) -> Headline {
+    let word = line.split_whitespace().nth(1).unwrap_or_default();
+    // The form that begins with the line's own word, else the one that begins with none.
+    let forms = forms(row);
+    let begins = |form: &&String| form.split_whitespace().nth(1) == Some(word);
+    let is_free = |form: &&String| {
+        form.split_whitespace().nth(1).is_none_or(|next| next.starts_with(|c: char| !c.is_lowercase()))
+    };
+    let form = forms.iter().find(begins).or_else(|| forms.iter().find(is_free)).or_else(|| forms.first());
+    let form = form.cloned().unwrap_or_else(|| format!("/{}", row.name));
+    let others: Vec<String> = forms.iter().filter(|other| **other != form).map(|form| format!("`{form}`")).collect();
     let others = if others.is_empty() { String::new() } else { format!("Also: {}.", others.join(" or ")) };
-    Headline::new(why, Turn::asker(format!("comment {first}"))).with(others)
+    Headline::new(why, Turn::asker(format!("comment `{form}`"))).with(others)
 }
 
-pub(super) fn did_you_mean(row: &Row) -> Headline {
-    Headline::new("no command has this name", Turn::asker(format!("comment `/{}`, if you meant that", row.name)))
+pub(super) fn did_you_mean(row: &Row, line: &str) -> Headline {
+    let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+    let meant = quoted(format!("/{} {rest}", row.name).trim_end());
+    Headline::new("no command has this name", Turn::asker(format!("comment {meant}, if you meant that")))
 }
 
 pub(super) fn unknown() -> Headline {

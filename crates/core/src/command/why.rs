@@ -38,7 +38,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
             turn.action = Some(CommandAction::ShowGate { gate });
             CommandResult::Done(String::new())
         }
-        Ok(None) => CommandResult::Misread(messages::usage("the gate is missing", &ROW)),
+        Ok(None) => CommandResult::Misread(messages::usage("the gate is missing", &ROW, "")),
         Err(why) => CommandResult::Refused(why),
     }
 }

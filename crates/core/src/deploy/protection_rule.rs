@@ -215,8 +215,8 @@ fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, Headline
     let name = |what: &str, count: u32| format!("protect/{run}/{}/{what}/{count}", key.1);
     let wish = |key: String, effect: Effect| Some(PlannedEffect { key, replaces: false, effect });
     let words = match evaluated {
-        Ok(decision) => messages::job_blocked(decision).text_for(WRITERS),
-        Err(why) => why.text_for(WRITERS),
+        Ok(decision) => messages::job_blocked(decision),
+        Err(why) => format!("⏳ {}", why.text_for(WRITERS)),
     };
     let answer = |approve, comment| Effect::AnswerProtection { run, environment: job.name.clone(), approve, comment };
     match job.answered.filter(|(count, _)| *count == asked) {
@@ -226,7 +226,7 @@ fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, Headline
             wish(name("cancel", job.answers), Effect::CancelRun { run })
         }
         None if open => {
-            let effect = answer(Some(true), messages::job_starts().text_for(WRITERS));
+            let effect = answer(Some(true), format!("✅ {}", messages::job_starts().text_for(WRITERS)));
             job.answered = Some((asked, true));
             job.answers += 1;
             wish(name("answer", job.answers), effect)

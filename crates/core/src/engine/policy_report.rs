@@ -12,7 +12,7 @@ use crate::{
         headline,
         links::Links,
         message::{capitalized, count, forge_words, plain, quoted},
-        sanitize::{fence, inline},
+        sanitize::{code, fence, inline},
     },
 };
 
@@ -38,7 +38,7 @@ pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
     let first = report.lines().next().and_then(|line| {
         let mut parts = line.strip_prefix(FILE)?.strip_prefix(':')?.splitn(3, ':');
         let (line, message) = (parts.next()?.parse::<u32>().ok()?, parts.nth(1)?);
-        Some((line, format!("Line {line}: {}", inline(message.trim(), 300))))
+        Some((line, format!("Line {line}: {}", with_code(message.trim()))))
     });
     let (place, first) = match first {
         Some((line, first)) => (links.policy(Some(line), "this line"), first),
@@ -51,6 +51,12 @@ pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
         fence(report, LONGEST_REPORT).trim()
     );
     (format!("{FILE} is invalid; the previous version stays in force"), body)
+}
+
+/// Returns a problem's message without effect, its quoted words as code.
+fn with_code(message: &str) -> String {
+    let pieces = message.split('`').enumerate();
+    pieces.map(|(index, piece)| if index % 2 == 0 { inline(piece, 300) } else { code(piece, 80) }).collect()
 }
 
 /// Returns title and text of the same issue once the file is valid again, or gone.
@@ -120,6 +126,7 @@ pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
 /// Returns the message about a proposal whose effect is known: what it weakens first.
 fn of_preview(what: &str, preview: &Preview, parts: Vec<String>) -> Verdict {
     let state = format!("{what}. {}", effect(preview));
+    let line = format!("{what}; {}", moves(preview));
     match &preview.diff.weaker {
         weaker if !weaker.is_empty() => {
             let turn = Turn::people(REVIEWERS, "approve it only if you want less protection");
@@ -127,9 +134,9 @@ fn of_preview(what: &str, preview: &Preview, parts: Vec<String>) -> Verdict {
         }
         _ if preview.changed > 0 || preview.out_of_time => {
             let turn = Turn::people(REVIEWERS, "approve it only if you want these labels");
-            Verdict::new("✋", &state, &turn, Some(&effect(preview)), parts)
+            Verdict::new("✋", &state, &turn, Some(&line), parts)
         }
-        _ => Verdict::new("✅", &state, &Turn::Nobody, Some(&effect(preview)), parts),
+        _ => Verdict::new("✅", &state, &Turn::Nobody, Some(&line), parts),
     }
 }
 

@@ -44,7 +44,7 @@ fn resolves(ctx: ConditionContext<'_, '_>, incident: Option<&OpenIncident>) -> T
     let line = command(&["resolve"]);
     match incident.and_then(|incident| incident.issue) {
         Some(issue) => Turn::people(
-            format!("whoever is on call, or {}", who_may(ctx.eval.policy, "resolve", TRIAGES)),
+            format!("whoever is on call or {}", who_may(ctx.eval.policy, "resolve", TRIAGES)),
             format!("comment {line} on #{issue} when it is over"),
         ),
         None => Turn::people("whoever is on call", "resolve the alert in the monitoring system"),

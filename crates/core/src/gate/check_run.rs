@@ -103,8 +103,11 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
     let linked = turn(&|missing| missing.words(&|one| approvers(one, |team| links.team(team))));
     let (mark, state) = match first {
         Some(first) => (symbol(first), first.sentence.clone()),
-        None if decision.standing == ConditionState::Waived => ("⚠️", passed(decision)),
-        None => ("✅", passed(decision)),
+        None => {
+            let mark = if decision.standing == ConditionState::Waived { "⚠️" } else { "✅" };
+            let (gate, sha) = (of_gate(&decision.gate), decision.sha.code());
+            (mark, format!("{}: the gate of {gate} is open for {sha}", passed(decision)))
+        }
     };
     let mut summary = format!("{mark} {}\n", headline::line(&state, &linked));
     if let Some(command) = first.filter(|_| !is_over).and_then(|_| command_in(&linked)) {
@@ -123,6 +126,12 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         let _ = write!(summary, "\n### What it carries\n\n{carries}\n");
     }
     run(page, decision, verdict, title_with(decision, &turn(&approvers_unlinked)), summary)
+}
+
+fn of_gate(gate: &GateName) -> String {
+    match gate {
+        GateName::Release(name) | GateName::Deploy(name) => quoted(name),
+    }
 }
 
 /// Returns the command that somebody has to comment, if that is what they do.

@@ -44,7 +44,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         let unfreeze = command(&["unfreeze", name]);
         let by = quoted(&freeze.by.login);
         let words = format!("{what} frozen by {by}{until}{}", reason(freeze.reason));
-        let who = format!("{}, or {}", person(&freeze.by.login), who_may(eval.policy, "unfreeze", FREEZES));
+        let who = format!("{} or {}", person(&freeze.by.login), who_may(eval.policy, "unfreeze", FREEZES));
         let wait = freeze.until.map_or_else(String::new, |at| format!(", or wait until {}", moment(at, zone)));
         let turn = Turn::people(who, format!("comment {unfreeze}{wait}"));
         standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words, turn });

@@ -78,7 +78,7 @@ fn lifts(ctx: ConditionContext<'_, '_>, holds: &[Guard<'_>]) -> Turn {
         [one] => command(&["unhold", one]),
         _ => command(&["unhold", "all"]),
     };
-    Turn::people(format!("{}, or {who}", person(&first.by.login)), format!("comment {line} on #{}", first.item))
+    Turn::people(format!("{} or {who}", person(&first.by.login)), format!("comment {line} on #{}", first.item))
 }
 
 /// Reason why it is unknown whether a commit brings a change.

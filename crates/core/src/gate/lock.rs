@@ -19,7 +19,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let zone = &ctx.eval.policy.commands.zone;
     let until = lock.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
     let since = format!(" since {}{until}", moment(lock.since, zone));
-    let who = format!("{}, or {}", person(&lock.by.login), who_may(ctx.eval.policy, "unlock", DEPLOYS));
+    let who = format!("{} or {}", person(&lock.by.login), who_may(ctx.eval.policy, "unlock", DEPLOYS));
     let wait = lock.until.map_or_else(String::new, |at| format!(", or wait until {}", moment(at, zone)));
     let turn = Turn::people(who, format!("comment {}{wait}", command(&["unlock", environment])));
     let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));

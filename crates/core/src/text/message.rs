@@ -21,8 +21,11 @@ pub fn quoted(name: &str) -> String {
     if Sha::is_short_form(code.trim_matches('`')) { format!("`{code}`") } else { code }
 }
 
-/// Returns a text with a capital letter.
+/// Returns a text with a capital letter; the product's name has none.
 pub fn capitalized(text: &str) -> String {
+    if text.starts_with("phasebot") {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }

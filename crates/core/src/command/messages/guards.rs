@@ -52,13 +52,13 @@ fn guard_line(what: &str, guard: &Guard<'_>, times: &Times, ends: &str) -> Strin
 
 pub(crate) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
     let until = guard.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
-    let (by, since) = (person(&guard.by.login), time(guard.since, policy));
+    let (by, since) = (quoted(&guard.by.login), time(guard.since, policy));
     format!("by {by} on #{} since {since}{until}{}", guard.item, reason(guard.reason))
 }
 
 pub(crate) fn locked(lock: &Guard<'_>, policy: &Policy) -> Headline {
     let unlock = command(&["unlock", lock.name]);
-    let who = format!("{}, or {}", person(&lock.by.login), who_may(policy, "unlock", DEPLOYS));
+    let who = format!("{} or {}", person(&lock.by.login), who_may(policy, "unlock", DEPLOYS));
     Headline::new(
         format!("{} is already locked {}", quoted(lock.name), guard(lock, policy)),
         Turn::people(who, format!("comment {unlock} to end the lock")),
@@ -77,14 +77,17 @@ pub(crate) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Polic
 }
 
 /// Replies that nothing is there to lift. A name that is close to an environment's is probably a typo.
-pub(crate) fn nothing_to_lift(what: &str, name: &str, known: &BTreeSet<&str>) -> Headline {
+pub(crate) fn nothing_to_lift(verb: &str, name: &str, known: &BTreeSet<&str>) -> Headline {
+    let what = verb.trim_start_matches("un");
     let state = format!("there is no {what} on {}", quoted(name));
     if known.contains(name) || known.is_empty() || name == ALL {
         return Headline::new(state, Turn::Nobody);
     }
     let environments = list(known.iter().copied());
     match nearest(name, known) {
-        Some(near) => Headline::new(state, Turn::asker(format!("name {}, if you meant that", quoted(near)))),
+        Some(near) => {
+            Headline::new(state, Turn::asker(format!("comment {}, if you meant that", command(&[verb, near]))))
+        }
         None => Headline::new(state, Turn::asker(format!("name one of {environments}"))),
     }
 }

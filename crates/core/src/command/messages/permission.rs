@@ -41,7 +41,7 @@ pub(crate) fn role_too_low(
         format!("{} has {has}, and {}{said} needs {}", quoted(by), quoted(&format!("/{}", row.name)), access(least));
     let also = match approvers {
         [] => String::new(),
-        teams => format!(", or {}", anyone(&Grant::Teams(teams.to_vec()))),
+        teams => format!(" or {}", anyone(&Grant::Teams(teams.to_vec()))),
     };
     Headline::new(state, Turn::people(format!("{}{also}", anyone(&Grant::AtLeast(least))), format!("comment {line}")))
 }

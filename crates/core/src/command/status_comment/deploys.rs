@@ -197,7 +197,7 @@ impl StatusComment<'_, '_> {
                 };
                 let [retry, back] =
                     ["deploy", "rollback"].map(|verb| crate::text::message::command(&[verb, environment]));
-                let who = format!("{}, or {}", self.asker(request), who_may(self.eval.policy, "deploy", DEPLOYS));
+                let who = format!("{} or {}", self.asker(request), who_may(self.eval.policy, "deploy", DEPLOYS));
                 let turn = Turn::people(who, format!("comment {retry} to retry, or {back} to go back"));
                 deploys.heading.get_or_insert(Heading { state: format!("deploy to {name} failed"), turn });
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();

@@ -35,8 +35,7 @@ pub(crate) fn gate_closed(facts: &RepoFacts, decision: &Decision) -> Headline {
 
 fn what_gate(gate: &GateName) -> String {
     match gate {
-        GateName::Deploy(environment) => quoted(environment),
-        GateName::Release(name) => quoted(name),
+        GateName::Release(name) | GateName::Deploy(name) => quoted(name),
     }
 }
 

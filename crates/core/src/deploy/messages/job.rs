@@ -47,11 +47,15 @@ pub(in crate::deploy) fn job_starts() -> Headline {
 }
 
 /// Tells a job why its gate is closed: what blocks first comes first, the rest beneath it.
-pub(in crate::deploy) fn job_blocked(decision: &Decision) -> Headline {
+pub(in crate::deploy) fn job_blocked(decision: &Decision) -> String {
     let blocking = check_run::blocking(decision);
-    let Some((first, rest)) = blocking.split_first() else { return job_waits("the gate is not open") };
+    let Some((first, rest)) = blocking.split_first() else {
+        return format!("⏳ {}", job_waits("the gate is not open").text_for(WRITERS));
+    };
     let row = |condition: &&Condition| {
         format!("- {} {}: {}", check_run::symbol(condition), quoted(&condition.name), condition.sentence)
     };
-    Headline::new(&first.sentence, first.turn.clone()).with(rest.iter().map(row).collect::<Vec<_>>().join("\n"))
+    let headline = Headline::new(&first.sentence, first.turn.clone());
+    let rest = rest.iter().map(row).collect::<Vec<_>>().join("\n");
+    format!("{} {}", check_run::symbol(first), headline.with(rest).text_for(WRITERS))
 }

@@ -109,11 +109,12 @@ pub(in crate::deploy) fn failed(
         RequestKind::Promote => "promote",
         RequestKind::Rollback => "rollback",
     };
+    let on = request.item().map_or_else(String::new, |item| format!(" on #{item}"));
     let (retry, back) = (command(&[verb, environment]), command(&["rollback", environment]));
     let is_rollback = request.kind == RequestKind::Rollback;
     match running.filter(|running| !is_rollback && Some(*running) != request.sha.as_ref()) {
         Some(running) => {
-            let turn = Turn::asker(format!("comment {retry} to retry, or {back} to go back to {}", running.code()));
+            let turn = Turn::asker(format!("comment {retry}{on} to retry, or {back} to go back to {}", running.code()));
             let warning = format!(
                 "{} succeeded last in {}; the failed run may have changed what runs there.",
                 running.code(),
@@ -121,7 +122,7 @@ pub(in crate::deploy) fn failed(
             );
             Headline::new(state, turn).with(warning)
         }
-        None => Headline::new(state, Turn::asker(format!("comment {retry} to retry"))),
+        None => Headline::new(state, Turn::asker(format!("comment {retry}{on} to retry"))),
     }
 }
 

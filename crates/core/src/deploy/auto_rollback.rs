@@ -116,7 +116,7 @@ fn withdraw_others(
     });
     let waiting: Vec<String> = waiting.map(|(id, _)| id.clone()).collect();
     for id in waiting {
-        finish(facts, &id, RequestEnd::Withdrawn, messages::not_due(), terms, out);
+        finish(facts, &id, RequestEnd::Withdrawn, &messages::not_due(), terms, out);
     }
 }
 

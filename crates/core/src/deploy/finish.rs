@@ -23,7 +23,7 @@ pub(super) fn finish(
     facts: &mut RepoFacts,
     id: &str,
     how: RequestEnd,
-    why: Headline,
+    why: &Headline,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {

@@ -105,7 +105,7 @@ fn evaluate_afresh(
 pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let Some(request) = facts.requests.get(id) else { return };
     let refuse = |facts: &mut RepoFacts, why: Headline, out: &mut PartialPlan| {
-        finish(facts, id, RequestEnd::Refused, why, terms, out);
+        finish(facts, id, RequestEnd::Refused, &why, terms, out);
     };
     let need = target::name_need(facts, id, request);
     let named = match facts.answers.get(&need).map(|answered| answered.answer.clone()) {
@@ -168,7 +168,7 @@ pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>,
             set_state(facts, id, RequestState::Waiting(messages::closed(&decision)), terms, out);
             approval_request::update(facts, id, &decision, terms, out);
         }
-        Next::End(how, why) => finish(facts, id, how, why, terms, out),
+        Next::End(how, why) => finish(facts, id, how, &why, terms, out),
     }
 }
 

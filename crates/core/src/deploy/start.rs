@@ -64,7 +64,7 @@ pub(super) fn start(
         .filter(|(other, r)| *other != id && r.environment == environment && !r.is_under_way() && !r.dry_run);
     let waiting: Vec<String> = waiting.map(|(other, _)| other.clone()).collect();
     for other in waiting {
-        finish(facts, &other, RequestEnd::Withdrawn, messages::rolled_back(), terms, out);
+        finish(facts, &other, RequestEnd::Withdrawn, &messages::rolled_back(), terms, out);
     }
 }
 
@@ -188,12 +188,12 @@ pub(super) fn began(
     let result = match outcome {
         EffectOutcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
         EffectOutcome::Failed(why) => {
-            return finish(facts, id, RequestEnd::Failed, rejected(why), terms, out);
+            return finish(facts, id, RequestEnd::Failed, &rejected(why), terms, out);
         }
         EffectOutcome::Done { result, .. } => result,
     };
     let refused = |why: Headline, facts: &mut RepoFacts, out: &mut PartialPlan| {
-        finish(facts, id, RequestEnd::Refused, why, terms, out);
+        finish(facts, id, RequestEnd::Refused, &why, terms, out);
     };
     match result {
         Some(ForgeResult::NotFound) => {
@@ -210,7 +210,7 @@ pub(super) fn began(
                 let effect =
                     Effect::SetDeployment { deployment, state, description: plain(description.state()), log: None };
                 out.effects.push(PlannedEffect { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
-                return finish(facts, id, RequestEnd::Failed, description, terms, out);
+                return finish(facts, id, RequestEnd::Failed, &description, terms, out);
             }
             runs(facts, id, terms, out, |request| {
                 request.deployment = Some(deployment);
@@ -223,14 +223,14 @@ pub(super) fn began(
                 && sha.as_ref() != Some(made)
             {
                 out.effects.push(cancel(id, run));
-                return finish(facts, id, RequestEnd::Failed, messages::mismatch(sha.as_ref(), made), terms, out);
+                return finish(facts, id, RequestEnd::Failed, &messages::mismatch(sha.as_ref(), made), terms, out);
             }
             runs(facts, id, terms, out, |request| {
                 request.run = run;
                 request.pinned = pinned;
             });
         }
-        _ => finish(facts, id, RequestEnd::Failed, messages::nothing_reported(), terms, out),
+        _ => finish(facts, id, RequestEnd::Failed, &messages::nothing_reported(), terms, out),
     }
 }
 

@@ -236,10 +236,10 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     let Some(started) = request.started_at else { return };
     let give_up = add(started, LONGEST_RUN);
     if facts.commands.index().let_go.contains(id) {
-        return finish(facts, id, RequestEnd::Failed, messages::let_go(), terms, out);
+        return finish(facts, id, RequestEnd::Failed, &messages::let_go(), terms, out);
     }
     if terms.now >= give_up {
-        return fail(facts, id, &request, messages::no_end(), terms, out);
+        return fail(facts, id, &request, &messages::no_end(), terms, out);
     }
     out.wake(Some(give_up));
     if let Some(made) = request.deployment.and_then(|id| facts.deployments.get(&id)) {
@@ -247,14 +247,14 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         let last = made.statuses.iter().next_back().map(|status| status.state);
         if said(DeployState::Success) {
             let why = succeeded(facts, id, &request, terms, out);
-            return finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+            return finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
             let cancelled = runs.into_values().find(|run| run.outcome == RunOutcome::Cancelled);
             let job = failed_job(facts, id, &request).filter(|_| cancelled.is_none());
             let why = messages::failed(facts, &request, cancelled, job, running(facts, &request, terms).as_ref());
-            return finish(facts, id, RequestEnd::Failed, why, terms, out);
+            return finish(facts, id, RequestEnd::Failed, &why, terms, out);
         }
     }
     let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
@@ -270,7 +270,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     {
         out.effects.push(cancel(id, *run));
         let why = messages::mismatch(request.sha.as_ref(), &seen.sha);
-        return finish(facts, id, RequestEnd::Failed, why, terms, out);
+        return finish(facts, id, RequestEnd::Failed, &why, terms, out);
     }
     if let Some(since) = list_wanted(facts, id, &request, terms.now) {
         let fresh = facts.answers.get(&need(id, &request)).is_some_and(|answered| answered.at >= since);
@@ -286,7 +286,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         if terms.now < deadline {
             return out.wake(Some(deadline));
         }
-        return fail(facts, id, &request, messages::never_began(), terms, out);
+        return fail(facts, id, &request, &messages::never_began(), terms, out);
     }
     if runs.values().any(|run| run.outcome == RunOutcome::Running) {
         if let Some(deployment) = request.deployment.filter(|_| !begun_otherwise(facts, &request)) {
@@ -303,15 +303,15 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         Some(run) => {
             let job = failed_job(facts, id, &request);
             let why = messages::failed(facts, &request, Some(run), job, running(facts, &request, terms).as_ref());
-            fail(facts, id, &request, why, terms, out);
+            fail(facts, id, &request, &why, terms, out);
         }
         None if runs.values().all(|run| run.outcome == RunOutcome::Skipped) => {
-            fail(facts, id, &request, messages::skipped(), terms, out);
+            fail(facts, id, &request, &messages::skipped(), terms, out);
         }
         None => {
             let why = succeeded(facts, id, &request, terms, out);
             out.effects.extend(status(id, &request, DeployState::Success, &why));
-            finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+            finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
         }
     }
 }
@@ -378,11 +378,11 @@ fn fail(
     facts: &mut RepoFacts,
     id: &str,
     request: &DeployRequest,
-    why: Headline,
+    why: &Headline,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
-    out.effects.extend(status(id, request, DeployState::Failure, &why));
+    out.effects.extend(status(id, request, DeployState::Failure, why));
     finish(facts, id, RequestEnd::Failed, why, terms, out);
 }
 

@@ -143,13 +143,11 @@ fn of_preview(what: &str, preview: &Preview, parts: Vec<String>) -> Verdict {
 /// Returns the message about a proposal that removes the file.
 pub fn removed(preview: Option<&Preview>) -> Verdict {
     let without = format!("Without `{FILE}`, the policy above it is in force.");
-    match preview {
-        Some(preview) => of_preview("removes the policy file", preview, vec![sections(preview), without]),
-        None => {
-            let turn = Turn::people(REVIEWERS, "approve it only if you want that");
-            Verdict::new("✋", "removes the policy file", &turn, None, vec![without])
-        }
+    if let Some(preview) = preview {
+        return of_preview("removes the policy file", preview, vec![sections(preview), without]);
     }
+    let turn = Turn::people(REVIEWERS, "approve it only if you want that");
+    Verdict::new("✋", "removes the policy file", &turn, None, vec![without])
 }
 
 /// Returns the message about a proposal that does not change the file.

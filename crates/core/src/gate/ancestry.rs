@@ -4,7 +4,7 @@ use crate::{
     commits::branches::OnLine,
     context::rights::WRITERS,
     domain::{policy::Pattern, turn::Turn},
-    gate::{ConditionContext, condition_result::ConditionResult},
+    gate::{ConditionContext, condition_result::ConditionResult, turns},
     text::message::{forge_words, quoted},
 };
 
@@ -26,7 +26,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, of: &[Pattern], any: bool)
         OnLine::Unknown(Some(why)) => ConditionResult::error(
             "ancestry_unavailable",
             format!("GitHub did not say whether {short} is on a branch that counts: {}", forge_words(&why)),
-            ctx.refused(),
+            turns::refused(),
         ),
         OnLine::Unknown(None) => ConditionResult::unknown(
             "ancestry_asked",

@@ -15,7 +15,7 @@ use crate::{
         permission::Role,
         turn::Turn,
     },
-    gate::{ConditionContext, authors, condition_result::ConditionResult},
+    gate::{ConditionContext, authors, condition_result::ConditionResult, turns},
     text::{
         links::Links,
         message::{command, quoted},
@@ -58,7 +58,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
             Some(words) => {
                 let finding = match right {
                     PermissionState::Unavailable(_) => {
-                        ConditionResult::error("approval_right_unavailable", words, ctx.refused())
+                        ConditionResult::error("approval_right_unavailable", words, turns::refused())
                     }
                     PermissionState::Held
                     | PermissionState::Denied

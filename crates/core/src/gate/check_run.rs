@@ -101,13 +101,12 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         page.placed(decision, decision_turn(decision, page.after(decision), approvers))
     };
     let linked = turn(&|missing| missing.words(&|one| approvers(one, |team| links.team(team))));
-    let (mark, state) = match first {
-        Some(first) => (symbol(first), first.sentence.clone()),
-        None => {
-            let mark = if decision.standing == ConditionState::Waived { "⚠️" } else { "✅" };
-            let (gate, sha) = (of_gate(&decision.gate), decision.sha.code());
-            (mark, format!("{}: the gate of {gate} is open for {sha}", passed(decision)))
-        }
+    let (mark, state) = if let Some(first) = first {
+        (symbol(first), first.sentence.clone())
+    } else {
+        let mark = if decision.standing == ConditionState::Waived { "⚠️" } else { "✅" };
+        let (gate, sha) = (of_gate(&decision.gate), decision.sha.code());
+        (mark, format!("{}: the gate of {gate} is open for {sha}", passed(decision)))
     };
     let mut summary = format!("{mark} {}\n", headline::line(&state, &linked));
     if let Some(command) = first.filter(|_| !is_over).and_then(|_| command_in(&linked)) {

@@ -53,7 +53,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Freeze => freeze::evaluate(ctx),
         // Combining conditions are evaluated above.
         ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
-            ConditionResult::error("condition_unknown", "it can't be evaluated", ctx.edits_policy("change it"))
+            ConditionResult::error("condition_unknown", "it can't be evaluated", turns::edits_policy("change it"))
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::{
     context::rights::{FREEZES, who_may},
     domain::{fact::command::ALL, turn::Turn, when},
-    gate::{ConditionContext, calendar, condition_result::ConditionResult},
+    gate::{ConditionContext, calendar, condition_result::ConditionResult, turns},
     text::message::{command, moment, person, quoted, reason},
 };
 
@@ -31,7 +31,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
             let words = format!("the policy freezes it{until}{}", reason(rule.reason.as_deref()));
             let turn = match turns {
                 Some(at) => ctx.at("the freeze ends", at),
-                None => ctx.edits_policy("end the freeze"),
+                None => turns::edits_policy("end the freeze"),
             };
             standing.push(ActiveFreeze { until: turns, since: None, words, turn });
         } else {

@@ -177,17 +177,11 @@ impl<'f> ConditionContext<'_, 'f> {
     /// Returns the result while an answer is missing: unknown while it is being asked, an error if
     /// it is unavailable.
     fn missing(self, need: &Need, code: &str, what: &str) -> ConditionResult {
-        match self.eval.facts.answers.get(need).map(|known| &known.answer) {
-            Some(Answer::Unavailable { why }) => ConditionResult::error(
-                &format!("{code}_unavailable"),
-                format!("GitHub did not say {what}: {}", forge_words(why)),
-                self.refused(),
-            ),
-            _ => {
-                let words = format!("GitHub is being asked {what}");
-                ConditionResult::unknown(&format!("{code}_asked"), words, Turn::asking())
-            }
+        if let Some(Answer::Unavailable { why }) = self.eval.facts.answers.get(need).map(|known| &known.answer) {
+            let words = format!("GitHub did not say {what}: {}", forge_words(why));
+            return ConditionResult::error(&format!("{code}_unavailable"), words, turns::refused());
         }
+        ConditionResult::unknown(&format!("{code}_asked"), format!("GitHub is being asked {what}"), Turn::asking())
     }
 
     /// Returns whether `newer` contains `older`; `None` if that is unknown and has been asked.
@@ -208,7 +202,7 @@ fn decide(eval: &EvalContext<'_>, subject: &Subject) -> Decision {
             let listed = rules.iter().map(|rule| combinators::evaluate(ctx, rule, &waivers));
             branch::evaluate(ctx).into_iter().chain(order::evaluate(ctx)).chain(listed).collect()
         }
-        None => vec![unlisted(ctx, &subject.gate)],
+        None => vec![unlisted(&subject.gate)],
     };
     // A gate always has conditions; one without any must not pass.
     let standing = findings.iter().map(|f| f.condition.standing).min().unwrap_or(ConditionState::Fail);
@@ -283,11 +277,11 @@ fn says_ancestry(rule: &ConditionRule) -> bool {
     }
 }
 
-fn unlisted(ctx: ConditionContext<'_, '_>, gate: &GateName) -> ConditionResult {
+fn unlisted(gate: &GateName) -> ConditionResult {
     let (code, what) = match gate {
         GateName::Release(name) => ("gate_unlisted", format!("no gate {}", quoted(name))),
         GateName::Deploy(name) => ("environment_unlisted", format!("no environment {}", quoted(name))),
     };
-    let turn = ctx.edits_policy("add it");
+    let turn = turns::edits_policy("add it");
     ConditionResult::fail(code, format!("the policy has {what}, so nothing may pass"), turn).named("listed")
 }

@@ -17,7 +17,7 @@ use crate::{
         rule::ConditionName,
         turn::Turn,
     },
-    gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
+    gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown, turns},
     text::message::{forge_words, quoted},
 };
 
@@ -95,7 +95,7 @@ fn pulls(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemId>, Box<Conditio
         // request.
         match ctx.eval.on_line(sha) {
             OnLine::No => return Ok(open),
-            OnLine::Unknown(why) => return Err(Box::new(place_unknown(ctx, sha, why.as_deref()))),
+            OnLine::Unknown(why) => return Err(Box::new(place_unknown(sha, why.as_deref()))),
             OnLine::Yes { .. } => {}
         }
     }
@@ -121,12 +121,12 @@ fn open_pulls(ctx: ConditionContext<'_, '_>) -> BTreeSet<ItemId> {
     facts.pulls_with_head(sha).filter(speaks).collect()
 }
 
-fn place_unknown(ctx: ConditionContext<'_, '_>, sha: &Sha, why: Option<&str>) -> ConditionResult {
+fn place_unknown(sha: &Sha, why: Option<&str>) -> ConditionResult {
     let what = format!("whether {} is on a branch that counts", sha.code());
     match why {
         Some(why) => {
             let words = format!("GitHub did not say {what}: {}", forge_words(why));
-            ConditionResult::error("reviews_unavailable", words, ctx.refused())
+            ConditionResult::error("reviews_unavailable", words, turns::refused())
         }
         None => ConditionResult::unknown("reviews_asked", format!("GitHub is being asked {what}"), Turn::asking()),
     }
@@ -209,16 +209,11 @@ struct Reviewed {
 }
 
 /// Returns the result while a reviewer's write access is unknown; `None` if it is known.
-fn permission_unknown(
-    ctx: ConditionContext<'_, '_>,
-    number: ItemId,
-    right: &PermissionState,
-    account: &Account,
-) -> Option<ConditionResult> {
+fn permission_unknown(number: ItemId, right: &PermissionState, account: &Account) -> Option<ConditionResult> {
     let words = right.unknown(&account.login, "may write")?;
     Some(match right {
         PermissionState::Unavailable(_) => {
-            ConditionResult::error("reviews_permission_unavailable", words, ctx.refused())
+            ConditionResult::error("reviews_permission_unavailable", words, turns::refused())
         }
         PermissionState::Nameless => {
             ConditionResult::unknown("reviews_account_unknown", words, reviews_again(number)).by_hand()
@@ -289,7 +284,7 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemId) -> Result<Reviewed, B
             found.unclear_approvals.push(unclear);
             continue;
         }
-        match permission_unknown(ctx, number, &right, by) {
+        match permission_unknown(number, &right, by) {
             None if right == PermissionState::Held => {
                 found.last = found.last.max(Some(at));
                 found.approvals += usize::from(approves);

@@ -30,7 +30,7 @@ impl ConditionContext<'_, '_> {
     /// Returns the turn of those who may override a condition that nothing else opens.
     pub(super) fn overrides(self, condition: ConditionName) -> Turn {
         if self.eval.policy.overrides.never.contains(&condition) {
-            return self.edits_policy(&format!("change what {} requires", quoted(condition.name())));
+            return edits_policy(&format!("change what {} requires", quoted(condition.name())));
         }
         let line = match self.subject.environment() {
             Some(environment) => command(&["override", "deploy", environment, condition.name(), "reason:", "TEXT"]),
@@ -39,20 +39,20 @@ impl ConditionContext<'_, '_> {
         Turn::people(who_may(self.eval.policy, "override", OVERRIDES), format!("comment {line}"))
     }
 
-    /// Returns the turn of those who may change the policy.
-    pub(super) fn edits_policy(self, what: &str) -> Turn {
-        Turn::people(WRITERS, format!("{what} in `{FILE}`"))
-    }
-
     /// Returns the turn of phasebot, which evaluates the gate again at a time.
     pub(super) fn at(self, what: &str, at: Timestamp) -> Turn {
         Turn::by_itself(format!("{what} {}", moment(at, &self.eval.policy.commands.zone)))
     }
+}
 
-    /// Returns the turn after GitHub refused an answer.
-    pub(super) fn refused(self) -> Turn {
-        Turn::by_itself("phasebot asks GitHub again, and `phasebot doctor` shows its administrator what is missing")
-    }
+/// Returns the turn of those who may change the policy.
+pub(super) fn edits_policy(what: &str) -> Turn {
+    Turn::people(WRITERS, format!("{what} in `{FILE}`"))
+}
+
+/// Returns the turn after GitHub refused an answer.
+pub(super) fn refused() -> Turn {
+    Turn::by_itself("phasebot asks GitHub again, and `phasebot doctor` shows its administrator what is missing")
 }
 
 /// Returns the turn of a combinator: that of the part which opens it.

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::rule::Window,
-    gate::{ConditionContext, calendar, condition_result::ConditionResult},
+    gate::{ConditionContext, calendar, condition_result::ConditionResult, turns},
     text::message,
 };
 
@@ -17,7 +17,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, window: &Window) -> Condit
     }
     let finding = match turns {
         Some(at) => ConditionResult::wait("window_shut", "the time window is closed", ctx.at("it opens", at)),
-        None => ConditionResult::fail("window_shut", "the time window never opens", ctx.edits_policy("change it")),
+        None => ConditionResult::fail("window_shut", "the time window never opens", turns::edits_policy("change it")),
     };
     finding.seen(Some(now)).turns(turns)
 }

@@ -62,9 +62,22 @@ pub(super) fn usage(why: &str, row: &Row, line: &str) -> Headline {
     };
     let form = forms.iter().find(begins).or_else(|| forms.iter().find(is_free)).or_else(|| forms.first());
     let form = form.cloned().unwrap_or_else(|| format!("/{}", row.name));
-    let others: Vec<String> = forms.iter().filter(|other| **other != form).map(|form| format!("`{form}`")).collect();
-    let others = if others.is_empty() { String::new() } else { format!("Also: {}.", others.join(" or ")) };
-    Headline::new(why, Turn::asker(format!("comment `{form}`"))).with(others)
+    let missing = why
+        .strip_suffix(" is missing")
+        .map(|arg| arg.trim_matches('`'))
+        .filter(|arg| !arg.contains(' ') || arg.contains(": "));
+    let act = match missing.filter(|_| !line.is_empty()) {
+        Some(arg) => {
+            let blank = arg.rsplit([':', '=', ' ']).next().unwrap_or_default();
+            format!(
+                "comment {}, with your own words in place of `{blank}`",
+                quoted(&format!("{} {arg}", line.trim_end()))
+            )
+        }
+        None => format!("correct that and repeat the command, which is written `{form}`"),
+    };
+    let others: Vec<String> = forms.iter().map(|form| format!("`{form}`")).collect();
+    Headline::new(why, Turn::asker(act)).with(format!("It is written {}.", others.join(" or ")))
 }
 
 pub(super) fn did_you_mean(row: &Row, line: &str) -> Headline {

@@ -23,7 +23,7 @@ const KEPT: SignedDuration = SignedDuration::from_mins(5);
 const KEPT_FOR_LABELS: SignedDuration = SignedDuration::from_mins(30);
 
 /// People who can push: who mends a check, a tag or the policy.
-pub(crate) const WRITERS: &str = "anyone with write access";
+pub(crate) const WRITERS: &str = "someone with write access";
 /// Least role that may use `/override`, unless the policy says otherwise.
 pub(crate) const OVERRIDES: Role = Role::Maintain;
 

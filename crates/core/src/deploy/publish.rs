@@ -23,6 +23,7 @@ use crate::{
         headline,
         links::{Links, manual},
         message::quoted,
+        people,
     },
 };
 
@@ -308,7 +309,8 @@ fn issue(facts: &RepoFacts, tag: &str, gate: &str, decision: &Decision) -> Effec
         decision.sha.code(),
         quoted(gate)
     );
-    let turn = Turn::people(WRITERS, "delete the tag, or put right what is missing and release again");
+    let who = people::makers(facts, &decision.sha).unwrap_or_else(|| WRITERS.to_owned());
+    let turn = Turn::people(who, format!("delete the tag {}, and push it again when its gate is open", quoted(tag)));
     let body = format!(
         "❌ {}\n\n{}\n\nWhat was built from it may be out already. A tag ruleset keeps this from happening: see {}.",
         headline::line(&state, &turn),

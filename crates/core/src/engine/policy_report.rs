@@ -56,7 +56,8 @@ pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
 /// Returns a problem's message without effect, its quoted words as code.
 fn with_code(message: &str) -> String {
     let pieces = message.split('`').enumerate();
-    pieces.map(|(index, piece)| if index % 2 == 0 { inline(piece, 300) } else { code(piece, 80) }).collect()
+    let shown = pieces.map(|(index, piece)| if index % 2 == 0 { inline(piece, 300) } else { code(piece, 80) });
+    shown.filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns title and text of the same issue once the file is valid again, or gone.
@@ -89,7 +90,7 @@ impl Verdict {
 }
 
 /// People who decide about a proposal.
-const REVIEWERS: &str = "whoever reviews it";
+const REVIEWERS: &str = "whoever reviews this pull request";
 
 /// Returns the message about a proposal that changes the file.
 pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
@@ -125,19 +126,23 @@ pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
 
 /// Returns the message about a proposal whose effect is known: what it weakens first.
 fn of_preview(what: &str, preview: &Preview, parts: Vec<String>) -> Verdict {
-    let state = format!("{what}. {}", effect(preview));
-    let line = format!("{what}; {}", moves(preview));
-    match &preview.diff.weaker {
-        weaker if !weaker.is_empty() => {
-            let turn = Turn::people(REVIEWERS, "approve it only if you want less protection");
-            Verdict::new("⚠️", &state, &turn, Some("merging this weakens protection"), parts)
-        }
-        _ if preview.changed > 0 || preview.out_of_time => {
-            let turn = Turn::people(REVIEWERS, "approve it only if you want these labels");
-            Verdict::new("✋", &state, &turn, Some(&line), parts)
-        }
-        _ => Verdict::new("✅", &state, &Turn::Nobody, Some(&line), parts),
+    let line = |state: &str| format!("`{FILE}`: {state}");
+    let weaker = preview.diff.weaker.len();
+    if weaker > 0 {
+        let ways = count(weaker, "way");
+        let off = if preview.diff.turns_gates_off { ", gates off altogether" } else { "" };
+        let state = format!("{what}, but it weakens protection in {ways}{off}");
+        let all = if weaker == 1 { "it" } else { "all of them" };
+        let act = format!("approve it if you want {all}, request changes if not");
+        return Verdict::new("⚠️", &state, &Turn::people(REVIEWERS, act), Some(&line(&state)), parts);
     }
+    let moves = if preview.out_of_time { "preview not finished: too many items".to_owned() } else { moves(preview) };
+    let state = format!("{what}; {moves}");
+    if preview.changed > 0 || preview.out_of_time {
+        let turn = Turn::people(REVIEWERS, "approve it if you want these labels, request changes if not");
+        return Verdict::new("✋", &state, &turn, Some(&line(&state)), parts);
+    }
+    Verdict::new("✅", &state, &Turn::Nobody, Some(&line(&state)), parts)
 }
 
 /// Returns the message about a proposal that removes the file.
@@ -168,17 +173,6 @@ pub fn not_shown(why: &str) -> Verdict {
 /// Returns the message about a merge group with this file.
 pub fn grouped(report: &Report) -> Verdict {
     changed(report, None)
-}
-
-/// Returns the effect of a proposal in a line: what it weakens first.
-fn effect(preview: &Preview) -> String {
-    let weaker = match preview.diff.weaker.len() {
-        _ if preview.diff.turns_gates_off => "Turns gates off; ".to_owned(),
-        0 => String::new(),
-        several => format!("Weakens protection in {}; ", count(several, "way")),
-    };
-    let moves = if preview.out_of_time { "preview not finished: too many items".to_owned() } else { moves(preview) };
-    capitalized(&format!("{weaker}{moves}"))
 }
 
 fn moves(preview: &Preview) -> String {
@@ -242,7 +236,8 @@ mod tests {
     fn a_long_list_says_how_many_it_leaves_out() {
         let diff = PolicyDiff { weaker: (0..33).map(|n| format!("change {n}")).collect(), ..PolicyDiff::default() };
         let preview = Preview { diff, ..Preview::default() };
-        assert!(effect(&preview).starts_with("Weakens protection in 33 ways; "), "{}", effect(&preview));
+        let verdict = of_preview("valid", &preview, Vec::new());
+        assert!(verdict.title.starts_with("Valid, but it weakens protection in 33 ways. Next, "), "{}", verdict.title);
         let text = sections(&preview);
         assert!(text.contains("- change 29\n- and 3 more\n") && !text.contains("change 30"), "{text}");
     }

@@ -20,6 +20,7 @@ use crate::{
         turn::Turn,
         when::Span,
     },
+    text::people,
 };
 
 /// Identity of a check on a commit. Jobs of two workflows may share a name; a re-run keeps its key
@@ -259,7 +260,10 @@ impl<'f> EvalContext<'f> {
     fn not_passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> (String, Turn) {
         let of = sha.code();
         let waits = || Turn::by_itself(format!("phasebot waits for the checks of {of}"));
-        let again = |checks: &str| Turn::people(WRITERS, format!("re-run {checks} on {of}, or push a fix"));
+        let again = |checks: &str| {
+            let who = people::makers(self.facts, sha).unwrap_or_else(|| WRITERS.to_owned());
+            Turn::people(who, format!("push a fix, or re-run {checks} on {of} if it failed by chance"))
+        };
         let Some(checks) = self.facts.checks.get(sha) else {
             return (format!("no checks have reported on {of}"), waits());
         };

@@ -49,7 +49,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, label: Option<&str>, miles
     if open.len() > 5 {
         list = format!("{list} and {} more", open.len() - 5);
     }
-    let turn = Turn::people("anyone with triage access", format!("close {list}, or take {what} off"));
+    let turn = Turn::people("someone with triage access", format!("close {list}, or take {what} off"));
     match open.len() {
         0 => ConditionResult::pass("blockers_none", format!("no open issue has {what}")),
         1 => ConditionResult::fail("blockers_open", format!("an open issue has {what}: {list}"), turn),

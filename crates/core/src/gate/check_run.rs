@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::{
     context::{
         EvalContext,
-        rights::{FREEZES, who_may},
+        rights::{FREEZES, WRITERS, who_may},
     },
     domain::{
         decision::{Condition, ConditionState, Decision, GateName},
@@ -67,6 +67,12 @@ fn passed(decision: &Decision) -> String {
     if waived == 0 { "Passed".to_owned() } else { format!("Passed, {waived} of {} waived", decision.conditions.len()) }
 }
 
+/// Returns by whom and why conditions were waived, such as ``waived by `dave` ``.
+fn waived_words(decision: &Decision) -> Option<&str> {
+    let first = decision.conditions.iter().find(|condition| condition.standing == ConditionState::Waived)?;
+    first.sentence.split("; without the waiver").next()
+}
+
 /// Returns whose turn it is at a gate: `open`, if nothing keeps it closed. `approvers` are the words
 /// for those whose approvals are missing.
 fn decision_turn(decision: &Decision, open: Turn, approvers: impl Fn(&Missing<'_>) -> String) -> Turn {
@@ -101,12 +107,17 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         page.placed(decision, decision_turn(decision, page.after(decision), approvers))
     };
     let linked = turn(&|missing| missing.words(&|one| approvers(one, |team| links.team(team))));
-    let (mark, state) = if let Some(first) = first {
-        (symbol(first), first.sentence.clone())
-    } else {
-        let mark = if decision.standing == ConditionState::Waived { "⚠️" } else { "✅" };
-        let (gate, sha) = (of_gate(&decision.gate), decision.sha.code());
-        (mark, format!("{}: the gate of {gate} is open for {sha}", passed(decision)))
+    let (gate, sha) = (of_gate(&decision.gate), decision.sha.code());
+    let (mark, state) = match (first, waived_words(decision)) {
+        (Some(first), _) => {
+            let reason = first.sentence.trim_end_matches('.');
+            (symbol(first), format!("the gate of {gate} is closed for {sha}: {reason}"))
+        }
+        (None, Some(words)) => {
+            let passed = passed(decision).trim_end_matches(" waived").to_owned();
+            ("⚠️", format!("{passed} conditions {words}: the gate of {gate} is open for {sha}"))
+        }
+        (None, None) => ("✅", format!("passed: the gate of {gate} is open for {sha}")),
     };
     let mut summary = format!("{mark} {}\n", headline::line(&state, &linked));
     if let Some(command) = first.filter(|_| !is_over).and_then(|_| command_in(&linked)) {
@@ -190,31 +201,52 @@ impl<'a> Page<'a> {
         here.max_by_key(|r| (!matches!(r.end(), Some(RequestEnd::Refused | RequestEnd::Withdrawn)), r.at))
     }
 
-    /// Returns whose turn it is when a gate is open: of a draft release that phasebot does not publish
-    /// by itself, those who may publish it.
+    /// Returns what follows when a gate is open. Of a draft release that phasebot does not publish by
+    /// itself, it is the turn of those who may publish it.
     fn after(self, decision: &Decision) -> Turn {
-        let GateName::Release(name) = &decision.gate else { return Turn::Nobody };
-        let rule = self.policy.gates.get(&name_key(name));
-        let Some(rule) = rule.filter(|rule| rule.draft && !rule.publish) else { return Turn::Nobody };
+        let name = match &decision.gate {
+            GateName::Release(name) => name,
+            GateName::Deploy(_) => return self.after_deploy_gate(decision),
+        };
+        let goes_on = || Turn::by_itself("what waits for this check goes on");
+        let Some(rule) = self.policy.gates.get(&name_key(name)).filter(|rule| rule.draft) else { return goes_on() };
         let eval = EvalContext::new(self.facts, self.policy, decision.at);
         let drafts = self.facts.draft_releases().map(|(_, release)| &release.state.value);
         let is_of = |tag: &str| rule.tag.as_ref().is_none_or(|pattern| pattern.matches(tag));
         let mut here = drafts.filter(|state| {
             is_of(&state.tag) && eval.draft_commit(&state.tag, &state.target).as_ref() == Some(&decision.sha)
         });
-        here.next().map_or(Turn::Nobody, |state| {
-            let line = command(&["release", "publish", &state.tag]);
-            Turn::people(who_may(self.policy, "release", FREEZES), format!("comment {line}"))
-        })
+        let Some(draft) = here.next() else { return goes_on() };
+        if rule.publish {
+            return Turn::by_itself(format!("phasebot publishes {}", quoted(&draft.tag)));
+        }
+        let line = command(&["release", "publish", &draft.tag]);
+        Turn::people(who_may(self.policy, "release", FREEZES), format!("comment {line}"))
+    }
+
+    fn after_deploy_gate(self, decision: &Decision) -> Turn {
+        match self.request(decision) {
+            Some(request) if matches!(request.origin, Origin::Command(_)) => {
+                Turn::by_itself(format!("phasebot carries out the deploy that {} asked for", person(&request.by.login)))
+            }
+            Some(_) => Turn::by_itself("phasebot carries out the deploy"),
+            None => Turn::by_itself("the job that waits for it starts"),
+        }
     }
 
     /// Adds the item on which a command has to be commented.
     fn placed(self, decision: &Decision, turn: Turn) -> Turn {
-        let item = self.request(decision).and_then(DeployRequest::item);
+        let request = self.request(decision);
+        let item = request.and_then(DeployRequest::item);
+        let asker = request.filter(|_| item.is_some()).map(|request| person(&request.by.login));
+        let turn = turn.asked_by(asker.as_deref().unwrap_or(WRITERS));
         match (turn, item) {
             (Turn::People { who, act }, Some(item)) if act.starts_with("comment `/") && !act.contains(" on #") => {
                 let end = act.rfind('`').map_or(act.len(), |at| at + 1);
                 Turn::people(who, format!("{} on #{item}{}", &act[..end], &act[end..]))
+            }
+            (Turn::People { who, act }, None) if act.starts_with("comment `/") && !act.contains(" on ") => {
+                Turn::people(who, format!("{act} on any issue or pull request"))
             }
             (turn, _) => turn,
         }

@@ -104,7 +104,8 @@ fn failed(ctx: ConditionContext<'_, '_>, checks: &Newest<'_>, named: &[NamedChec
 
 /// Returns the turn of those who make checks pass.
 fn again(ctx: ConditionContext<'_, '_>, checks: &str) -> Turn {
-    Turn::people(WRITERS, format!("re-run {checks} on {}, or push a fix", ctx.subject.sha.code()))
+    let act = format!("push a fix, or re-run {checks} on {} if it failed by chance", ctx.subject.sha.code());
+    Turn::people(ctx.makers(), act)
 }
 
 /// A check that has to have passed, with the reports that count for it.

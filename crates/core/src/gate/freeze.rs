@@ -44,9 +44,15 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         let unfreeze = command(&["unfreeze", name]);
         let by = quoted(&freeze.by.login);
         let words = format!("{what} frozen by {by}{until}{}", reason(freeze.reason));
-        let who = format!("{} or {}", person(&freeze.by.login), who_may(eval.policy, "unfreeze", FREEZES));
-        let wait = freeze.until.map_or_else(String::new, |at| format!(", or wait until {}", moment(at, zone)));
-        let turn = Turn::people(who, format!("comment {unfreeze}{wait}"));
+        let who = person(&freeze.by.login);
+        let turn = match freeze.until {
+            Some(at) => Turn::by_itself(format!(
+                "the freeze ends {}, or when {who} or {} comments {unfreeze}",
+                moment(at, zone),
+                who_may(eval.policy, "unfreeze", FREEZES)
+            )),
+            None => Turn::people(format!("{who} (froze it)"), format!("comment {unfreeze} as soon as that is safe")),
+        };
         standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words, turn });
     }
     // The gate opens when the last freeze ends.

@@ -78,7 +78,8 @@ fn lifts(ctx: ConditionContext<'_, '_>, holds: &[Guard<'_>]) -> Turn {
         [one] => command(&["unhold", one]),
         _ => command(&["unhold", "all"]),
     };
-    Turn::people(format!("{} or {who}", person(&first.by.login)), format!("comment {line} on #{}", first.item))
+    let act = format!("comment {line} on #{} when that is settled; {who} may do it, too", first.item);
+    Turn::people(person(&first.by.login), act)
 }
 
 /// Reason why it is unknown whether a commit brings a change.

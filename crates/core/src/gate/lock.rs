@@ -19,9 +19,15 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let zone = &ctx.eval.policy.commands.zone;
     let until = lock.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
     let since = format!(" since {}{until}", moment(lock.since, zone));
-    let who = format!("{} or {}", person(&lock.by.login), who_may(ctx.eval.policy, "unlock", DEPLOYS));
-    let wait = lock.until.map_or_else(String::new, |at| format!(", or wait until {}", moment(at, zone)));
-    let turn = Turn::people(who, format!("comment {}{wait}", command(&["unlock", environment])));
+    let (who, unlock) = (person(&lock.by.login), command(&["unlock", environment]));
+    let turn = match lock.until {
+        Some(at) => Turn::by_itself(format!(
+            "the lock ends {}, or when {who} or {} comments {unlock}",
+            moment(at, zone),
+            who_may(ctx.eval.policy, "unlock", DEPLOYS)
+        )),
+        None => Turn::people(format!("{who} (locked it)"), format!("comment {unlock} as soon as that is safe")),
+    };
     let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));
     let finding = match owner {
         Some(LockOwner::Same) => {

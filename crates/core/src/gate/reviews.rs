@@ -70,7 +70,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionRes
     if !missing.is_empty() {
         let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
         let words = format!("{what} of the last commit missing: {}{}", list(&missing), without_right(&unentitled));
-        let who = format!("anyone with write access but {} author", if missing.len() == 1 { "its" } else { "their" });
+        let who = format!("someone with write access but {} author", if missing.len() == 1 { "its" } else { "their" });
         let turn = Turn::people(who, format!("approve {} in a review", list(&missing)));
         return ConditionResult::fail("reviews_missing", words, turn).seen(last);
     }
@@ -226,7 +226,7 @@ fn permission_unknown(number: ItemId, right: &PermissionState, account: &Account
 
 /// Returns the turn of those who review a pull request once more.
 fn reviews_again(number: ItemId) -> Turn {
-    Turn::people("anyone with write access but its author", format!("review #{number} again"))
+    Turn::people("someone with write access but its author", format!("review #{number} again"))
 }
 
 fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemId) -> Result<Reviewed, Box<ConditionResult>> {

@@ -273,11 +273,9 @@ fn elsewhere(sha: &Sha) -> Headline {
 fn not_merged(environment: &str, what: &str) -> Headline {
     Headline::new(
         format!("{what} is not merged, and {} accepts only merged changes", quoted(environment)),
-        Turn::people(
-            WRITERS,
-            format!("merge it first, or set `unmerged: true` for {} in `{FILE}`", quoted(environment)),
-        ),
+        Turn::asker("merge it first, then repeat the command"),
     )
+    .with(format!("Or let the environment accept it: `unmerged: true` for {} in `{FILE}`.", quoted(environment)))
 }
 
 fn again() -> Turn {

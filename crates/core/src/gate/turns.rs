@@ -12,19 +12,30 @@ use crate::{
         turn::Turn,
     },
     gate::{ConditionContext, check_run},
-    text::message::{command, moment, quoted},
+    text::{
+        message::{command, moment, person, quoted},
+        people,
+    },
 };
 
 impl ConditionContext<'_, '_> {
     /// Returns the turn of those who may deploy a commit to another environment.
     pub(super) fn deploys(self, sha: &Sha, environment: &str) -> Turn {
         let by_command = self.eval.policy.environments.get(environment).is_some_and(|rule| rule.deploy.is_some());
+        let asker = self.subject.requester.as_ref().map(|asker| format!("{} (asked for it)", person(&asker.login)));
         if !by_command {
-            return Turn::people(WRITERS, format!("deploy {} to {}", sha.code(), quoted(environment)));
+            let act = format!("deploy {} to {}", sha.code(), quoted(environment));
+            return Turn::people(asker.unwrap_or_else(|| WRITERS.to_owned()), act);
         }
         let reference = format!("ref={}", sha.short());
         let line = command(&["deploy", environment, &reference]);
-        Turn::people(who_may(self.eval.policy, "deploy", DEPLOYS), format!("comment {line}"))
+        let who = asker.unwrap_or_else(|| who_may(self.eval.policy, "deploy", DEPLOYS));
+        Turn::people(who, format!("comment {line}"))
+    }
+
+    /// Returns the people who made a commit, or who can mend it.
+    pub(super) fn makers(self) -> String {
+        people::makers(self.eval.facts, &self.subject.sha).unwrap_or_else(|| WRITERS.to_owned())
     }
 
     /// Returns the turn of those who may override a condition that nothing else opens.

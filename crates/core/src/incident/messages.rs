@@ -34,7 +34,7 @@ pub(super) fn turn(care: &Care<'_>, times: &Times) -> Turn {
         return after(care.acked.map(|(by, _)| by), care.closes);
     }
     let act = match care.rollback {
-        Some(rollback) => format!("fix it, or comment `{rollback}` to undo the suspected change"),
+        Some(rollback) => format!("comment `{rollback}` if the suspected change is the cause, else fix it"),
         None => "fix it".to_owned(),
     };
     match (care.acked, care.muted_until) {

@@ -82,7 +82,7 @@ pub fn problem(template: &str) -> Option<String> {
 pub fn feedback(feedback: &Feedback, connection: &str) -> Rendered {
     let title = or_untitled(sanitize::title(&feedback.title, LONGEST_TITLE));
     let state = format!("feedback by a user, sent over {}", sanitize::code(connection, 60));
-    let turn = Turn::people("anyone with triage access", "answer it, or close it");
+    let turn = Turn::people("someone with triage access", "answer it, or close it");
     let mut body = format!("💬 {}\n\n", headline::line(&state, &turn));
     if !feedback.text.trim().is_empty() {
         body.push_str(sanitize::block(&feedback.text, 8000).trim_start());

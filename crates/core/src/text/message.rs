@@ -82,7 +82,7 @@ pub(crate) fn rejected(why: &str) -> Headline {
         let turn = Turn::asker("repeat the command later");
         Headline::new(format!("GitHub did not carry out the request: {words}"), turn)
     } else {
-        let turn = Turn::asker("repeat the command when that is fixed");
+        let turn = Turn::asker("correct the command and repeat it");
         Headline::new(format!("GitHub rejected the request: {words}"), turn)
     }
 }
@@ -113,10 +113,10 @@ pub(crate) fn spoken(words: &str) -> String {
 pub(crate) fn anyone(grant: &Grant) -> String {
     match grant {
         Grant::AtLeast(Role::None | Role::Read) => "anyone".to_owned(),
-        Grant::AtLeast(role) => format!("anyone with {} access", role.name()),
+        Grant::AtLeast(role) => format!("someone with {} access", role.name()),
         Grant::Teams(teams) => {
             let teams: Vec<String> = teams.iter().map(|team| quoted(team)).collect();
-            format!("any member of {}", teams.join(" or "))
+            format!("a member of {}", teams.join(" or "))
         }
     }
 }
@@ -238,10 +238,7 @@ mod tests {
     #[test]
     fn a_failed_request_says_what_to_do_now() {
         for (why, words) in [
-            (
-                "No. (422, POST /x)",
-                "rejected the request: “No”.** Next, **bob**: repeat the command when that is fixed.",
-            ),
+            ("No. (422, POST /x)", "rejected the request: “No”.** Next, **bob**: correct the command and repeat it."),
             (
                 "not done: no answer",
                 "did not carry out the request: “no answer”.** Next, **bob**: repeat the command later.",

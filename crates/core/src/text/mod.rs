@@ -4,5 +4,6 @@ pub mod headline;
 pub(crate) mod links;
 pub(crate) mod lookalike;
 pub mod message;
+pub(crate) mod people;
 pub mod sanitize;
 pub mod times;

@@ -15,7 +15,7 @@ use crate::{
     text::{
         headline::Headline,
         links::Links,
-        message::{command, duration, person, quoted, reason},
+        message::{capitalized, command, duration, person, quoted, reason},
         times::Times,
     },
 };
@@ -57,13 +57,15 @@ pub(crate) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
 }
 
 pub(crate) fn locked(lock: &Guard<'_>, policy: &Policy) -> Headline {
-    let unlock = command(&["unlock", lock.name]);
-    let who = format!("{} or {}", person(&lock.by.login), who_may(policy, "unlock", DEPLOYS));
-    Headline::new(
-        format!("{} is already locked {}", quoted(lock.name), guard(lock, policy)),
-        Turn::people(who, format!("comment {unlock} to end the lock")),
-    )
-    .with_command(&unlock)
+    let (unlock, by) = (command(&["unlock", lock.name]), person(&lock.by.login));
+    let act = match lock.until {
+        Some(_) => format!("repeat the command when the lock has ended by itself, or ask {by} to end it sooner"),
+        None => format!("ask {by} to comment {unlock}, then repeat the command"),
+    };
+    let may = format!("{} may end the lock, too:", capitalized(&who_may(policy, "unlock", DEPLOYS)));
+    Headline::new(format!("{} is already locked {}", quoted(lock.name), guard(lock, policy)), Turn::asker(act))
+        .with(may)
+        .with_command(&unlock)
 }
 
 /// Replies to a lock's owner who deploys from another item than the lock's.
@@ -80,15 +82,16 @@ pub(crate) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Polic
 pub(crate) fn nothing_to_lift(verb: &str, name: &str, known: &BTreeSet<&str>) -> Headline {
     let what = verb.trim_start_matches("un");
     let state = format!("there is no {what} on {}", quoted(name));
+    let unknown = format!("no environment is called {}", quoted(name));
     if known.contains(name) || known.is_empty() || name == ALL {
         return Headline::new(state, Turn::Nobody);
     }
     let environments = list(known.iter().copied());
     match nearest(name, known) {
         Some(near) => {
-            Headline::new(state, Turn::asker(format!("comment {}, if you meant that", command(&[verb, near]))))
+            Headline::new(unknown, Turn::asker(format!("comment {}, if you meant that", command(&[verb, near]))))
         }
-        None => Headline::new(state, Turn::asker(format!("name one of {environments}"))),
+        None => Headline::new(unknown, Turn::asker(format!("name one of {environments}"))),
     }
 }
 

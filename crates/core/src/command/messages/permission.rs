@@ -43,7 +43,8 @@ pub(crate) fn role_too_low(
         [] => String::new(),
         teams => format!(" or {}", anyone(&Grant::Teams(teams.to_vec()))),
     };
-    Headline::new(state, Turn::people(format!("{}{also}", anyone(&Grant::AtLeast(least))), format!("comment {line}")))
+    let act = format!("ask {}{also} to comment {line}", anyone(&Grant::AtLeast(least)));
+    Headline::new(state, Turn::asker(act))
 }
 
 pub(crate) fn not_in_teams(row: &Row, teams: &[String], by: &str, line: &str) -> Headline {
@@ -55,7 +56,7 @@ pub(crate) fn not_in_teams(row: &Row, teams: &[String], by: &str, line: &str) ->
             who(&grant),
             quoted(by)
         ),
-        Turn::people(anyone(&grant), format!("comment {line}")),
+        Turn::asker(format!("ask {} to comment {line}", anyone(&grant))),
     )
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{
     command::status_comment::{MOST_LISTED, StatusComment, list, state::Heading},
-    context::rights::{DEPLOYS, who_may},
+    context::rights::WRITERS,
     deploy,
     domain::{
         decision::{Condition, Decision},
@@ -18,7 +18,10 @@ use crate::{
     },
     environment::{foreign::is_foreign, history::Run},
     gate::{approvers, check_run, missing_approval, sentence_of, turn_of},
-    text::message::{cell, deployment_name, person, quoted},
+    text::{
+        message::{cell, deployment_name, person, quoted},
+        people,
+    },
 };
 
 /// Limit on the foreign deployments in one comment.
@@ -184,9 +187,13 @@ impl StatusComment<'_, '_> {
                 let to = to.map_or_else(String::new, |to| format!(" to {}", self.links.commit(to)));
                 let lock = facts.locks(self.eval.now).contains_key(environment);
                 let unlock = crate::text::message::command(&["unlock", environment]);
-                let unlock = if lock { format!(", then comment {unlock}") } else { String::new() };
-                let turn = Turn::people(self.author(), format!("fix #{}{unlock}", self.derived.item));
-                deploys.heading.get_or_insert(Heading { state: format!("rolled back from {name}"), turn });
+                let (locked, unlock) = if lock {
+                    (", which is locked", format!(", then comment {unlock} here"))
+                } else {
+                    ("", String::new())
+                };
+                let turn = Turn::people(self.author(), format!("merge a fix for #{}{unlock}", self.derived.item));
+                deploys.heading.get_or_insert(Heading { state: format!("rolled back from {name}{locked}"), turn });
                 deploys
                     .lines
                     .push(format!("↩️ {by} rolled {name} back{to} at {at}{run}. This change no longer runs there."));
@@ -197,8 +204,8 @@ impl StatusComment<'_, '_> {
                 };
                 let [retry, back] =
                     ["deploy", "rollback"].map(|verb| crate::text::message::command(&[verb, environment]));
-                let who = format!("{} or {}", self.asker(request), who_may(self.eval.policy, "deploy", DEPLOYS));
-                let turn = Turn::people(who, format!("comment {retry} to retry, or {back} to go back"));
+                let who = self.asker(request);
+                let turn = Turn::people(who, format!("comment {back} to go back, or {retry} if it failed by chance"));
                 deploys.heading.get_or_insert(Heading { state: format!("deploy to {name} failed"), turn });
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();
                 deploys.lines.push(format!(
@@ -214,8 +221,7 @@ impl StatusComment<'_, '_> {
 
     /// Returns the item's author, or words for it.
     fn author(&self) -> String {
-        let author = self.eval.facts.items.get(&self.derived.item).and_then(|item| item.author.as_ref());
-        author.map_or_else(|| "its author".to_owned(), |author| format!("{} (author)", person(&author.login)))
+        people::authors(self.eval.facts, &[self.derived.item]).unwrap_or_else(|| WRITERS.to_owned())
     }
 
     fn asker(&self, request: &DeployRequest) -> String {

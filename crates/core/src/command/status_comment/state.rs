@@ -42,7 +42,11 @@ impl StatusComment<'_, '_> {
             (Some(heading), _) => heading,
             (None, Some(pin)) => Heading {
                 state: format!("pinned by {}", person(&pin.by)),
-                turn: Turn::by_itself(format!("it stays here until {} comments `/phase auto`", self.who_pins())),
+                turn: Turn::by_itself(format!(
+                    "it stays in {} until {} comments `/phase auto`",
+                    quoted(self.derived.phase.as_deref().unwrap_or_default()),
+                    self.who_pins()
+                )),
             },
             (None, None) => Heading { state: String::new(), turn },
         };
@@ -155,7 +159,7 @@ impl StatusComment<'_, '_> {
         let Some(kind) = kinds.find(|kind| !is_pull || kind.is_of_work()) else { return Turn::Nobody };
         let change = || self.landed().map_or_else(|| "it".to_owned(), |landing| landing.sha.code());
         match kind {
-            EvidenceKind::IssueOpen => Turn::people("anyone with triage access", "reopen it"),
+            EvidenceKind::IssueOpen => Turn::people("someone with triage access", "reopen it"),
             EvidenceKind::PullRequestOpen | EvidenceKind::BranchLinked { .. } if is_pull => {
                 Turn::people("its author", "open it")
             }
@@ -166,7 +170,9 @@ impl StatusComment<'_, '_> {
                 format!("{WRITERS} but its author"),
                 format!("approve {} in a review", self.pulls(is_pull)),
             ),
-            EvidenceKind::Merged => Turn::people(WRITERS, format!("review and merge {}", self.pulls(is_pull))),
+            EvidenceKind::Merged => {
+                Turn::people("a reviewer with write access", format!("review and merge {}", self.pulls(is_pull)))
+            }
             EvidenceKind::ChecksPassed { named } => match self.landed() {
                 Some(landing) => self.eval.turn_of_checks(&landing.sha, &landing.branch, named),
                 None => Turn::by_itself("phasebot waits for its checks"),

@@ -4,7 +4,10 @@ use crate::{
     deploy::messages::{busy as busy_with, what},
     domain::{
         decision::{Condition, Decision, GateName},
-        fact::{RepoFacts, deploy_request::DeployRequest},
+        fact::{
+            RepoFacts,
+            deploy_request::{DeployRequest, Origin},
+        },
         policy::Policy,
         turn::Turn,
     },
@@ -39,6 +42,16 @@ fn what_gate(gate: &GateName) -> String {
     }
 }
 
+/// Returns the command of a dry run without `dry-run`.
+fn for_real(facts: &RepoFacts, request: &DeployRequest) -> String {
+    let line = match &request.origin {
+        Origin::Command(id) => facts.commands.get(id).map(|command| command.line.as_str()),
+        Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => None,
+    };
+    let words: Vec<&str> = line.unwrap_or_default().split_whitespace().filter(|word| *word != "dry-run").collect();
+    quoted(&words.join(" "))
+}
+
 /// Lists conditions that block, with whose turn it is at each.
 fn blocking_list(conditions: &[&Condition], links: &Links) -> String {
     let rows = conditions.iter().map(|condition| {
@@ -62,11 +75,11 @@ pub(in crate::deploy) fn would(
     let headline = match (blocking.as_slice(), busy) {
         ([], None) => Headline::new(
             format!("dry run: the {what} would start now; nothing was started"),
-            Turn::asker("repeat the command without `dry-run` to start it"),
+            Turn::asker(format!("comment {} to start it", for_real(facts, request))),
         ),
         ([], Some(other)) => Headline::new(
             format!("dry run: the {what} would wait, because {}; nothing was started", busy_with(other, policy)),
-            Turn::asker("repeat the command without `dry-run` to let it wait"),
+            Turn::asker(format!("comment {} to let it wait", for_real(facts, request))),
         ),
         ([first, ..], _) => {
             let reason = first.sentence.trim_end_matches('.');

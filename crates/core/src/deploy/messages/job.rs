@@ -55,7 +55,13 @@ pub(in crate::deploy) fn job_blocked(decision: &Decision) -> String {
     let row = |condition: &&Condition| {
         format!("- {} {}: {}", check_run::symbol(condition), quoted(&condition.name), condition.sentence)
     };
-    let headline = Headline::new(&first.sentence, first.turn.clone());
+    let turn = match &first.turn {
+        Turn::People { who, act } if act.starts_with("comment `/") && !act.contains(" on ") => {
+            Turn::people(who, format!("{act} on any issue or pull request"))
+        }
+        turn => turn.clone(),
+    };
+    let headline = Headline::new(&first.sentence, turn);
     let rest = rest.iter().map(row).collect::<Vec<_>>().join("\n");
     format!("{} {}", check_run::symbol(first), headline.with(rest).text_for(WRITERS))
 }

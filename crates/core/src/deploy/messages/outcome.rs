@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    context::rights::WRITERS,
     deploy::messages::what,
     domain::{
         event::RunOutcome,
@@ -17,7 +18,7 @@ use crate::{
     text::{
         headline::Headline,
         message::{command, commit, duration, quoted, spoken},
-        sanitize,
+        people, sanitize,
     },
 };
 
@@ -42,12 +43,10 @@ pub(in crate::deploy) fn rolled_back_to(
     let took = duration(rounded(now.duration_since(request.at)));
     let run = run_link(facts, request).map(|run| format!(" · {run}")).unwrap_or_default();
     let sha = commit(request.sha.as_ref());
-    let who = match taken {
-        [] => "whoever fixes it".to_owned(),
-        taken => format!("whoever fixes {}", numbers(taken)),
-    };
+    let who = people::authors(facts, taken).unwrap_or_else(|| WRITERS.to_owned());
+    let what = if taken.is_empty() { "it".to_owned() } else { numbers(taken) };
     let unlock = command(&["unlock", &request.environment]);
-    let turn = Turn::people(who, format!("comment {unlock} when the fix is merged"));
+    let turn = Turn::people(who, format!("merge a fix for {what}, then comment {unlock} here"));
     let state =
         format!("{environment} is back on {sha}, {took} after {} asked, and stays locked", quoted(&request.by.login));
     let taken = if taken.is_empty() { String::new() } else { format!("Taken back: {}{run}", pulls(facts, taken)) };
@@ -114,7 +113,10 @@ pub(in crate::deploy) fn failed(
     let is_rollback = request.kind == RequestKind::Rollback;
     match running.filter(|running| !is_rollback && Some(*running) != request.sha.as_ref()) {
         Some(running) => {
-            let turn = Turn::asker(format!("comment {retry}{on} to retry, or {back} to go back to {}", running.code()));
+            let turn = Turn::asker(format!(
+                "comment {back}{on} to go back to {}, or {retry} if it failed by chance",
+                running.code()
+            ));
             let warning = format!(
                 "{} succeeded last in {}; the failed run may have changed what runs there.",
                 running.code(),
@@ -122,7 +124,7 @@ pub(in crate::deploy) fn failed(
             );
             Headline::new(state, turn).with(warning)
         }
-        None => Headline::new(state, Turn::asker(format!("comment {retry}{on} to retry"))),
+        None => Headline::new(state, Turn::asker(format!("mend the cause, then comment {retry}{on}"))),
     }
 }
 

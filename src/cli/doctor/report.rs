@@ -97,7 +97,7 @@ impl Report {
                 Verdict::Warn => "warn",
                 Verdict::Fail => "FAIL",
             };
-            let about = finding.about.iter().map(|about| format!("{}: ", text::line(about))).collect::<String>();
+            let about = finding.about.as_ref().map_or_else(String::new, |about| format!("{}: ", text::line(about)));
             let says = format!("{about}{}", text::line(&finding.says.trim().replace('\n', "; ")));
             let more = finding.remedy.iter().chain(&finding.link).map(|more| format!("→ {}", text::line(more)));
             let head = format!("{mark:<5} {:<12} ", finding.check);

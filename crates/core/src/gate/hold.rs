@@ -17,6 +17,8 @@ use crate::{
 
 /// Limit on the commits of unknown origin that are asked about.
 const MOST_UNKNOWN: usize = 20;
+/// Limit on the holds that a sentence names.
+const MOST_NAMED: usize = 3;
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let facts = ctx.eval.facts;
@@ -55,31 +57,39 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
             let words = format!("#{} is on hold by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
             ConditionResult::wait("held", words, lifts(ctx, &standing)).seen(since).by_hand()
         }
-        [first, rest @ ..] => {
-            let words = format!(
-                "#{} is on hold by {}{}, and {} more",
-                first.item,
-                quoted(&first.by.login),
-                reason(first.reason),
-                rest.len()
-            );
-            ConditionResult::wait("held", words, lifts(ctx, &standing)).seen(since).by_hand()
+        several => {
+            let words: Vec<String> = several.iter().take(MOST_NAMED).map(named).collect();
+            let more = several.len().saturating_sub(MOST_NAMED);
+            let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+            let words = format!("{} holds: {}{more}", several.len(), words.join(" and "));
+            ConditionResult::wait("held", words, lifts(ctx, several)).seen(since).by_hand()
         }
     }
 }
 
-/// Returns the turn of those who may lift holds.
+/// Names a hold among several.
+fn named(hold: &Guard<'_>) -> String {
+    format!("{} on #{} by {}{}", quoted(hold.name), hold.item, quoted(&hold.by.login), reason(hold.reason))
+}
+
+/// Returns the turn of those who lift holds: whoever set them.
 fn lifts(ctx: ConditionContext<'_, '_>, holds: &[Guard<'_>]) -> Turn {
-    let who = who_may(ctx.eval.policy, "unhold", TRIAGES);
-    let Some(first) = holds.first() else { return Turn::Nobody };
-    let lines: Vec<String> =
-        holds.iter().filter(|hold| hold.item == first.item).map(|hold| hold.name.to_owned()).collect();
-    let line = match lines.as_slice() {
-        [one] => command(&["unhold", one]),
-        _ => command(&["unhold", "all"]),
+    let may = who_may(ctx.eval.policy, "unhold", TRIAGES);
+    let line = |hold: &Guard<'_>| format!("{} on #{}", command(&["unhold", hold.name]), hold.item);
+    let mut people: Vec<String> = Vec::new();
+    for hold in holds.iter().take(MOST_NAMED) {
+        let by = person(&hold.by.login);
+        if !people.contains(&by) {
+            people.push(by);
+        }
+    }
+    let lines: Vec<String> = holds.iter().take(MOST_NAMED).map(line).collect();
+    let when = match (people.len(), holds.len()) {
+        (_, 1) => "when the reason for this hold is gone",
+        (1, _) => "when the reasons for these holds are gone",
+        _ => "each when your own reason is gone",
     };
-    let act = format!("comment {line} on #{} when that is settled; {who} may do it, too", first.item);
-    Turn::people(person(&first.by.login), act)
+    Turn::people(people.join(" and "), format!("comment {} {when}; {may} may do it, too", lines.join(" and ")))
 }
 
 /// Reason why it is unknown whether a commit brings a change.

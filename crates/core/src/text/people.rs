@@ -33,6 +33,6 @@ pub(crate) fn makers(facts: &RepoFacts, sha: &Sha) -> Option<String> {
     authors_at(facts, sha).or_else(|| {
         let pushes = facts.index.ended_at.get(sha).into_iter().flatten().filter_map(|push| facts.pushes.get(push));
         let mut by = pushes.filter_map(|push| push.pusher.as_ref()).filter(|by| !by.login.ends_with("[bot]"));
-        by.next().map(|by| format!("{} (pushed it)", person(&by.login)))
+        by.next().map(|by| format!("{} (pushed {})", person(&by.login), sha.code()))
     })
 }

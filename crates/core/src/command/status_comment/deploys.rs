@@ -19,7 +19,7 @@ use crate::{
     environment::{foreign::is_foreign, history::Run},
     gate::{approvers, check_run, missing_approval, sentence_of, turn_of},
     text::{
-        message::{cell, deployment_name, person, quoted},
+        message::{cell, count, deployment_name, person, quoted, reason},
         people,
     },
 };
@@ -145,7 +145,15 @@ impl StatusComment<'_, '_> {
         match first.name.as_str() {
             "hold" => {
                 let holds = request.item().map(|item| facts.holds(item)).unwrap_or_default();
-                format!("deploys are on hold{}", by(holds.first()))
+                let why = holds.first().map_or_else(String::new, |hold| reason(hold.reason));
+                match holds.len() {
+                    0 | 1 => format!("deploys are on hold{}{why}", by(holds.first())),
+                    several => format!(
+                        "deploys are on hold{}{why}, and {} more",
+                        by(holds.first()),
+                        count(several - 1, "hold")
+                    ),
+                }
             }
             "lock" => format!("{environment} is locked{}", by(facts.lock(&request.environment, now).as_ref())),
             "freeze" => {
@@ -156,7 +164,7 @@ impl StatusComment<'_, '_> {
             "reviews" => format!("deploy to {environment} needs a review"),
             "blockers" => format!("deploy to {environment} is blocked by an issue"),
             "alerts" => format!("deploy to {environment} is blocked by an incident"),
-            _ => format!("deploy to {environment} waits"),
+            _ => format!("deploy to {environment} waits: {}", first.sentence.trim_end_matches('.')),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Text for the terminal: escapes for what is untrusted, and lines of a bounded width.
 
+use std::io::{self, Write};
+
 /// Columns that tables fit into.
 pub(super) const WIDTH: usize = 80;
 
@@ -27,6 +29,21 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Writes a text in lines that fit a terminal: the first one after `head`, the others as far to the
+/// right.
+pub(super) fn put(out: &mut dyn Write, head: &str, text: &str) -> io::Result<()> {
+    put_hanging(out, head, shown_width(head), text)
+}
+
+/// Writes a text like [`put`], with the other lines after `indent` spaces.
+pub(super) fn put_hanging(out: &mut dyn Write, head: &str, indent: usize, text: &str) -> io::Result<()> {
+    let most = WIDTH - indent.max(shown_width(head));
+    for (at, line) in wrapped(text, most).into_iter().enumerate() {
+        if at == 0 { writeln!(out, "{head}{line}")? } else { writeln!(out, "{:indent$}{line}", "")? }
+    }
+    Ok(())
 }
 
 /// Returns the number of visible characters, without colour codes.

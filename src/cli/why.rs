@@ -217,18 +217,13 @@ fn section(out: &mut dyn Write, title: &str, lines: impl Iterator<Item = String>
         writeln!(out, "\n{title}")?;
     }
     for line in lines {
-        for (index, part) in text::wrapped(&text::line(line.trim_end()), text::WIDTH - 6).iter().enumerate() {
-            writeln!(out, "{}{part}", if index == 0 { "  " } else { "      " })?;
-        }
+        text::put_hanging(out, "  ", 6, &text::line(line.trim_end()))?;
     }
     Ok(())
 }
 
 fn entry(out: &mut dyn Write, name: &str, what: &str) -> Result<(), Failure> {
-    for (index, part) in text::wrapped(&text::line(what), text::WIDTH - 12).iter().enumerate() {
-        writeln!(out, "  {:<8}  {part}", if index == 0 { name } else { "" })?;
-    }
-    Ok(())
+    Ok(text::put(out, &format!("  {name:<8}  "), &text::line(what))?)
 }
 
 fn second(at: Timestamp) -> String {

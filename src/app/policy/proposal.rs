@@ -240,9 +240,9 @@ fn say(subject: &str, sha: &Sha, verdict: CheckVerdict, words: Verdict, comment:
     let Verdict { title, summary, annotations } = words;
     match comment {
         Some(item) if !act => {
-            let body = format!("**{title}**\n\n{summary}");
+            // Its first line says what the title says.
             let marker = POLICY_MARKER.to_owned();
-            let effect = Effect::UpsertComment { item, marker, body, sticky: true };
+            let effect = Effect::UpsertComment { item, marker, body: summary, sticky: true };
             Said { key: format!("policy/comment/{item}"), effect, note }
         }
         or_comment => {

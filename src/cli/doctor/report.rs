@@ -97,15 +97,16 @@ impl Report {
                 Verdict::Warn => "warn",
                 Verdict::Fail => "FAIL",
             };
-            write!(out, "{mark:<5} {:<12} ", finding.check)?;
-            if let Some(about) = &finding.about {
-                write!(out, "{}: ", text::line(about))?;
+            let about = finding.about.as_ref().map_or_else(String::new, |about| format!("{}: ", text::line(about)));
+            let says = format!("{about}{}", text::line(&finding.says.trim().replace('\n', "; ")));
+            let more = finding.remedy.iter().chain(&finding.link).map(|more| format!("→ {}", text::line(more)));
+            let head = format!("{mark:<5} {:<12} ", finding.check);
+            let indent = head.chars().count();
+            text::put(out, &head, &says)?;
+            // What follows an arrow is set off from it.
+            for part in more {
+                text::put_hanging(out, &" ".repeat(indent), indent + 2, &part)?;
             }
-            write!(out, "{}", text::line(&finding.says.trim().replace('\n', "; ")))?;
-            for more in finding.remedy.iter().chain(&finding.link) {
-                write!(out, " → {}", text::line(more))?;
-            }
-            writeln!(out)?;
         }
         let of = |verdict: Verdict| self.checks.iter().filter(move |finding| finding.verdict == verdict);
         let names = |verdict: Verdict| {
@@ -121,11 +122,43 @@ impl Report {
             }
         }
         parts.push(format!("{} fine", of(Verdict::Ok).count()));
-        writeln!(out, "\n{}.", parts.join(", ").replacen(", ", ": ", 1))
+        let last = format!("{}.", parts.join(", ").replacen(", ", ": ", 1));
+        writeln!(out)?;
+        text::put(out, "", &last)
     }
 
     /// Writes the report as JSON, for scripts.
     pub(in crate::cli) fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{:#}", serde_json::json!({ "ok": self.is_well(), "checks": self.checks }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal() {
+        let mut report = Report::default();
+        let says = "deliveries of the events `deployment_protection_rule` and `deployment_review` do not arrive";
+        let remedy = "switch both on in the App's settings, under Permissions & events, and save; GitHub then asks";
+        let link = "https://github.com/organizations/acme/settings/apps/phasebot-of-acme/permissions-and-events";
+        report.add(Finding::new("webhook", Verdict::Fail, says).about("acme").remedy(remedy).link(link));
+        let many = ["credentials", "permissions", "repositories", "connections", "protection", "deliveries"];
+        report.extend(many.map(|check| Finding::new(check, Verdict::Warn, "a word")));
+        let mut out = Vec::new();
+        report.text(&mut out).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        let wide: Vec<&str> =
+            shown.lines().filter(|line| line.chars().count() > text::WIDTH && !line.contains(link)).collect();
+        assert!(wide.is_empty(), "{shown}");
+        // Lines that continue a finding stand beneath its words.
+        let indent = " ".repeat(19);
+        let first: Vec<&str> = shown.lines().take_while(|line| !line.starts_with("warn")).collect();
+        assert!(first.len() > 3 && first[1..].iter().all(|line| line.starts_with(&indent)), "{shown}");
+        assert!(
+            shown.contains(&format!("\n{indent}→ switch")) && shown.contains(&format!("\n{indent}→ https")),
+            "{shown}"
+        );
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
     let place = account.repository.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
     let at = account.at.map(|at| format!(", {at}")).unwrap_or_default();
-    writeln!(out, "{}{}{at}", text::line(&account.event), text::line(&place))?;
+    text::put_hanging(out, "", 4, &format!("{}{}{at}", text::line(&account.event), text::line(&place)))?;
     match account.outcome {
         Outcome::Done => {}
         Outcome::Ignored => {
@@ -51,7 +51,7 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
         writeln!(out, "Beside labels it would:")?;
         for one in &account.effects {
-            writeln!(out, "  {}", text::line(&effect(one)))?;
+            text::put_hanging(out, "  ", 4, &text::line(&effect(one)))?;
         }
     }
     for gate in &account.gates {
@@ -67,7 +67,7 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
         writeln!(out, "The bot would ask the forge first, which is not done here:")?;
         for need in &account.asks {
-            writeln!(out, "  {}", text::line(&question(need)))?;
+            text::put_hanging(out, "  ", 4, &text::line(&question(need)))?;
         }
     }
     if account.repository.is_some() {
@@ -80,7 +80,7 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
 fn write_item(item: &ItemAccount, out: &mut dyn Write) -> io::Result<()> {
     let phase = item.phase.as_ref().map_or_else(|| "phase: none".to_owned(), |phase| format!("phase: {phase}"));
     let since = item.since.map(|since| format!(", since {since}")).unwrap_or_default();
-    writeln!(out, "#{} {}{since}", item.item, text::line(&phase))?;
+    text::put_hanging(out, "", 4, &format!("#{} {}{since}", item.item, text::line(&phase)))?;
     let rule = if item.reason.rule.is_empty() { String::new() } else { format!("  [rule {}]", item.reason.rule) };
     entry(out, "why", &format!("{}{rule}", item.reason.sentence))?;
     let mut effects: Vec<String> = item.effects.iter().map(effect).collect();
@@ -99,7 +99,7 @@ fn write_item(item: &ItemAccount, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn entry(out: &mut dyn Write, name: &str, what: &str) -> io::Result<()> {
-    writeln!(out, "  {name:<8}  {}", text::line(what))
+    text::put(out, &format!("  {name:<8}  "), &text::line(what))
 }
 
 pub(in crate::cli) fn effect(effect: &Effect) -> String {

@@ -252,7 +252,7 @@ fn stormy(lines: Vec<StormLine>, texts: &[String]) -> StormView {
         own: Vec::new(),
         suspects: Vec::new(),
         rollback: view.rollback,
-        acked_by: view.acked_by,
+        turn: view.turn,
         muted_until: None,
         zone: view.zone,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use phasebot_core::{
-    domain::alert::Alert,
+    domain::{alert::Alert, turn::Turn},
     incident::{
         render::{BUILT_IN, render},
         view::{Fix, IncidentView, Suspect},
@@ -69,6 +69,7 @@ pub fn full() -> IncidentView {
         cause_by: Some("carol".to_owned()),
         fix: Some(Fix { item: Some(42), since: "2026-11-22T17:20:00Z".parse().unwrap() }),
         rollback: Some("/rollback production to=v1.3.9".to_owned()),
+        turn: Turn::people("**alice** (acknowledged it at 17:02)", "fix it"),
         zone: TimeZone::UTC,
     }
 }

@@ -36,6 +36,15 @@ pub struct Message {
 /// A status comment as it is sent. The gallery has those that a scenario shows instead.
 const SENT_STATUS: &str = "Status comment, sent";
 
+impl Message {
+    /// Returns the lines that people read first: the text's, and a check run's title, which stands in
+    /// the list of checks without the text.
+    pub fn first_lines(&self) -> Vec<&str> {
+        let title = self.kind.starts_with("Check run").then_some(self.title.as_str());
+        title.into_iter().chain(self.text.lines().next()).collect()
+    }
+}
+
 /// Messages in the order in which they are sent.
 #[derive(Debug, Clone, Default)]
 pub struct Messages(pub Vec<Message>);
@@ -93,6 +102,9 @@ impl Messages {
                 };
                 let place = format!("{name} on {}", sha.short());
                 self.add(&format!("Check run ({verdict})"), &place, title, summary);
+            }
+            Effect::AnswerProtection { run, environment, comment, .. } => {
+                self.add("Answer to a job", &format!("run {run} in {environment}"), "", comment);
             }
             _ => {}
         }

@@ -8,8 +8,11 @@ use super::{Message, Messages};
 
 const STYLE: &str = include_str!("page.css");
 
-/// Sets the look by the address: `#dark-narrow`.
-const SCRIPT: &str = "const look = () => { document.body.className = location.hash.slice(1).replace('-', ' ') };\n\
+/// Sets the look by the address: `#dark-narrow`, or of one file alone `#dark-narrow/11-an-incident`.
+const SCRIPT: &str = "const look = () => { const [look, file] = location.hash.slice(1).split('/');\n\
+                      document.body.className = look.replace('-', ' ');\n\
+                      for (const section of document.querySelectorAll('section'))\n\
+                      section.hidden = file !== undefined && section.id !== file; };\n\
                       addEventListener('hashchange', look); look();";
 
 pub fn page(gallery: &BTreeMap<String, (String, Messages)>) -> String {
@@ -17,10 +20,11 @@ pub fn page(gallery: &BTreeMap<String, (String, Messages)>) -> String {
         "<!doctype html><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>phasebot gallery</title><style>{STYLE}</style>\n<body><nav><a href=\"#light-wide\">light</a> <a href=\"#dark-wide\">dark</a> <a href=\"#light-narrow\">light, narrow</a> <a href=\"#dark-narrow\">dark, narrow</a></nav>\n"
     );
     for (name, (about, messages)) in gallery {
-        let _ = writeln!(out, "<h1 id=\"{name}\">{}</h1>", escape(about));
+        let _ = writeln!(out, "<section id=\"{name}\"><h1>{}</h1>", escape(about));
         for message in messages.shown() {
             out.push_str(&card(message));
         }
+        out.push_str("</section>\n");
     }
     let _ = write!(out, "<script>{SCRIPT}</script>");
     out

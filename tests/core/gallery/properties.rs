@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use phasebot_core::incident::rendered_text::{Live, live};
+use phasebot_core::{
+    domain::turn::is_told,
+    incident::rendered_text::{Live, live},
+};
 
 use super::{Message, all};
 use crate::scenario::{self, folder};
@@ -85,6 +88,16 @@ fn no_word_from_outside_is_active() {
                 Live::Command(_) | Live::Address(_) => false,
             };
             assert!(ours, "{name}: {thing:?}\n{}", message.text);
+        }
+    }
+}
+
+/// One line alone says who acts next and what they do, or that nobody has to.
+#[test]
+fn every_first_line_says_whose_turn_it_is() {
+    for (name, message) in messages() {
+        for line in message.first_lines() {
+            assert!(is_told(line), "{name}: {} {}\n{line}", message.kind, message.place);
         }
     }
 }

@@ -5,6 +5,7 @@ use phasebot_core::{
     domain::{
         decision::{Condition, ConditionState, Decision, GateName},
         fact::gate::GateFacts,
+        turn::Turn,
     },
     insight::{Figures, Query, Step, Window, figures, series},
 };
@@ -48,6 +49,7 @@ fn the_time_of_a_gate_that_turns_often_is_kept() {
             next_at: None,
             parts: Vec::new(),
             approval: None,
+            turn: Turn::Nobody,
         }],
         next_at: None,
     };

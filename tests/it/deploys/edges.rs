@@ -153,7 +153,7 @@ async fn a_failed_step_that_github_does_not_name_delays_nothing() {
     let runs = stage.world.forge.check_runs(REPO, &sha);
     let ours = runs.iter().rfind(|run| run["name"] == "phasebot/deploy/staging").expect("a check run");
     let summary = ours["output"]["summary"].as_str().unwrap();
-    assert!(summary.contains("failed**: [run of `deploy.yml`](") && !summary.contains("step"), "{summary}");
+    assert!(summary.contains("failed: [run of `deploy.yml`](") && !summary.contains("step"), "{summary}");
 }
 
 /// The queried ref is stored, so its length must be limited.

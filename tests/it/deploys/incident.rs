@@ -69,7 +69,7 @@ async fn an_incident_rolls_its_only_suspect_back_and_says_how_it_ended() {
     assert_eq!(ran.last(), before.first());
     assert_ne!(ran.last(), Some(&bad));
     let words = stage.world.comments_of_ours(issue);
-    assert!(words[0].contains("is its only suspect, so phasebot asks for a rollback"), "{words:#?}");
+    assert!(words[0].contains("is the only suspect of this incident.** Nothing to do: phasebot reports"), "{words:#?}");
     assert!(words[1].contains("**`production` is back on "), "{words:#?}");
     assert!(words[1].contains("The lock keeps everything from redeploying it"), "{words:#?}");
     // The alert goes on for a while: nothing is rolled back twice.

@@ -54,7 +54,7 @@ async fn a_deploy_goes_all_the_way() {
 async fn what_is_refused_says_why_and_starts_nothing() {
     let stage = stage().await;
     for (line, why) in [
-        ("/deploy staging region=mars", "Allowed values: `eu`, `us`"),
+        ("/deploy staging region=mars", "use one of `eu`, `us`"),
         ("/deploy staging colour=red", "declares no input `colour`"),
         ("/deploy staging ref=nowhere", "is not a branch, tag or commit"),
         ("/deploy nowhere", "No environment is called `nowhere`"),

@@ -26,7 +26,7 @@ fn check(world: &World, sha: &str, name: &str) -> Option<Value> {
 fn stands(world: &World, sha: &str) -> (String, String, String) {
     let run = check(world, sha, "phasebot/release").expect("a check run");
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    (word(&run["status"]), word(&run["conclusion"]), word(&run["output"]["title"]))
+    (word(&run["status"]), word(&run["conclusion"]), super::state(&word(&run["output"]["title"])))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,7 +23,7 @@ fn run(world: &World, sha: &str) -> Value {
 }
 
 fn title(world: &World, sha: &str) -> String {
-    run(world, sha)["output"]["title"].as_str().unwrap().to_owned()
+    super::state(run(world, sha)["output"]["title"].as_str().unwrap())
 }
 
 fn draft(sha: &str) -> NewRelease {

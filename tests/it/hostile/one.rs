@@ -216,5 +216,5 @@ async fn beside_heavy_proposals_the_server_answers() {
         .filter_map(|request| request.request.as_ref()?["output"]["title"].as_str().map(str::to_owned))
         .collect();
     assert_eq!(said.len(), 3, "{said:?}");
-    assert!(said.iter().all(|title| title.starts_with("Valid. ")), "{said:?}");
+    assert!(said.iter().all(|title| title.starts_with("Valid; ")), "{said:?}");
 }

@@ -27,7 +27,7 @@ async fn a_pull_request_gets_a_verdict_with_a_preview() {
     assert_eq!(check["head_sha"], head);
     assert_eq!((check["status"].as_str(), check["conclusion"].as_str()), (Some("completed"), Some("success")));
     let title = check["output"]["title"].as_str().unwrap();
-    assert_eq!(title, "Valid. 22 open items change their label");
+    assert!(title.starts_with("Valid; 22 open items change their label. Next, "), "{title}");
     let summary = check["output"]["summary"].as_str().unwrap();
     assert!(summary.contains("**22 open items change their label** (23 open)"), "{summary}");
     assert!(summary.contains("- `phase/plan` → `stage/plan`: `#22` `#21`"), "{summary}");
@@ -51,7 +51,7 @@ async fn a_pull_request_gets_a_verdict_with_a_preview() {
     world.minute().await;
     let check = world.check();
     assert_eq!((check["head_sha"].as_str(), check["conclusion"].as_str()), (Some(head.as_str()), Some("failure")));
-    assert_eq!(check["output"]["title"], "Invalid: fix 2 problems");
+    assert_eq!(check["output"]["title"], "Invalid. Next, its author: fix 2 problems before it is merged");
     let asked = world.check_request();
     let annotations = asked["output"]["annotations"].as_array().unwrap();
     let lines: Vec<_> =
@@ -71,7 +71,8 @@ async fn a_pull_request_may_remove_the_file() {
     world.minute().await;
     let check = world.check();
     assert_eq!(check["conclusion"], "success");
-    assert_eq!(check["output"]["title"], "Removes the policy file. Turns gates off; 1 open item changes its label");
+    let title = check["output"]["title"].as_str().unwrap();
+    assert!(title.starts_with("Removes the policy file, but it weakens protection in ") && title.contains("gates off"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,19 +108,21 @@ async fn in_mode_label_a_comment_says_it_and_is_kept_up_to_date() {
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
     assert!(
-        comments[0].1.starts_with("<!-- phasebot:policy -->\n**Valid. 1 open item changes its label"),
+        comments[0]
+            .1
+            .starts_with("<!-- phasebot:policy -->\n✋ **`.github/phasebot.yml`: valid; 1 open item changes its"),
         "{comments:?}"
     );
     world.push("topic", Some("mood: 1\n"));
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].1.contains("**Invalid: fix 1 problem**"), "{comments:?}");
+    assert!(comments[0].1.contains("fix 1 problem before it is merged"), "{comments:?}");
     world.push("topic", None);
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].1.contains("**Policy unchanged**"), "{comments:?}");
+    assert!(comments[0].1.contains("is unchanged.** Nothing to do."), "{comments:?}");
     assert!(world.asked("POST", CHECKS).is_empty());
 }
 
@@ -131,7 +134,7 @@ async fn without_leave_for_checks_a_comment_says_it() {
     world.minute().await;
     let comments = world.sim.comments(REPO, pull);
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].1.contains("**Valid. "), "{comments:?}");
+    assert!(comments[0].1.contains("yml`: valid; "), "{comments:?}");
     assert_eq!(world.dead().await, 0);
 }
 
@@ -145,7 +148,7 @@ async fn a_required_check_is_on_every_pull_request_and_group() {
     let check = world.check();
     assert_eq!(
         (check["conclusion"].as_str(), check["output"]["title"].as_str()),
-        (Some("success"), Some("Policy unchanged"))
+        (Some("success"), Some("Policy unchanged. Nothing to do"))
     );
     assert!(world.sim.comments(REPO, pull).is_empty());
 
@@ -237,7 +240,7 @@ async fn a_pull_request_that_is_turned_to_another_branch_is_looked_at_again() {
     let new = NewPull { head: "topic".into(), base: "decoy".into(), title: "Innocent".into(), ..NewPull::default() };
     let pull = world.ada.open_pull(&new).unwrap().made;
     world.minute().await;
-    assert_eq!(world.check()["output"]["title"], "Policy unchanged");
+    assert_eq!(world.check()["output"]["title"], "Policy unchanged. Nothing to do");
     world.ada.retarget(pull, "main").unwrap();
     world.minute().await;
     let check = world.check();
@@ -287,7 +290,10 @@ async fn a_file_that_cannot_be_read_fails_its_check() {
     let check = world.check();
     assert_eq!(
         (check["conclusion"].as_str(), check["output"]["title"].as_str()),
-        (Some("failure"), Some("The policy file cannot be read"))
+        (
+            Some("failure"),
+            Some("The policy file cannot be read. Next, its author: make it a plain text file of at most 256 KiB")
+        )
     );
     assert_eq!(world.dead().await, 0);
 }

@@ -8,7 +8,7 @@ use crate::{
         messages,
         run::{CommandResult, Invocation},
     },
-    domain::{fact::command::CommandAction, permission::Role},
+    domain::{decision::GateName, fact::command::CommandAction, permission::Role},
     gate::Subject,
     text::message::quoted,
 };
@@ -24,12 +24,12 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
-    if let Some(why) = messages::gates_off(turn.policy) {
+    if let Some(why) = messages::gates_off(turn.facts, turn.policy) {
         return CommandResult::Refused(why);
     }
     let gate = match gate::named(turn.policy, given) {
         Ok(Some(gate)) => gate,
-        Ok(None) => return CommandResult::Misread(messages::usage("the gate is missing", &ROW)),
+        Ok(None) => return CommandResult::Misread(messages::usage("the gate is missing", &ROW, "")),
         Err(why) => return CommandResult::Refused(why),
     };
     let approvals = gate::approvals(turn.policy, &gate);
@@ -37,8 +37,12 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         return CommandResult::Refused(messages::no_approval_asked(&gate.check()));
     }
     let by = turn.request.by.clone();
+    let line = crate::gate::approve_command(match &gate {
+        GateName::Deploy(environment) => Some(environment),
+        GateName::Release(_) => None,
+    });
     if !approvals.iter().any(|teams| turn.entitled(teams)) {
-        return CommandResult::Refused(messages::approval_does_not_count(&by.login, approvals[0]));
+        return CommandResult::Refused(messages::approval_does_not_count(&by.login, approvals[0], &line));
     }
     let (sha, since) = match turn.waiting(&gate, given.optional("ref")) {
         Ok(waiting) => (waiting.decision.sha.clone(), waiting.since),
@@ -49,7 +53,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let subject = asked.unwrap_or_else(|| Subject::new(gate.clone(), sha.clone(), since));
     match crate::gate::objection(turn.facts, turn.policy, &subject, &by, turn.now) {
         Ok(None) => {}
-        Ok(Some(part)) => return CommandResult::Refused(messages::not_by_oneself(&by.login, &part)),
+        Ok(Some(part)) => return CommandResult::Refused(messages::not_by_oneself(&by.login, &part, &line)),
         Err(why) => return CommandResult::Refused(messages::authors_unknown(&why)),
     }
     let done = format!("approved {} for {}", sha.code(), quoted(&gate.check()));

@@ -4,6 +4,7 @@ use crate::{
     command::{
         Place, Row,
         grammar::{Given, Kind, may},
+        messages,
         run::{CommandResult, Invocation},
     },
     domain::{effect::Effect, permission::Role},
@@ -28,7 +29,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         logins.push(turn.request.by.login.clone());
     }
     if logins.len() > MOST {
-        return CommandResult::Misread(format!("At most {MOST} people can be assigned."));
+        return CommandResult::Misread(messages::too_many_people(MOST));
     }
     CommandResult::Effect(Box::new(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) }))
 }

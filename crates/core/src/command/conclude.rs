@@ -16,7 +16,7 @@ use crate::{
         },
     },
     plan::{EffectOutcome, PlannedEffect, SuccessReply},
-    text::message::rejected,
+    text::{headline::Headline, message::rejected},
 };
 
 /// Result of concluding a command.
@@ -34,7 +34,8 @@ pub struct Conclusion {
 /// as it is.
 pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'_>, now: Timestamp) -> Conclusion {
     let Some(id) = effect.command() else { return Conclusion::default() };
-    let ending = ending(effect, outcome);
+    let by = facts.commands.get(&id).map(|command| command.by.login.clone()).unwrap_or_default();
+    let ending = ending(effect, outcome, &by);
     let Some((line, node)) = end(facts, id, &ending) else { return Conclusion::default() };
     let mut effects: Vec<PlannedEffect> = Reaction::of(&ending)
         .and_then(|mood| reply::react(id.item, id.source, node.as_deref(), mood))
@@ -68,8 +69,10 @@ pub(crate) fn settle(
     if let Some(note) = announced(facts, id) {
         let over = match ending {
             Ending::Done(words) => Some(format!("↩️ {words}\n\nAnnounced as: {note}.")),
-            Ending::Failed(_) => Some(format!("❌ It failed. Announced as: {note}.")),
-            Ending::Refused(_) | Ending::Misread(_) => Some(format!("👎 It did not start. Announced as: {note}.")),
+            Ending::Failed(words) => Some(format!("❌ {words}\n\nAnnounced as: {note}.")),
+            Ending::Refused(words) | Ending::Misread(words) => {
+                Some(format!("👎 {words}\n\nIt did not start. Announced as: {note}."))
+            }
             Ending::Pending => None,
         };
         effects.extend(over.map(|words| reply::note_over(facts, id, &words)));
@@ -122,19 +125,23 @@ fn words(id: CommandId, line: &str, ending: &Ending, outcome: EffectOutcome<'_>)
     }
 }
 
-fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
+fn ending(effect: &Effect, outcome: EffectOutcome<'_>, by: &str) -> Ending {
+    let refused = |why: Headline| Ending::Refused(why.text(by));
     let result = match outcome {
-        EffectOutcome::Failed(why) => return Ending::Failed(rejected(why)),
-        EffectOutcome::Withheld(why) => return Ending::Refused(messages::withheld(why)),
+        EffectOutcome::Failed(why) => return Ending::Failed(rejected(why).text(by)),
+        EffectOutcome::Withheld(why) => return refused(messages::withheld(why)),
         EffectOutcome::Done { result, .. } => result,
     };
     match result {
-        Some(ForgeResult::HeadMoved { known, found }) => Ending::Refused(messages::head_moved(known, found)),
+        Some(ForgeResult::HeadMoved { known, found }) => refused(messages::head_moved(known, found)),
         Some(ForgeResult::Reran { workflows, others }) if workflows.is_empty() => {
-            Ending::Refused(messages::nothing_to_rerun(others))
+            refused(messages::nothing_to_rerun(others))
         }
-        Some(ForgeResult::Reran { workflows, others }) => Ending::Done(messages::reran(workflows, others)),
-        Some(ForgeResult::NotAssignable(logins)) => Ending::Refused(messages::not_assignable(logins)),
+        Some(ForgeResult::Reran { workflows, others }) if others.is_empty() => Ending::Done(messages::reran(workflows)),
+        Some(ForgeResult::Reran { workflows, others }) => {
+            Ending::Done(messages::reran_some(workflows, others).text(by))
+        }
+        Some(ForgeResult::NotAssignable(logins)) => refused(messages::not_assignable(logins)),
         Some(ForgeResult::NoMilestone { known }) => {
             let name = match effect {
                 Effect::SetMilestone { milestone: Some(name), .. } => name.as_str(),
@@ -161,10 +168,10 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
                 | Effect::PublishRelease { .. }
                 | Effect::SetReleaseNotes { .. } => "",
             };
-            Ending::Refused(messages::no_milestone(name, known))
+            refused(messages::no_milestone(name, known))
         }
-        Some(ForgeResult::NameMoved { found }) => Ending::Refused(messages::tag_would_move(found.as_ref())),
-        Some(ForgeResult::NotStarted(why)) => Ending::Refused(messages::not_started(why)),
+        Some(ForgeResult::NameMoved { found }) => refused(messages::tag_would_move(found.as_ref())),
+        Some(ForgeResult::NotStarted(why)) => refused(messages::not_started(why)),
         // Deploys report these results themselves.
         Some(ForgeResult::Deployed { .. } | ForgeResult::Started { .. } | ForgeResult::NotFound) | None => {
             Ending::Done(String::new())

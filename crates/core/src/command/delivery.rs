@@ -6,6 +6,7 @@ use crate::{
     command::{
         Place, Row,
         grammar::{Given, Kind, may},
+        messages,
         run::{CommandResult, Invocation},
     },
     domain::permission::Role,
@@ -34,8 +35,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         None => USUAL,
     };
     if days == 0 || days > MOST {
-        let most = format!("`/metrics` looks back 1 to {MOST} whole days, such as `/metrics 14d`.");
-        return CommandResult::Misread(format!("{most} `phasebot report` looks back further."));
+        return CommandResult::Misread(messages::metrics_too_long(MOST));
     }
     let window = Window::last(days, turn.now, &turn.policy.insight.zone);
     let query = Query::new(window, turn.now);

@@ -19,6 +19,7 @@ use crate::{
         rule::{EnvironmentRule, name_key},
     },
     gate::target,
+    text::headline::Headline,
 };
 
 pub(super) static ROW: Row = Row {
@@ -79,7 +80,7 @@ pub(super) fn place(turn: &Invocation<'_>, given: &Given) -> Result<(String, Env
     let rule = turn.policy.environment(&environment).filter(|rule| rule.deploy.is_some());
     match rule.filter(|_| turn.policy.mode == Mode::Act) {
         Some(rule) => Ok((environment, rule.clone())),
-        None => Err(CommandResult::Refused(messages::no_deploys(turn.policy, &environment))),
+        None => Err(CommandResult::Refused(crate::deploy::no_deploys(turn.facts, turn.policy, &environment))),
     }
 }
 
@@ -101,7 +102,7 @@ fn own_environment(turn: &Invocation<'_>, given: &Given, named: &str) -> Result<
 
 /// Returns why a deploy from here needs `replace`, if it does and the command lacks it: its
 /// requester holds the environment's lock for another item.
-pub(super) fn locked_elsewhere(turn: &Invocation<'_>, given: &Given, environment: &str) -> Option<String> {
+pub(super) fn locked_elsewhere(turn: &Invocation<'_>, given: &Given, environment: &str) -> Option<Headline> {
     let locks = turn.facts.locks(turn.now);
     let lock = locks.get(environment).filter(|_| !given.has("replace"))?;
     let owner = lock.owner(&turn.request.by, Some(turn.id.item));
@@ -109,7 +110,7 @@ pub(super) fn locked_elsewhere(turn: &Invocation<'_>, given: &Given, environment
 }
 
 /// Returns the inputs, if the policy declares each and allows its value.
-fn inputs(rule: &EnvironmentRule, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
+fn inputs(rule: &EnvironmentRule, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Headline> {
     let declared = rule.deploy.as_ref().map(|deploy| &deploy.inputs);
     for (name, value) in given {
         let Some(values) = declared.and_then(|declared| declared.get(name)) else {
@@ -128,7 +129,7 @@ fn meant(
     turn: &mut Invocation<'_>,
     given: &Given,
     environment: &str,
-) -> Result<(String, RefGuard, Option<Sha>), String> {
+) -> Result<(String, RefGuard, Option<Sha>), Headline> {
     if let Some(name) = given.optional("ref") {
         return Ok((name.to_owned(), RefGuard::Commit, None));
     }
@@ -165,7 +166,7 @@ fn meant(
         Ok(()) => Ok((String::new(), RefGuard::Pull(number), Some(known))),
         // A reviewer's write access is not known yet: it is asked along with the commit.
         Err(_) if !eval.take_wants().is_empty() => Ok((known.to_string(), RefGuard::Pull(number), None)),
-        Err(refusal) => Err(format!("{} The commit is {}.", refusal.why(), known.code())),
+        Err(refusal) => Err(refusal.why().with(format!("The commit is {}.", known.code()))),
     }
 }
 
@@ -174,7 +175,7 @@ fn meant(
 pub(super) fn changed_meanwhile<'e>(
     turn: &Invocation<'_>,
     environments: impl IntoIterator<Item = &'e String>,
-) -> Option<String> {
+) -> Option<Headline> {
     let eval = EvalContext::new(turn.facts, turn.policy, turn.now);
     let mut environments = environments.into_iter().filter(|_| turn.request.waited);
     let changed = environments

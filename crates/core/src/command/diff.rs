@@ -23,6 +23,7 @@ use crate::{
     },
     gate::{Subject, carries::Carried, target},
     plan::{CommandEnding, DecisionContext, PartialPlan, SuccessReply},
+    text::headline::Headline,
 };
 
 /// Longest wait for what GitHub is asked.
@@ -48,7 +49,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let mut open = turn.facts.commands.index().diffs.iter().filter_map(|id| turn.facts.commands.get(id));
     let is_asking = |other: &CommandFacts| other.by.same_as(&turn.request.by) == Some(true);
     if !turn.standing.evidence().gives_rights() && open.any(is_asking) {
-        return CommandResult::Refused(String::new());
+        return CommandResult::Refused(Headline::untold());
     }
     let (reference, sha) = match meant(turn, given) {
         Ok(found) => found,
@@ -60,7 +61,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
 
 /// Returns what a `/deploy` from here would deploy: a name, or the commit. An empty name is the
 /// default branch.
-fn meant(turn: &Invocation<'_>, given: &Given) -> Result<(String, Option<Sha>), String> {
+fn meant(turn: &Invocation<'_>, given: &Given) -> Result<(String, Option<Sha>), Headline> {
     if let Some(name) = given.optional("ref") {
         return Ok((name.to_owned(), None));
     }
@@ -87,13 +88,14 @@ struct Question<'a> {
     reference: &'a str,
     sha: Option<&'a Sha>,
     since: Timestamp,
+    by: &'a str,
 }
 
 fn pending(facts: &RepoFacts) -> impl Iterator<Item = Question<'_>> {
     let known = facts.commands.index().diffs.iter().filter_map(|id| Some((*id, facts.commands.get(id)?)));
     known.filter_map(|(id, command)| match &command.action {
         Some(CommandAction::Diff { environment, reference, sha, since }) => {
-            Some(Question { id, environment, reference, sha: sha.as_ref(), since: *since })
+            Some(Question { id, environment, reference, sha: sha.as_ref(), since: *since, by: &command.by.login })
         }
         _ => None,
     })
@@ -103,7 +105,7 @@ fn pending(facts: &RepoFacts) -> impl Iterator<Item = Question<'_>> {
 enum Target {
     Known(Sha),
     Asked,
-    No(String),
+    No(Headline),
 }
 
 impl Question<'_> {
@@ -144,8 +146,11 @@ impl Question<'_> {
         let over = eval.now.duration_since(self.since) >= ANSWER_WITHIN;
         let sha = match self.target(eval) {
             Target::Known(sha) => sha,
-            Target::No(why) => return Some(Ending::Refused(why)),
-            Target::Asked => return over.then(|| Ending::Refused(messages::ref_unanswered(self.reference))),
+            Target::No(why) => return Some(Ending::Refused(why.text(self.by))),
+            Target::Asked if over => {
+                return Some(Ending::Refused(messages::ref_unanswered(self.reference).text(self.by)));
+            }
+            Target::Asked => return None,
         };
         let subject = Subject::new(GateName::Deploy(self.environment.to_owned()), sha.clone(), self.since);
         let carried = eval.carried(&subject);

@@ -33,7 +33,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         },
     };
     let Some(until) = given.time("until") else {
-        return CommandResult::Misread(messages::usage("`until` is missing", &ROW));
+        return CommandResult::Misread(messages::usage("`until` is missing", &ROW, ""));
     };
     let done = format!("recorded until {}", messages::time(until, turn.policy));
     turn.guard(CommandAction::Freeze { environment, until, reason: given.text("reason").to_owned() });

@@ -12,7 +12,7 @@ use crate::{
         policy::Policy,
         rule::{ConditionRule, name_key},
     },
-    text::message::quoted,
+    text::{headline::Headline, message::quoted},
 };
 
 /// Keyword `release`.
@@ -24,7 +24,7 @@ pub(super) const ENVIRONMENT: Arg = must("ENV", Kind::Word);
 
 /// Returns the gate that a line names, if it names one. `Err`: the reason why there is no such
 /// gate, for people.
-pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, String> {
+pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, Headline> {
     if given.has(RELEASE.name) {
         // A policy's only gate may have another name than `release`.
         let only = policy.gates.keys().next().filter(|_| policy.gates.len() == 1);
@@ -68,7 +68,7 @@ pub(super) fn approvals<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p [Str
 impl Invocation<'_> {
     /// Returns the commit that waits at a gate: the newest of those that waited when the line was
     /// written, or the one that a tag or commit names.
-    pub(super) fn waiting(&self, gate: &GateName, reference: Option<&str>) -> Result<&GateFacts, String> {
+    pub(super) fn waiting(&self, gate: &GateName, reference: Option<&str>) -> Result<&GateFacts, Headline> {
         let at_gate = self.facts.decided_at(gate).filter(|known| known.live);
         let known_then = at_gate.filter(|known| known.since <= self.at);
         let mut meant = known_then.filter(|known| {

@@ -14,7 +14,7 @@ use crate::{
         fact::{command::CommandAction, gate::GateFacts},
         rule::ConditionName,
     },
-    text::message::quoted,
+    text::{headline::Headline, message::quoted},
 };
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
-    if let Some(why) = messages::gates_off(turn.policy) {
+    if let Some(why) = messages::gates_off(turn.facts, turn.policy) {
         return CommandResult::Refused(why);
     }
     let mut conditions: BTreeSet<ConditionName> = BTreeSet::new();
@@ -98,7 +98,7 @@ fn in_the_way(conditions: &[Condition], name: &str) -> Option<bool> {
 
 impl Invocation<'_> {
     /// Returns the one gate that all of these conditions block.
-    fn only_gate(&self, conditions: &BTreeSet<ConditionName>) -> Result<(GateName, &GateFacts), String> {
+    fn only_gate(&self, conditions: &BTreeSet<ConditionName>) -> Result<(GateName, &GateFacts), Headline> {
         let mut gates: BTreeSet<&GateName> = BTreeSet::new();
         for (_, known) in self.facts.live_gates().filter(|(_, known)| known.since <= self.at) {
             let decision = &known.decision;

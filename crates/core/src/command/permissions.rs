@@ -12,6 +12,7 @@ use crate::{
         permission::{Grant, Role},
         policy::Policy,
     },
+    text::{headline::Headline, message::quoted},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,7 +132,7 @@ pub(super) fn unanswered<'s>(
     let Call::Known(row, _) = call else { return None };
     let named = approvers(policy, call);
     // An approval is counted again by the same answers.
-    if row.name != crate::command::approve::ROW.name && permit_line(policy, call, standing, by).is_ok() {
+    if row.name != crate::command::approve::ROW.name && permit_line(policy, call, standing, by, "").is_ok() {
         // It may also be unknown whether this is a fork's pull request.
         let fork = standing.head.as_ref().filter(|_| !row.forks)?.as_ref().err()?;
         return Some((fork.why.as_str(), fork.again_at?));
@@ -176,21 +177,22 @@ pub(super) fn give_up(
 /// Checks whether the sender may use a command as this line has it. A member of a team that the
 /// gate names may approve, whatever their role, unless the policy restricts the command. `Err`: the
 /// reason.
-pub(super) fn permit_line(policy: &Policy, call: &Call, standing: &CallerPermissions, by: &str) -> Result<(), String> {
+pub(super) fn permit_line(
+    policy: &Policy,
+    call: &Call,
+    standing: &CallerPermissions,
+    by: &str,
+    line: &str,
+) -> Result<(), Headline> {
     let (Call::Known(row, _) | Call::Near(row)) = call else { return Ok(()) };
     let named = approvers(policy, call);
     let is_member = named.iter().any(|team| standing.teams.get(*team) == Some(&Ok(true)));
     if is_member && !policy.commands.permissions.contains_key(row.name) {
         return Ok(());
     }
-    let denied = permit(policy, row, standing, by);
-    match denied {
-        Err(why) if !named.is_empty() && !policy.commands.permissions.contains_key(row.name) => {
-            let teams: Vec<String> = named.into_iter().cloned().collect();
-            Err(format!("{why} {}", messages::approvers(&teams)))
-        }
-        denied => denied,
-    }
+    let is_open = !policy.commands.permissions.contains_key(row.name);
+    let approvers: Vec<String> = named.into_iter().filter(|_| is_open).cloned().collect();
+    permit(policy, row, standing, (by, line), &approvers)
 }
 
 fn teams(grant: &Grant) -> &[String] {
@@ -208,13 +210,21 @@ pub(crate) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
     }
 }
 
-/// Checks whether the sender may use a command. `Err`: the reason, and who may.
-pub(super) fn permit(policy: &Policy, row: &Row, standing: &CallerPermissions, by: &str) -> Result<(), String> {
+/// Checks whether the sender `by` may use a command, as `line` has it. `Err`: the reason, and who may:
+/// `approvers` too.
+pub(super) fn permit(
+    policy: &Policy,
+    row: &Row,
+    standing: &CallerPermissions,
+    (by, line): (&str, &str),
+    approvers: &[String],
+) -> Result<(), Headline> {
+    let line = quoted(line);
     let (grant, by_policy) = grant(policy, row);
     match &grant {
         Grant::AtLeast(least) => match &standing.role {
             Ok(role) if role >= least => Ok(()),
-            Ok(role) => Err(messages::role_too_low(row, *least, *role, by_policy, by)),
+            Ok(role) => Err(messages::role_too_low(row, *least, *role, by_policy, (by, &line), approvers)),
             Err(unanswered) => Err(messages::role_unknown(by, unanswered)),
         },
         Grant::Teams(teams) => {
@@ -224,7 +234,7 @@ pub(super) fn permit(policy: &Policy, row: &Row, standing: &CallerPermissions, b
             }
             match answers.iter().find_map(|answer| answer.as_ref().err()) {
                 Some(unanswered) => Err(messages::teams_unknown(by, teams, unanswered)),
-                None => Err(messages::not_in_teams(row, teams, by)),
+                None => Err(messages::not_in_teams(row, teams, by, &line)),
             }
         }
     }

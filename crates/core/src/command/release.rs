@@ -23,7 +23,7 @@ pub(super) static ROW: Row = Row {
 
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let tag = given.text("TAG");
-    if let Some(why) = messages::gates_off(turn.policy) {
+    if let Some(why) = messages::gates_off(turn.facts, turn.policy) {
         return CommandResult::Refused(why);
     }
     if !turn.policy.gates.values().any(|gate| gate.draft) {
@@ -38,7 +38,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     };
     let decision = draft.evaluate(turn.facts, turn.policy, Some(&turn.request.by), turn.now);
     if !decision.standing.is_open() {
-        return CommandResult::Refused(messages::gate_closed(&deploy::closed(&decision)));
+        return CommandResult::Refused(deploy::gate_closed(turn.facts, &decision));
     }
     CommandResult::Effect(Box::new(deploy::publication(draft, Some(turn.id))))
 }

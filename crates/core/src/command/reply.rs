@@ -11,9 +11,10 @@ use crate::{
             command::{CommandId, Ending, Reply, Source},
         },
         id::ItemId,
+        turn::Turn,
     },
     plan::{DecisionContext, PlannedEffect},
-    text::{links::Links, message::quoted},
+    text::{headline, links::Links, message::quoted},
 };
 
 /// Time in which one comment per item may answer people who may not use the command.
@@ -43,26 +44,26 @@ impl AnswerText {
 }
 
 impl AnswerText {
-    /// Returns the text for something that was done and leaves something to do.
+    /// Returns the text for something that was done and leaves something to do. `words` begin with a
+    /// first line.
     pub(super) fn done(id: CommandId, line: &str, words: &str) -> Self {
-        let end = if words.ends_with(['.', '`', '?', ')']) { "" } else { "." };
-        Self { id, line: line.to_owned(), symbol: "✅", words: format!("{words}{end}"), unasked: false }
+        Self { id, line: line.to_owned(), symbol: "✅", words: words.to_owned(), unasked: false }
     }
 
-    /// Returns the text for a dry run, which started nothing.
+    /// Returns the text for a dry run, which started nothing. `words` begin with a first line.
     pub(super) fn dry_run(id: CommandId, line: &str, words: &str) -> Self {
         Self { symbol: "🧪", ..Self::done(id, line, words) }
     }
 
     /// Returns the text for a question that is answered by a text of its own.
     pub(super) fn answer(id: CommandId, line: &str, text: &str, unasked: bool) -> Self {
-        Self { id, line: line.to_owned(), symbol: "💬", words: format!("\n\n{text}"), unasked }
+        let words = format!("{}\n\n{text}", headline::line("answered below", &Turn::Nobody));
+        Self { id, line: line.to_owned(), symbol: "💬", words, unasked }
     }
 
     /// Returns the text, with a link to the command's comment.
     fn text(&self, links: &Links) -> String {
-        let text = format!("{} {}: {}", self.symbol, links.command(self.id, &quoted(&self.line)), self.words);
-        links.dress(&text.replacen(": \n", ":\n", 1))
+        links.dress(&format!("{} {}: {}", self.symbol, links.command(self.id, &quoted(&self.line)), self.words))
     }
 }
 
@@ -98,7 +99,10 @@ pub(super) fn react(item: ItemId, from: Source, node: Option<&str>, mood: Reacti
 pub(super) fn note(facts: &RepoFacts, id: CommandId, line: &str, words: &str) -> Option<PlannedEffect> {
     let marker = note_marker(id);
     let links = Links::of(facts);
-    let body = links.dress(&format!("⏳ {}: {words}", links.command(id, &quoted(line))));
+    let turn = Turn::by_itself("phasebot reports the outcome here");
+    let body =
+        format!("⏳ {}: {}", links.command(id, &quoted(line)), headline::line(words.trim_end_matches('.'), &turn));
+    let body = links.dress(&body);
     let effect = Effect::UpsertComment { item: id.item, marker, body, sticky: false };
     (!words.is_empty()).then(|| PlannedEffect { key: format!("note/{}", name(id)), replaces: false, effect })
 }

@@ -33,7 +33,7 @@ use crate::{
     ingest::Observed,
     phase,
     plan::{DecisionContext, PlannedEffect},
-    text,
+    text::{self, headline::Headline},
 };
 
 /// Limit on the status comments that one guard rewrites: GitHub allows an installation 500 writes
@@ -67,9 +67,9 @@ pub enum CommandResult {
     /// A deploy is requested; the deploy queue takes it from here.
     Deploy(Box<DeployRequest>),
     /// Not done, with the reason.
-    Refused(String),
+    Refused(Headline),
     /// Not understood, with the reason.
-    Misread(String),
+    Misread(Headline),
 }
 
 /// Context of a running command: its inputs and the changes it makes.
@@ -171,8 +171,8 @@ pub fn run(
                 ran.observed.changed.insert(key);
                 Ending::Pending
             }
-            CommandResult::Refused(words) => Ending::Refused(words),
-            CommandResult::Misread(words) => Ending::Misread(words),
+            CommandResult::Refused(why) => Ending::Refused(why.text(&request.by.login)),
+            CommandResult::Misread(why) => Ending::Misread(why.text(&request.by.login)),
         };
         moods.extend([Reaction::Taken].iter().filter(|_| heard.verb.is_some()));
         moods.extend(Reaction::of(&ending));
@@ -224,19 +224,26 @@ impl Invocation<'_> {
             Call::Near(row) => {
                 // It may be another bot's command or a typo, so only people who may use this
                 // command are answered.
-                permissions::permit(self.policy, row, self.standing, &self.request.by.login).ok()?;
-                heard(None, CommandResult::Misread(messages::did_you_mean(row)), true)
+                let by = (self.request.by.login.as_str(), line.text.as_str());
+                permissions::permit(self.policy, row, self.standing, by, &[]).ok()?;
+                heard(None, CommandResult::Misread(messages::did_you_mean(row, &line.text)), true)
             }
             Call::Unknown if may_speak => heard(None, CommandResult::Misread(messages::unknown()), false),
-            Call::Unknown => heard(None, CommandResult::Misread(String::new()), true),
+            Call::Unknown => heard(None, CommandResult::Misread(Headline::untold()), true),
             Call::TooMany => heard(None, CommandResult::Misread(messages::too_many()), true),
             Call::Known(row, given) => {
-                let denied = permissions::permit_line(self.policy, &line.call, self.standing, &self.request.by.login);
+                let denied = permissions::permit_line(
+                    self.policy,
+                    &line.call,
+                    self.standing,
+                    &self.request.by.login,
+                    &line.text,
+                );
                 let unasked = denied.is_err() || self.share.is_strangers;
                 let room = || self.share.has_room(self.facts, self.request, row);
                 let answer = match (denied.and_then(|()| room()).and_then(|()| self.fits(row)), given) {
                     (Err(why), _) => CommandResult::Refused(why),
-                    (Ok(()), Err(why)) => CommandResult::Misread(messages::usage(why, row)),
+                    (Ok(()), Err(why)) => CommandResult::Misread(messages::usage(why, row, &line.text)),
                     (Ok(()), Ok(given)) => {
                         self.verb = row.name;
                         (row.run)(self, given)
@@ -248,7 +255,7 @@ impl Invocation<'_> {
     }
 
     /// Checks whether the command may be used on this item.
-    fn fits(&self, row: &Row) -> Result<(), String> {
+    fn fits(&self, row: &Row) -> Result<(), Headline> {
         let item = self.item().ok_or_else(messages::no_item)?;
         match row.place {
             Place::Pulls if !item.is_pull => return Err(messages::only_on_pulls(row)),
@@ -310,7 +317,7 @@ impl Invocation<'_> {
 
     /// Adds an override of the phase to the item; refused where phasebot does not manage the item's
     /// labels.
-    pub(super) fn mark(&mut self, word: OverrideKind, reason: Option<String>) -> Result<(), String> {
+    pub(super) fn mark(&mut self, word: OverrideKind, reason: Option<String>) -> Result<(), Headline> {
         let mark = PhaseOverride { at: self.at, word: word.clone(), by: self.request.by.login.clone() };
         let number = self.id.item;
         let Some(item) = self.facts.items.get_mut(&number) else { return Err(messages::no_item()) };
@@ -380,16 +387,16 @@ impl Invocation<'_> {
         }
     }
 
+    /// Returns the keys of the known environments.
+    pub(super) fn environments(&self) -> BTreeSet<&str> {
+        let recorded = self.facts.deployments.index().environments.keys();
+        self.policy.environments.keys().chain(recorded).map(String::as_str).collect()
+    }
+
     /// Returns an environment's key, if it is known or no environment is known at all.
-    pub(super) fn environment(&self, name: &str) -> Result<String, String> {
+    pub(super) fn environment(&self, name: &str) -> Result<String, Headline> {
         let wanted = name_key(name);
-        let known: BTreeSet<&str> = self
-            .policy
-            .environments
-            .keys()
-            .chain(self.facts.deployments.index().environments.keys())
-            .map(String::as_str)
-            .collect();
+        let known = self.environments();
         if known.is_empty() || known.contains(wanted.as_str()) || self.policy.instance(&wanted).is_some() {
             return Ok(wanted);
         }

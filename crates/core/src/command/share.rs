@@ -12,6 +12,7 @@ use crate::{
         RepoFacts,
         command::{MOST_LASTING, Recent},
     },
+    text::headline::Headline,
 };
 
 /// Limit on the commands per hour that get a reaction, for one person without permissions.
@@ -63,9 +64,9 @@ impl Share {
     }
 
     /// Checks whether a command may still change anything. `Err`: the reason.
-    pub(super) fn has_room(self, facts: &RepoFacts, request: &Request, row: &Row) -> Result<(), String> {
+    pub(super) fn has_room(self, facts: &RepoFacts, request: &Request, row: &Row) -> Result<(), Headline> {
         if self.is_strangers && self.recent.noise_in_hour >= REACTIONS_IN_HOUR {
-            return Err(String::new());
+            return Err(Headline::untold());
         }
         let most = if row.is_safety() { 2 * MOST_LASTING } else { MOST_LASTING };
         if facts.lasting_commands(request.item, &request.by) >= most {

@@ -25,7 +25,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let environment = name_key(given.text("ENV|all"));
     let freezes = turn.facts.freezes(turn.now);
     let Some(freeze) = freezes.get(environment.as_str()) else {
-        return CommandResult::Refused(messages::nothing_to_lift("freeze", &environment));
+        return CommandResult::Refused(messages::nothing_to_lift("unfreeze", &environment, &turn.environments()));
     };
     let done = format!("ended the freeze by {}", quoted(&freeze.by.login));
     turn.guard(CommandAction::Unfreeze { environment });

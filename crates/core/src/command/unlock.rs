@@ -32,7 +32,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let Some(lock) = locks.get(environment.as_str()) else {
         // A deploy without a reported end must not block the environment for a day.
         let Some((id, request)) = turn.facts.under_way(&environment) else {
-            return CommandResult::Refused(messages::nothing_to_lift("lock", &environment));
+            return CommandResult::Refused(messages::nothing_to_lift("unlock", &environment, &turn.environments()));
         };
         // Two people may unlock at once, or one may unlock late: neither means a deploy that has
         // only just begun.

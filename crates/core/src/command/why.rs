@@ -30,7 +30,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         turn.action = Some(CommandAction::Show(Wanted::Why));
         return CommandResult::Done(String::new());
     }
-    if let Some(why) = messages::gates_off(turn.policy) {
+    if let Some(why) = messages::gates_off(turn.facts, turn.policy) {
         return CommandResult::Refused(why);
     }
     match gate::named(turn.policy, given) {
@@ -38,7 +38,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
             turn.action = Some(CommandAction::ShowGate { gate });
             CommandResult::Done(String::new())
         }
-        Ok(None) => CommandResult::Misread(messages::usage("the gate is missing", &ROW)),
+        Ok(None) => CommandResult::Misread(messages::usage("the gate is missing", &ROW, "")),
         Err(why) => CommandResult::Refused(why),
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         permission::{Grant, Role},
         policy::Policy,
     },
-    text::message::quoted,
+    text::message::{anyone, quoted},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,8 +22,23 @@ const KEPT: SignedDuration = SignedDuration::from_mins(5);
 /// Time for which it counts where it affects labels only.
 const KEPT_FOR_LABELS: SignedDuration = SignedDuration::from_mins(30);
 
+/// People who can push: who mends a check, a tag or the policy.
+pub(crate) const WRITERS: &str = "someone with write access";
 /// Least role that may use `/override`, unless the policy says otherwise.
 pub(crate) const OVERRIDES: Role = Role::Maintain;
+
+/// Least role that may use the commands that deploy and unlock, unless the policy says otherwise.
+pub(crate) const DEPLOYS: Role = Role::Write;
+/// Least role that may freeze and unfreeze, and publish, unless the policy says otherwise.
+pub(crate) const FREEZES: Role = Role::Maintain;
+/// Least role that may lift a hold or act on an incident, unless the policy says otherwise.
+pub(crate) const TRIAGES: Role = Role::Triage;
+
+/// Returns who may use a command; `least` is its least role, unless the policy says otherwise.
+pub(crate) fn who_may(policy: &Policy, command: &str, least: Role) -> String {
+    let grant = policy.commands.permissions.get(command).cloned();
+    anyone(&grant.unwrap_or(Grant::AtLeast(least)))
+}
 
 /// State of an account's permission.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,15 +14,18 @@ use crate::{
             deploy_request::{ApprovalRequest, DeployRequest, Origin},
         },
         id::ItemId,
+        turn::Turn,
     },
     gate::{
         approve_command, approvers, check_run,
         missing_approval::{self, Missing},
+        sentence_of,
     },
     plan::{DecisionContext, PartialPlan, PlannedEffect},
     text::{
+        headline,
         links::Links,
-        message::{capitalized, person, quoted},
+        message::{capitalized, quoted},
     },
 };
 
@@ -106,16 +109,14 @@ fn body(
         let number = if one.count == 1 { String::new() } else { format!(" ({} of you)", one.count) };
         format!("{}{number}", mentions.join(" "))
     });
-    let who = capitalized(&who);
-    let by = person(&request.by.login);
-    let mut text = format!(
-        "✋ {who}: **the {} needs your approval** (asked for by {by}). To approve, comment\n\n```text\n{}\n```\n",
-        messages::what(request),
-        approve_command(Some(environment)).trim_matches('`')
-    );
+    let command = approve_command(Some(environment));
+    let asked = Turn::people(&who, format!("comment {command} to approve"));
+    let state =
+        format!("the {}, asked for by {}, needs an approval", messages::what(request), quoted(&request.by.login));
+    let mut text = format!("✋ {}\n\n```text\n{}\n```\n", headline::line(&state, &asked), command.trim_matches('`'));
     let others: Vec<String> = missing_approval::others(decision)
         .into_iter()
-        .map(|condition| format!("- {} {}", check_run::symbol(condition), condition.sentence))
+        .map(|condition| format!("- {} {}", check_run::symbol(condition), capitalized(&sentence_of(condition, &links))))
         .collect();
     if others.is_empty() {
         text.push_str("\nEverything else passes.");

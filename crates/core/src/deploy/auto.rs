@@ -239,7 +239,7 @@ fn withdraw_replaced(facts: &mut RepoFacts, environment: &str, terms: &DecisionC
 
 fn withdraw(facts: &mut RepoFacts, requests: Vec<String>, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     for id in requests {
-        finish(facts, &id, RequestEnd::Withdrawn, messages::newer_came().to_owned(), terms, out);
+        finish(facts, &id, RequestEnd::Withdrawn, &messages::newer_came(), terms, out);
     }
 }
 

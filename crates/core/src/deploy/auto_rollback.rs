@@ -33,6 +33,7 @@ use crate::{
     },
     evidence::shipped::first,
     plan::{DecisionContext, PartialPlan, PlannedEffect},
+    text::links::Links,
 };
 
 /// Label of a change that can't be undone by deploying the commit before it.
@@ -81,7 +82,9 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut 
                 Some(due.target.clone()),
             )
         };
-        let body = messages::rolls_back_automatically(&rule.name, due.deployment, due.since, &due.words, terms.policy);
+        let announced =
+            messages::rolls_back_automatically(&rule.name, due.deployment, due.since, &due.words, terms.policy);
+        let body = Links::of(facts).dress(&format!("⏳ {}", announced.text("")));
         let effect = Effect::UpsertComment { item: due.issue, marker: format!("undo:{id}"), body, sticky: false };
         out.effects.push(PlannedEffect { key: format!("undo/{id}"), replaces: false, effect });
         out.notes.push(messages::asked(&request));
@@ -113,7 +116,7 @@ fn withdraw_others(
     });
     let waiting: Vec<String> = waiting.map(|(id, _)| id.clone()).collect();
     for id in waiting {
-        finish(facts, &id, RequestEnd::Withdrawn, messages::not_due().to_owned(), terms, out);
+        finish(facts, &id, RequestEnd::Withdrawn, &messages::not_due(), terms, out);
     }
 }
 

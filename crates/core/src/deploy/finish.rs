@@ -1,7 +1,10 @@
 //! End of a deploy, and the reply to whoever asked for it.
 
 use crate::{
-    context::EvalContext,
+    context::{
+        EvalContext,
+        rights::{DEPLOYS, who_may},
+    },
     deploy::{messages, set_state},
     domain::{
         effect::Effect,
@@ -12,7 +15,7 @@ use crate::{
         },
     },
     plan::{CommandEnding, DecisionContext, PartialPlan, PlannedEffect, SuccessReply},
-    text::links::Links,
+    text::{headline::Headline, links::Links},
 };
 
 /// Ends a request, and the command that asked for it.
@@ -20,12 +23,17 @@ pub(super) fn finish(
     facts: &mut RepoFacts,
     id: &str,
     how: RequestEnd,
-    why: String,
+    why: &Headline,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
+    let origin = facts.requests.get(id).map(|request| (request.origin.clone(), request.by.login.clone()));
+    let why = match &origin {
+        Some((Origin::Command(_), by)) => why.text(by),
+        _ => why.text_for(&who_may(terms.policy, "deploy", DEPLOYS)),
+    };
     set_state(facts, id, RequestState::Ended { how, why: why.clone() }, terms, out);
-    let command = match facts.requests.get(id).map(|request| request.origin.clone()) {
+    let command = match origin.map(|(origin, _)| origin) {
         Some(Origin::Command(command)) => command,
         Some(Origin::Incident(incident)) => {
             tell_on_incident(facts, id, &incident, how, &why, terms, out);

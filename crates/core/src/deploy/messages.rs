@@ -1,5 +1,7 @@
 //! Messages about deploys. Names from outside are quoted.
 
+mod gate;
+mod job;
 mod open;
 mod outcome;
 
@@ -7,18 +9,29 @@ use crate::{
     domain::{
         decision::{ConditionState, Decision},
         event::DeployState,
-        fact::deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        fact::{
+            RepoFacts,
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        },
         id::Sha,
         needs::Answer,
-        policy::{Mode, Policy},
+        policy::{FILE, Mode, Policy},
+        turn::Turn,
     },
-    gate::check_run,
-    text::message::{command, commit, deployment_name, forge_words, moment, plain, quoted, unlinked},
+    text::{
+        headline::{Headline, state_of},
+        links::Links,
+        message::{command, commit, deployment_name, forge_words, moment, plain, quoted, sentence, unlinked},
+    },
 };
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+pub(crate) use crate::deploy::messages::gate::gate_closed;
+pub(super) use crate::deploy::messages::gate::would;
+pub(super) use crate::deploy::messages::job::{
+    deployment_unknown, foreign_job, job_blocked, job_commit_unknown, job_starts, job_waits, pull_job,
+};
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
 pub(crate) use crate::deploy::messages::outcome::run_link;
 pub(super) use crate::deploy::messages::outcome::{
@@ -74,7 +87,7 @@ pub(super) fn state(request: &DeployRequest) -> String {
         RequestState::Running => "has begun".to_owned(),
         RequestState::Ended { how: RequestEnd::Succeeded, .. } => "succeeded".to_owned(),
         RequestState::Ended { how, why } => {
-            format!("{}: {}", end(*how), unlinked(why.lines().next().unwrap_or_default()))
+            format!("{}: {}", end(*how), unlinked(state_of(why)))
         }
     };
     format!("{} {state}", what(request))
@@ -108,7 +121,8 @@ pub(super) fn passed(request: &DeployRequest, decision: &Decision) -> String {
 
 // ── Reasons against a deploy ──
 
-pub(super) fn not_ours(policy: &Policy, environment: &str) -> String {
+/// Returns what the policy lacks before phasebot deploys to an environment.
+pub(crate) fn no_deploys(facts: &RepoFacts, policy: &Policy, environment: &str) -> Headline {
     let mut wants = Vec::new();
     if policy.mode != Mode::Act {
         wants.push("`mode: act`".to_owned());
@@ -116,11 +130,10 @@ pub(super) fn not_ours(policy: &Policy, environment: &str) -> String {
     if policy.environment(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
-    format!(
-        "phasebot does not deploy to {}. It needs {} in `.github/phasebot.yml`.",
-        quoted(environment),
-        wants.join(" and ")
-    )
+    let file = Links::of(facts).edit_policy(&format!("`{FILE}`"));
+    let turn = Turn::asker(format!("add {} to {file}", wants.join(" and ")));
+    let headline = Headline::new(format!("phasebot does not deploy to {}", quoted(environment)), turn);
+    if policy.mode == Mode::Act { headline } else { headline.with("```yaml\nmode: act\n```") }
 }
 
 pub(super) fn way_changed(environment: &str) -> String {
@@ -166,88 +179,75 @@ pub(super) fn status_over(state: DeployState) -> String {
     format!("the deployment's own status says that it {state}")
 }
 
-pub(super) fn no_auto(environment: &str) -> String {
-    format!("The policy no longer deploys to {} by itself for this.", quoted(environment))
+pub(super) fn no_auto(environment: &str) -> Headline {
+    Headline::new(format!("the policy no longer deploys to {} by itself for this", quoted(environment)), Turn::Nobody)
 }
 
-pub(super) fn input_gone(name: &str) -> String {
-    format!("The policy no longer allows this value of the input {}.", quoted(name))
+pub(super) fn input_gone(name: &str) -> Headline {
+    let state = format!("the policy no longer allows this value of the input {}", quoted(name));
+    Headline::new(state, Turn::asker("repeat the command with another value"))
 }
 
 pub(super) fn silent(why: &str) -> String {
     format!("phasebot writes nothing to GitHub here: {why}")
 }
 
-pub(super) fn no_name(reference: &str) -> String {
-    format!(
-        "{} is not a branch, tag or commit of this repository, or it is both a branch and a tag. Give the full name, \
-         such as `refs/heads/NAME`.",
-        quoted(reference)
+pub(super) fn no_name(reference: &str) -> Headline {
+    let name = quoted(reference);
+    Headline::new(
+        format!("{name} is not a branch, tag or commit of this repository, or it is both a branch and a tag"),
+        Turn::asker("repeat the command with the full name, such as `refs/heads/NAME`"),
     )
 }
 
-pub(super) fn name_unknown(reference: &str, answer: Option<&Answer>) -> String {
+pub(super) fn name_unknown(reference: &str, answer: Option<&Answer>) -> Headline {
     let why = match answer {
         Some(Answer::Unavailable { why }) => format!(" ({})", forge_words(why)),
         _ => String::new(),
     };
-    format!(
-        "GitHub did not say which commit {} names{why}, so nothing was done. Repeat the command later.",
-        quoted(reference)
-    )
+    let state = format!("GitHub did not say which commit {} names{why}, so nothing was done", quoted(reference));
+    Headline::new(state, Turn::asker("repeat the command later"))
 }
 
-pub(super) fn moved(reference: &str, found: Option<&Sha>) -> String {
-    let name = if reference.is_empty() { "The head commit".to_owned() } else { quoted(reference) };
+pub(super) fn moved(reference: &str, found: Option<&Sha>) -> Headline {
+    let name = if reference.is_empty() { "the head commit".to_owned() } else { quoted(reference) };
     match found {
-        Some(found) => format!(
-            "{name} has moved to {} since your command. Nothing was started. Repeat the command to deploy that commit.",
-            found.code()
+        Some(found) => Headline::new(
+            format!("{name} has moved to {} since the command, so nothing was started", found.code()),
+            Turn::asker("repeat the command to deploy that commit"),
         ),
-        None => format!("{name} is gone. Nothing was started."),
+        None => {
+            Headline::new(format!("{name} is gone, so nothing was started"), Turn::asker("name another with `ref=`"))
+        }
     }
 }
 
-pub(super) fn foreign_job(environment: &str) -> String {
-    format!("it is a job of a pull request or a fork, and {} accepts only merged changes", quoted(environment))
+pub(super) fn left_its_branch(sha: Option<&Sha>) -> Headline {
+    let state = format!("the branch that contained {} no longer contains it, so nothing was started", commit(sha));
+    Headline::new(state, Turn::asker("name a branch or a tag with `ref=`"))
 }
 
-pub(super) fn pull_job(environment: &str) -> String {
-    format!(
-        "it is a job of a pull request at a commit that is not the head of a pull request: {} accepts merged changes, \
-         and heads of open pull requests",
-        quoted(environment)
+pub(super) fn waited_too_long(why: &str) -> Headline {
+    let last = if why.is_empty() { String::new() } else { sentence(&format!("the last reason was: {why}")) };
+    let again = Turn::asker("repeat the command if you still want it");
+    Headline::new("it waited for 24 hours, so it was given up", again).with(last)
+}
+
+pub(super) fn the_same(other: &DeployRequest, policy: &Policy) -> Headline {
+    Headline::new(
+        format!(
+            "the same {} is already waiting or running, asked for {} at {}",
+            kind(other),
+            asker(other),
+            moment(other.at, &policy.commands.zone)
+        ),
+        Turn::by_itself("this one would be the same"),
     )
 }
 
-pub(super) fn deployment_unknown() -> String {
-    "the job's deployment is not known yet".to_owned()
-}
-
-pub(super) fn job_commit_unknown() -> String {
-    "the job's commit is not known".to_owned()
-}
-
-pub(super) fn left_its_branch(sha: Option<&Sha>) -> String {
-    format!("The branch that contained {} no longer contains it. Nothing was started.", commit(sha))
-}
-
-pub(super) fn waited_too_long(why: &str) -> String {
-    if why.is_empty() {
-        return "It waited for 24 hours, so it was given up. Repeat the command if you still want it.".to_owned();
-    }
-    format!(
-        "It waited for 24 hours, so it was given up. The last reason was: {why}. Repeat the command if you still want it."
-    )
-}
-
-pub(super) fn the_same(other: &DeployRequest, policy: &Policy) -> String {
-    format!(
-        "**The same {} is already waiting or running**, asked for {} at {}. Nothing for you to do: yours would be the same.",
-        kind(other),
-        asker(other),
-        moment(other.at, &policy.commands.zone)
-    )
+/// Refuses a deploy because another one is under way.
+pub(super) fn is_busy(why: &str) -> Headline {
+    Headline::new(why, Turn::asker("repeat the command when that has ended"))
 }
 
 pub(super) fn finding_out() -> &'static str {
@@ -265,46 +265,11 @@ pub(crate) fn closed(decision: &Decision) -> String {
     if lines.is_empty() { "the gate is not open".to_owned() } else { lines.join("; ") }
 }
 
-pub(super) fn would(
-    request: &DeployRequest,
-    decision: &Decision,
-    busy: Option<&DeployRequest>,
-    carries: &str,
-    policy: &Policy,
-) -> String {
-    let mut text = if decision.standing.is_open() {
-        format!("**Dry run: the {} would start now.** Nothing was started.", what(request))
-    } else {
-        let turn = if decision.needs_person { "It would wait for people" } else { "It would wait" };
-        let mut text = format!("**Dry run: the {} would not start yet.** {turn}:\n", what(request));
-        for condition in check_run::blocking(decision) {
-            let _ = write!(
-                text,
-                "\n- {} {}: {}",
-                check_run::symbol(condition),
-                quoted(&condition.name),
-                condition.sentence
-            );
-        }
-        text
-    };
-    if let Some(other) = busy {
-        let _ = write!(text, "\n\n⏳ It would wait: {}.", self::busy(other, policy));
-    }
-    if !request.note.is_empty() {
-        let _ = write!(text, "\n\nTarget: {}", request.note);
-    }
-    if !carries.is_empty() {
-        let _ = write!(text, "\n\n{carries}");
-    }
-    if !decision.standing.is_open() {
-        text.push_str("\n\nNothing was started.");
-    }
-    text
-}
-
-pub(super) fn rolled_back() -> &'static str {
-    "The environment was rolled back in the meantime, and is locked."
+pub(super) fn rolled_back() -> Headline {
+    Headline::new(
+        "the environment was rolled back in the meantime, and is locked",
+        Turn::asker("repeat the command when the lock has ended, if you still want it"),
+    )
 }
 
 /// Returns the comment on the incident's issue that announces an automatic rollback.
@@ -314,51 +279,64 @@ pub(super) fn rolls_back_automatically(
     since: Timestamp,
     words: &str,
     policy: &Policy,
-) -> String {
-    format!(
-        "The incident began at {}, and {} to {} is its only suspect, so phasebot asks \
-         for a rollback, which passes the environment's gate like one by a person. {words}\n\nOnce it starts, the \
-         environment is locked: {} ends that. Name the cause with `/cause REF`.",
-        moment(since, &policy.commands.zone),
-        deployment_name(deployment),
-        quoted(environment),
-        command(&["unlock", environment]),
+) -> Headline {
+    let (zone, name) = (&policy.commands.zone, quoted(environment));
+    let unlock = command(&["unlock", environment]);
+    Headline::new(
+        format!(
+            "phasebot rolls {name} back, because {} is the only suspect of this incident",
+            deployment_name(deployment)
+        ),
+        Turn::by_itself("phasebot reports the outcome here"),
+    )
+    .with(format!(
+        "{} The incident began at {}. The rollback passes the environment's gate like one by a person. Once it starts, \
+         the environment is locked: {unlock} ends that. Name the cause with `/cause REF`.",
+        sentence(words),
+        moment(since, zone),
+    ))
+}
+
+/// Returns how an automatic rollback ended, for its incident's issue. `why` begins with a first line.
+pub(super) fn automatic_rollback_ended(how: RequestEnd, why: &str) -> String {
+    let mark = match how {
+        RequestEnd::Succeeded | RequestEnd::DryRunEnded => "↩️",
+        RequestEnd::Failed | RequestEnd::NotBegun => "❌",
+        RequestEnd::Refused | RequestEnd::Withdrawn => "⏹️ Not rolled back:",
+    };
+    format!("{mark} {why}")
+}
+
+pub(super) fn not_due() -> Headline {
+    let state = "the incident is over, its cause was named, or something else was deployed";
+    Headline::new(state, Turn::Nobody)
+}
+
+pub(super) fn repeated() -> Headline {
+    Headline::new("the command was repeated with `replace`", Turn::by_itself("phasebot carries out the newer command"))
+}
+
+pub(super) fn newer_came() -> Headline {
+    Headline::new("a newer deploy replaces it", Turn::by_itself("phasebot carries out the newer one"))
+}
+
+pub(super) fn nothing_reported() -> Headline {
+    Headline::new(
+        "GitHub did not report what it created, so the deploy was given up and the environment is free again",
+        Turn::asker("check what runs in the environment, then repeat the command"),
     )
 }
 
-/// Returns how an automatic rollback ended, for its incident's issue.
-pub(super) fn automatic_rollback_ended(how: RequestEnd, why: &str) -> String {
-    match how {
-        RequestEnd::Succeeded | RequestEnd::DryRunEnded => why.to_owned(),
-        RequestEnd::Failed | RequestEnd::NotBegun => format!("**The rollback failed.** {why}"),
-        RequestEnd::Refused | RequestEnd::Withdrawn => format!("**Not rolled back.** {why}"),
-    }
+pub(super) fn not_started(why: &str) -> Headline {
+    let state = format!("nothing was started: {}", forge_words(why));
+    Headline::new(state, Turn::asker("repeat the command when that is fixed"))
 }
 
-pub(super) fn not_due() -> &'static str {
-    "The incident is over, its cause was named, or something else was deployed."
-}
-
-pub(super) fn repeated() -> &'static str {
-    "The command was repeated with `replace`."
-}
-
-pub(super) fn newer_came() -> &'static str {
-    "A newer deploy replaces it."
-}
-
-pub(super) fn nothing_reported() -> String {
-    "GitHub did not report what it created, so the deploy was given up and the environment is free again. Check the \
-     environment before you repeat the command."
-        .to_owned()
-}
-
-pub(super) fn not_started(why: &str) -> String {
-    format!("Nothing was started: {}. Repeat the command when that is fixed.", forge_words(why))
-}
-
-pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> String {
-    format!("The run used {} instead of {}, so it was cancelled.", found.code(), commit(wanted))
+pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> Headline {
+    Headline::new(
+        format!("the run used {} instead of {}, so it was cancelled", found.code(), commit(wanted)),
+        Turn::asker("repeat the command"),
+    )
 }
 
 // ── The status comment ──
@@ -378,8 +356,8 @@ pub(crate) fn waits_for_another(why: &str) -> bool {
     why == finding_out() || why.contains("is under way since")
 }
 
-pub(super) fn pull_closed() -> &'static str {
-    "The pull request was closed."
+pub(super) fn pull_closed() -> Headline {
+    Headline::new("the pull request was closed", Turn::Nobody)
 }
 
 /// Returns that an environment is being torn down, and why.

@@ -40,7 +40,7 @@ use crate::{
 };
 
 pub(crate) use crate::deploy::messages::{
-    asker, closed, open_requests_to, run_link, state_word, waits_for_another, what,
+    asker, gate_closed, no_deploys, open_requests_to, run_link, state_word, waits_for_another, what,
 };
 pub(crate) use crate::deploy::mirror::recheck as recheck_mirror;
 pub(crate) use crate::deploy::notes::recheck as recheck_notes;

@@ -70,7 +70,7 @@ fn withdraw_closed(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut
     let closed = |pull: ItemId| is_over(facts.items.get(&pull), terms.now);
     let closed = waiting.filter(|(_, request)| request.for_pull.is_some_and(closed));
     for id in closed.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-        finish(facts, &id, RequestEnd::Withdrawn, messages::pull_closed().to_owned(), terms, out);
+        finish(facts, &id, RequestEnd::Withdrawn, &messages::pull_closed(), terms, out);
     }
 }
 
@@ -215,7 +215,7 @@ fn record(
     let waiting = facts.open_requests();
     let older = waiting.filter(|(_, request)| request.environment == environment && !request.is_under_way());
     for id in older.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-        finish(facts, &id, RequestEnd::Withdrawn, messages::newer_came().to_owned(), terms, out);
+        finish(facts, &id, RequestEnd::Withdrawn, &messages::newer_came(), terms, out);
     }
     let reopened = facts.items.get(&instance.pull).and_then(|item| item.reopened_at(terms.now));
     let digest = Sha256::digest(format!("{environment}\n{head}\n{reopened:?}"));

@@ -4,8 +4,11 @@ use jiff::Timestamp;
 
 use crate::{
     context::EvalContext,
-    domain::{fact::RepoFacts, id::Sha, policy::Policy, rule::EnvironmentRule},
-    text::message::{deployment_name, quoted},
+    domain::{fact::RepoFacts, id::Sha, policy::Policy, rule::EnvironmentRule, turn::Turn},
+    text::{
+        headline::Headline,
+        message::{command, deployment_name, quoted},
+    },
 };
 
 /// Returns the commit to promote: the one that runs in every environment before this one. `Err`:
@@ -15,10 +18,11 @@ pub(crate) fn upstream(
     policy: &Policy,
     rule: &EnvironmentRule,
     now: Timestamp,
-) -> Result<Sha, String> {
+) -> Result<Sha, Headline> {
     let eval = EvalContext::new(facts, policy, now);
     if rule.after.is_empty() {
-        return Err("The policy names no environment before it (`after`).".to_owned());
+        let state = "the policy names no environment before it (`after`)";
+        return Err(Headline::new(state, Turn::asker("name the commit with `/deploy ENV ref=REF`")));
     }
     let mut found: Option<(&Sha, &String)> = None;
     for name in &rule.after {
@@ -26,30 +30,30 @@ pub(crate) fn upstream(
             let foreign = eval.history(name).foreign_since(Timestamp::MIN).next();
             let foreign = foreign.map(|(id, _)| {
                 let name = deployment_name(id);
-                format!(" What {name} brought is foreign: of a pull request's job, or at a commit of no branch here.")
+                format!("What {name} brought is foreign: of a pull request's job, or at a commit of no branch here.")
             });
-            return Err(format!("Nothing runs in {}.{}", quoted(name), foreign.unwrap_or_default()));
+            let turn = Turn::asker(format!("comment {} first", command(&["deploy", name])));
+            let state = format!("nothing runs in {}", quoted(name));
+            return Err(Headline::new(state, turn).with(foreign.unwrap_or_default()));
         };
         let Some(sha) = run.commit else {
-            return Err(format!(
-                "It is not known yet which commit {} put into {}. Say it again in a minute, or name the \
-                 commit with `/deploy`.",
-                deployment_name(run.deployment),
-                quoted(name)
+            let made = deployment_name(run.deployment);
+            return Err(Headline::new(
+                format!("it is not known yet which commit {made} put into {}", quoted(name)),
+                Turn::asker("repeat the command in a minute, or name the commit with `/deploy ENV ref=REF`"),
             ));
         };
         match found {
             Some((known, other)) if known != sha => {
-                return Err(format!(
-                    "{} runs {} and {} runs {}: name the commit with `/deploy`.",
-                    quoted(other),
-                    known.code(),
-                    quoted(name),
-                    sha.code(),
+                return Err(Headline::new(
+                    format!("{} runs {} and {} runs {}", quoted(other), known.code(), quoted(name), sha.code()),
+                    Turn::asker("name the commit with `/deploy ENV ref=REF`"),
                 ));
             }
             _ => found = Some((sha, name)),
         }
     }
-    found.map(|(sha, _)| sha.clone()).ok_or_else(|| "Nothing runs before it.".to_owned())
+    found
+        .map(|(sha, _)| sha.clone())
+        .ok_or_else(|| Headline::new("nothing runs before it", Turn::asker("deploy there first")))
 }

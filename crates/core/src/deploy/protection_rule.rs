@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    context::EvalContext,
+    context::{EvalContext, rights::WRITERS},
     deploy::{messages, queue, track},
     domain::{
         decision::{Condition, ConditionState, Decision, GateName},
@@ -17,7 +17,7 @@ use crate::{
     environment::foreign::is_foreign,
     gate::{self, Subject, target},
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
-    text::message::quoted,
+    text::{headline::Headline, message::quoted},
 };
 
 /// Limit on the reports without a verdict on one job: GitHub accepts ten.
@@ -111,12 +111,12 @@ fn last_request(job: &WaitingJob) -> Option<u64> {
 
 /// Evaluates the gate for a job; `Err`: another deploy holds the environment, the job must not
 /// enter it, or its commit is unknown.
-fn evaluate(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext<'_>) -> Result<Decision, String> {
+fn evaluate(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext<'_>) -> Result<Decision, Headline> {
     let owner = owner(facts, key);
     if owner.is_none()
         && let Some((_, other)) = facts.under_way(&key.1)
     {
-        return Err(messages::busy(other, terms.policy));
+        return Err(messages::job_waits(&messages::busy(other, terms.policy)));
     }
     if owner.is_none() {
         may_enter(&EvalContext::new(facts, terms.policy, terms.now), key, job)?;
@@ -132,7 +132,7 @@ fn evaluate(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionCont
 /// Checks whether a job that no request started may enter its environment at all. A pull request's
 /// job brings what its author wrote: it may enter only with `unmerged: true`, at a head that may be
 /// deployed there.
-fn may_enter(eval: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), String> {
+fn may_enter(eval: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), Headline> {
     let (facts, policy) = (eval.facts, eval.policy);
     let made =
         last_request(job).map(|id| facts.deployments.get_key_value(&id).ok_or_else(messages::deployment_unknown));
@@ -178,7 +178,7 @@ pub(crate) fn recheck(
     }
     match approve {
         Some(true) => {
-            let decision = evaluate(facts, &key, job, terms)?;
+            let decision = evaluate(facts, &key, job, terms).map_err(|why| why.state().to_owned())?;
             if decision.standing.is_open() { Ok(()) } else { Err(messages::closed(&decision)) }
         }
         Some(false) if evaluate(facts, &key, job, terms).is_ok_and(|decision| is_final(&decision)) => Ok(()),
@@ -209,14 +209,14 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
 }
 
 /// Returns the answer to a job that is due now, if any, and records it in the job.
-fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, String>) -> Option<PlannedEffect> {
+fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, Headline>) -> Option<PlannedEffect> {
     let (run, asked) = (key.0, job.requests.len());
     let open = evaluated.as_ref().is_ok_and(|decision| decision.standing.is_open());
     let name = |what: &str, count: u32| format!("protect/{run}/{}/{what}/{count}", key.1);
     let wish = |key: String, effect: Effect| Some(PlannedEffect { key, replaces: false, effect });
     let words = match evaluated {
-        Ok(decision) => messages::closed(decision),
-        Err(why) => why.clone(),
+        Ok(decision) => messages::job_blocked(decision),
+        Err(why) => format!("⏳ {}", why.text_for(WRITERS)),
     };
     let answer = |approve, comment| Effect::AnswerProtection { run, environment: job.name.clone(), approve, comment };
     match job.answered.filter(|(count, _)| *count == asked) {
@@ -226,7 +226,7 @@ fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, String>)
             wish(name("cancel", job.answers), Effect::CancelRun { run })
         }
         None if open => {
-            let effect = answer(Some(true), "The gate is open.".to_owned());
+            let effect = answer(Some(true), format!("✅ {}", messages::job_starts().text_for(WRITERS)));
             job.answered = Some((asked, true));
             job.answers += 1;
             wish(name("answer", job.answers), effect)

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    context::EvalContext,
+    context::{EvalContext, rights::WRITERS},
     deploy::{messages, notes},
     domain::{
         decision::{ConditionState, Decision, GateName},
@@ -15,10 +15,16 @@ use crate::{
         id::{Account, Sha},
         policy::{Mode, Policy},
         rule::GateRule,
+        turn::Turn,
     },
-    gate::{self, Subject},
+    gate::{self, Subject, check_run},
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
-    text::message::quoted,
+    text::{
+        headline,
+        links::{Links, manual},
+        message::quoted,
+        people,
+    },
 };
 
 /// Age beyond which a pushed tag is no longer examined.
@@ -216,7 +222,7 @@ pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &DecisionCo
         return Err(messages::no_gate(gate, tag));
     }
     if draft.subject.sha != *sha {
-        return Err(messages::moved(&draft.tag, Some(&draft.subject.sha)));
+        return Err(messages::moved(&draft.tag, Some(&draft.subject.sha)).state().to_owned());
     }
     let requester = command.and_then(|id| facts.commands.get(&id)).map(|command| &command.by);
     let decision = draft.evaluate(facts, terms.policy, requester, terms.now);
@@ -264,7 +270,7 @@ fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
         match decision.standing {
             ConditionState::Fail => {
                 let attempts = attempts + 1;
-                let effect = issue(tag, gate, &decision);
+                let effect = issue(facts, tag, gate, &decision);
                 out.notes.push(format!("the tag {} broke its gate", quoted(tag)));
                 let key = format!("violation/{gate}/{tag}/{}", subject.sha);
                 out.effects.push(PlannedEffect { key, replaces: false, effect });
@@ -288,28 +294,35 @@ fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
     }
 }
 
-fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
-    let rows: Vec<String> = decision
-        .conditions
-        .iter()
-        .filter(|condition| !condition.standing.is_open())
-        .map(|condition| format!("- {}: {}", quoted(&condition.name), condition.sentence))
+fn issue(facts: &RepoFacts, tag: &str, gate: &str, decision: &Decision) -> Effect {
+    let links = Links::of(facts);
+    let rows: Vec<String> = check_run::blocking(decision)
+        .into_iter()
+        .map(|condition| {
+            let (symbol, name) = (check_run::symbol(condition), quoted(&condition.name));
+            format!("- {symbol} {name}: {}", gate::sentence_of(condition, &links))
+        })
         .collect();
-    let body = format!(
-        "The tag {} was pushed at {} although the gate {} is closed there:\n\n{}\n\nWhat was built from it may be out \
-         already. Take the tag back, or put right what is missing and release again. A tag ruleset keeps this from \
-         happening: see the documentation of gates.",
+    let state = format!(
+        "the tag {} was pushed at {} although the gate {} is closed there",
         quoted(tag),
         decision.sha.code(),
-        quoted(gate),
-        rows.join("\n")
+        quoted(gate)
+    );
+    let who = people::makers(facts, &decision.sha).unwrap_or_else(|| WRITERS.to_owned());
+    let turn = Turn::people(who, format!("delete the tag {}, and push it again when its gate is open", quoted(tag)));
+    let body = format!(
+        "❌ {}\n\n{}\n\nWhat was built from it may be out already. A tag ruleset keeps this from happening: see {}.",
+        headline::line(&state, &turn),
+        rows.join("\n"),
+        manual("gates.md", "the documentation of gates"),
     );
     // Anyone can choose a tag's name, so the marker contains none of it. A commit has many tags.
     let digest = hex::encode(Sha256::digest(format!("{gate}\0{tag}\0{}", decision.sha)));
     Effect::OpenIssue {
         marker: format!("violation:{}", &digest[..12]),
         title: format!("A tag broke its gate: {}", quoted(tag).replace('`', "")),
-        body,
+        body: links.dress(&body),
         labels: vec![LabelSpec {
             name: "gate/broken".to_owned(),
             color: "D73A4A".to_owned(),

@@ -22,6 +22,7 @@ use crate::{
         target::{self, Basis, Refusal, permitted},
     },
     plan::{DecisionContext, PartialPlan},
+    text::headline::Headline,
 };
 use std::cmp::Reverse;
 
@@ -103,8 +104,8 @@ fn evaluate_afresh(
 /// Resolves the commit that a request names.
 pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let Some(request) = facts.requests.get(id) else { return };
-    let refuse = |facts: &mut RepoFacts, why: String, out: &mut PartialPlan| {
-        finish(facts, id, RequestEnd::Refused, why, terms, out);
+    let refuse = |facts: &mut RepoFacts, why: Headline, out: &mut PartialPlan| {
+        finish(facts, id, RequestEnd::Refused, &why, terms, out);
     };
     let need = target::name_need(facts, id, request);
     let named = match facts.answers.get(&need).map(|answered| answered.answer.clone()) {
@@ -167,7 +168,7 @@ pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>,
             set_state(facts, id, RequestState::Waiting(messages::closed(&decision)), terms, out);
             approval_request::update(facts, id, &decision, terms, out);
         }
-        Next::End(how, why) => finish(facts, id, how, why, terms, out),
+        Next::End(how, why) => finish(facts, id, how, &why, terms, out),
     }
 }
 
@@ -175,12 +176,12 @@ enum Next {
     Start(Decision),
     Wait(String, Option<Timestamp>),
     WaitForGate(Decision, Option<Timestamp>),
-    End(RequestEnd, String),
+    End(RequestEnd, Headline),
 }
 
 fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) -> Next {
-    let refused = |why: String| Next::End(RequestEnd::Refused, why);
-    let Some(request) = facts.requests.get(id) else { return refused(String::new()) };
+    let refused = |why: Headline| Next::End(RequestEnd::Refused, why);
+    let Some(request) = facts.requests.get(id) else { return refused(messages::newer_came()) };
     let environment = request.environment.as_str();
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     let asked = matches!(request.origin, Origin::Command(_));
@@ -195,7 +196,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         }
         // Nobody would repeat an automatic request.
         Err(Refusal::Pending(why)) if !asked && terms.now.duration_since(request.at) < LONGEST_WAIT => {
-            return Next::Wait(why, terms.now.checked_add(AGAIN).ok());
+            return Next::Wait(why.state().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
         Err(refusal) => return refused(refusal.why()),
     };
@@ -210,7 +211,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     }
     if let Some((_, other)) = same(facts, id, request) {
         if other.replace && !request.replace {
-            return Next::End(RequestEnd::Withdrawn, messages::repeated().to_owned());
+            return Next::End(RequestEnd::Withdrawn, messages::repeated());
         }
         return if asked {
             refused(messages::the_same(other, terms.policy))
@@ -247,13 +248,16 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         let eval = EvalContext::new(facts, terms.policy, terms.now);
         let subject = gate::subject::of_request(facts, terms.policy, id, request);
         let carries = subject.map(|subject| eval.carried(&subject).list(&eval, &subject.sha)).unwrap_or_default();
-        return Next::End(RequestEnd::DryRunEnded, messages::would(request, &decision, busy, &carries, terms.policy));
+        return Next::End(
+            RequestEnd::DryRunEnded,
+            messages::would(facts, request, &decision, busy, &carries, terms.policy),
+        );
     }
     if let Some(other) = busy {
         let why = messages::busy(other, terms.policy);
         // A rollback waits for the deploy under way instead of interrupting it.
         return if asked && rule.when_busy == Busy::Refuse && request.kind != RequestKind::Rollback {
-            refused(format!("It is busy: {why}."))
+            refused(messages::is_busy(&why))
         } else {
             Next::Wait(why, None)
         };
@@ -269,10 +273,10 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     match decision.standing {
         ConditionState::Waived | ConditionState::Pass => Next::Start(decision),
         ConditionState::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {
-            refused(messages::closed(&decision))
+            refused(messages::gate_closed(facts, &decision))
         }
         ConditionState::Error if asked && terms.now.duration_since(request.at) >= ANSWER_WITHIN => {
-            refused(messages::closed(&decision))
+            refused(messages::gate_closed(facts, &decision))
         }
         ConditionState::Error => Next::WaitForGate(decision, terms.now.checked_add(AGAIN).ok()),
         ConditionState::Fail | ConditionState::Pending => {
@@ -324,7 +328,7 @@ pub(super) fn still_permitted<'p>(
     let Some((rule, deploy)) =
         rule.and_then(|rule| Some((rule, rule.deploy.as_ref()?))).filter(|_| eval.policy.mode == Mode::Act)
     else {
-        return Err(Refusal::No(messages::not_ours(eval.policy, environment)));
+        return Err(Refusal::No(messages::no_deploys(eval.facts, eval.policy, environment)));
     };
     let by_itself = match &request.origin {
         Origin::Command(_) => true,

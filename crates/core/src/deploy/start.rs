@@ -17,10 +17,13 @@ use crate::{
     gate::{
         rollout_order::{Order, order},
         subject,
-        target::{self, Basis, Refusal},
+        target::{self, Basis},
     },
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
-    text::message::rejected,
+    text::{
+        headline::Headline,
+        message::{plain, rejected},
+    },
 };
 
 fn key(id: &str, attempt: u32) -> String {
@@ -61,7 +64,7 @@ pub(super) fn start(
         .filter(|(other, r)| *other != id && r.environment == environment && !r.is_under_way() && !r.dry_run);
     let waiting: Vec<String> = waiting.map(|(other, _)| other.clone()).collect();
     for other in waiting {
-        finish(facts, &other, RequestEnd::Withdrawn, messages::rolled_back().to_owned(), terms, out);
+        finish(facts, &other, RequestEnd::Withdrawn, &messages::rolled_back(), terms, out);
     }
 }
 
@@ -129,14 +132,14 @@ pub(crate) fn recheck(
         return Err("the deploy is not wanted any more".to_owned());
     };
     let eval = EvalContext::new(facts, terms.policy, terms.now);
-    let rule = queue::still_permitted(&eval, id, request).map_err(Refusal::why)?;
+    let rule = queue::still_permitted(&eval, id, request).map_err(|refusal| refusal.why().state().to_owned())?;
     if !is_way(rule, effect) {
         return Err(messages::way_changed(&request.environment));
     }
     if let Origin::Incident(incident) = &request.origin
         && !auto_rollback::is_wanted(&eval, &request.environment, incident)
     {
-        return Err(messages::not_due().to_owned());
+        return Err(messages::not_due().state().to_owned());
     }
     if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
         return Err("another deploy holds the environment".to_owned());
@@ -186,12 +189,12 @@ pub(super) fn began(
     let result = match outcome {
         EffectOutcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
         EffectOutcome::Failed(why) => {
-            return finish(facts, id, RequestEnd::Failed, rejected(why), terms, out);
+            return finish(facts, id, RequestEnd::Failed, &rejected(why), terms, out);
         }
         EffectOutcome::Done { result, .. } => result,
     };
-    let refused = |why: String, facts: &mut RepoFacts, out: &mut PartialPlan| {
-        finish(facts, id, RequestEnd::Refused, why, terms, out);
+    let refused = |why: Headline, facts: &mut RepoFacts, out: &mut PartialPlan| {
+        finish(facts, id, RequestEnd::Refused, &why, terms, out);
     };
     match result {
         Some(ForgeResult::NotFound) => {
@@ -205,9 +208,10 @@ pub(super) fn began(
             if sha.as_ref() != Some(made) {
                 let description = messages::mismatch(sha.as_ref(), made);
                 let state = DeployState::Failure;
-                let effect = Effect::SetDeployment { deployment, state, description: description.clone(), log: None };
+                let effect =
+                    Effect::SetDeployment { deployment, state, description: plain(description.state()), log: None };
                 out.effects.push(PlannedEffect { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
-                return finish(facts, id, RequestEnd::Failed, description, terms, out);
+                return finish(facts, id, RequestEnd::Failed, &description, terms, out);
             }
             runs(facts, id, terms, out, |request| {
                 request.deployment = Some(deployment);
@@ -220,14 +224,14 @@ pub(super) fn began(
                 && sha.as_ref() != Some(made)
             {
                 out.effects.push(cancel(id, run));
-                return finish(facts, id, RequestEnd::Failed, messages::mismatch(sha.as_ref(), made), terms, out);
+                return finish(facts, id, RequestEnd::Failed, &messages::mismatch(sha.as_ref(), made), terms, out);
             }
             runs(facts, id, terms, out, |request| {
                 request.run = run;
                 request.pinned = pinned;
             });
         }
-        _ => finish(facts, id, RequestEnd::Failed, messages::nothing_reported(), terms, out),
+        _ => finish(facts, id, RequestEnd::Failed, &messages::nothing_reported(), terms, out),
     }
 }
 

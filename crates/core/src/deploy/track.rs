@@ -20,7 +20,7 @@ use crate::{
         rule::{Via, name_key},
     },
     plan::{DecisionContext, PartialPlan, PlannedEffect},
-    text::message::plain,
+    text::{headline::Headline, message::plain},
 };
 
 /// Time within which a run has to begin.
@@ -215,10 +215,10 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     let Some(started) = request.started_at else { return };
     let give_up = add(started, LONGEST_RUN);
     if facts.commands.index().let_go.contains(id) {
-        return finish(facts, id, RequestEnd::Failed, messages::let_go().to_owned(), terms, out);
+        return finish(facts, id, RequestEnd::Failed, &messages::let_go(), terms, out);
     }
     if terms.now >= give_up {
-        return fail(facts, id, &request, messages::no_end(), terms, out);
+        return fail(facts, id, &request, &messages::no_end(), terms, out);
     }
     out.wake(Some(give_up));
     if let Some(made) = request.deployment.and_then(|id| facts.deployments.get(&id)) {
@@ -226,7 +226,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         let last = made.statuses.iter().next_back().map(|status| status.state);
         if said(DeployState::Success) {
             let why = succeeded(facts, id, &request, terms, out);
-            return finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+            return finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
@@ -234,7 +234,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
             let runs = runs_of(facts, id, &request);
             let job = jobs::failed(facts, &request, &runs).filter(|_| cancelled.is_none());
             let why = messages::failed(facts, &request, cancelled, job, running(facts, &request, terms).as_ref());
-            return finish(facts, id, RequestEnd::Failed, why, terms, out);
+            return finish(facts, id, RequestEnd::Failed, &why, terms, out);
         }
     }
     let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
@@ -250,7 +250,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     {
         out.effects.push(cancel(id, *run));
         let why = messages::mismatch(request.sha.as_ref(), &seen.sha);
-        return finish(facts, id, RequestEnd::Failed, why, terms, out);
+        return finish(facts, id, RequestEnd::Failed, &why, terms, out);
     }
     if let Some(since) = list_wanted(facts, id, &request, terms.now) {
         let fresh = facts.answers.get(&need(id, &request)).is_some_and(|answered| answered.at >= since);
@@ -266,7 +266,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         if terms.now < deadline {
             return out.wake(Some(deadline));
         }
-        return fail(facts, id, &request, messages::never_began(), terms, out);
+        return fail(facts, id, &request, &messages::never_began(), terms, out);
     }
     if runs.values().any(|run| run.outcome == RunOutcome::Running) {
         if let Some(deployment) = request.deployment.filter(|_| !begun_otherwise(facts, &request)) {
@@ -282,21 +282,21 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     if let Some(run) = jobs::not_begun(facts, &runs_of(facts, id, &request)) {
         let why = messages::not_begun(&request, run);
         out.effects.extend(status(id, &request, DeployState::Inactive, &why));
-        return finish(facts, id, RequestEnd::NotBegun, why, terms, out);
+        return finish(facts, id, RequestEnd::NotBegun, &why, terms, out);
     }
     match failed {
         Some(run) => {
             let job = jobs::failed(facts, &request, &runs_of(facts, id, &request));
             let why = messages::failed(facts, &request, Some(run), job, running(facts, &request, terms).as_ref());
-            fail(facts, id, &request, why, terms, out);
+            fail(facts, id, &request, &why, terms, out);
         }
         None if runs.values().all(|run| run.outcome == RunOutcome::Skipped) => {
-            fail(facts, id, &request, messages::skipped(), terms, out);
+            fail(facts, id, &request, &messages::skipped(), terms, out);
         }
         None => {
             let why = succeeded(facts, id, &request, terms, out);
             out.effects.extend(status(id, &request, DeployState::Success, &why));
-            finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+            finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
         }
     }
 }
@@ -339,7 +339,7 @@ fn succeeded(
     request: &DeployRequest,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
-) -> String {
+) -> Headline {
     if request.kind != RequestKind::Rollback {
         return messages::succeeded(request);
     }
@@ -363,19 +363,18 @@ fn fail(
     facts: &mut RepoFacts,
     id: &str,
     request: &DeployRequest,
-    why: String,
+    why: &Headline,
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
-    out.effects.extend(status(id, request, DeployState::Failure, &why));
+    out.effects.extend(status(id, request, DeployState::Failure, why));
     finish(facts, id, RequestEnd::Failed, why, terms, out);
 }
 
-fn status(id: &str, request: &DeployRequest, state: DeployState, why: &str) -> Option<PlannedEffect> {
+fn status(id: &str, request: &DeployRequest, state: DeployState, why: &Headline) -> Option<PlannedEffect> {
     let deployment = request.deployment?;
-    let line = why.lines().next().unwrap_or_default();
     // What to do now belongs to the comment.
-    let description = plain(line.split_once(". ").map_or(line, |(what, _)| what));
+    let description = plain(why.state());
     let effect = Effect::SetDeployment { deployment, state, description, log: None };
     Some(PlannedEffect { key: format!("deploy/{id}/end"), replaces: false, effect })
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::Sha;
+use crate::domain::{id::Sha, turn::Turn};
 
 /// The state of a condition, or of a whole gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +87,9 @@ pub struct Condition {
     pub observed_at: Option<Timestamp>,
     /// Time at which it next changes by itself.
     pub next_at: Option<Timestamp>,
+    /// Who acts next while it is not open.
+    #[serde(default, skip_serializing_if = "Turn::is_of_nobody")]
+    pub turn: Turn,
     /// The approval that it lacks, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<MissingApproval>,
@@ -131,6 +134,7 @@ impl Condition {
         (&self.name, self.standing, &self.code, &self.sentence)
             == (&other.name, other.standing, &other.code, &other.sentence)
             && (&self.link, self.next_at, &self.approval) == (&other.link, other.next_at, &other.approval)
+            && self.turn == other.turn
             && all_say(&self.parts, &other.parts)
     }
 }

@@ -24,5 +24,6 @@ pub mod policy;
 pub mod rule;
 pub mod service;
 pub mod timer;
+pub mod turn;
 pub mod version;
 pub mod when;

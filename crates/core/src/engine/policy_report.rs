@@ -4,13 +4,15 @@
 use std::fmt::Write as _;
 
 use crate::{
-    domain::{effect::Annotation, fact::RepoFacts, id::ItemId, policy::FILE},
+    context::rights::WRITERS,
+    domain::{effect::Annotation, fact::RepoFacts, id::ItemId, policy::FILE, turn::Turn},
     engine::preview::{Move, Preview},
     policy::{Problem, Report},
     text::{
+        headline,
         links::Links,
-        message::{capitalized, count, forge_words, quoted},
-        sanitize::{fence, inline},
+        message::{capitalized, count, forge_words, plain, quoted},
+        sanitize::{code, fence, inline},
     },
 };
 
@@ -36,24 +38,33 @@ pub fn broken(facts: &RepoFacts, report: &str) -> (String, String) {
     let first = report.lines().next().and_then(|line| {
         let mut parts = line.strip_prefix(FILE)?.strip_prefix(':')?.splitn(3, ':');
         let (line, message) = (parts.next()?.parse::<u32>().ok()?, parts.nth(1)?);
-        Some((line, format!("Line {line}: {}", inline(message.trim(), 300))))
+        Some((line, format!("Line {line}: {}", with_code(message.trim()))))
     });
-    let (line, first) = match first {
-        Some((line, first)) => (format!(" · {}", links.policy(Some(line), "open the line")), first),
-        None => (String::new(), format!("`{FILE}` cannot take effect")),
+    let (place, first) = match first {
+        Some((line, first)) => (links.policy(Some(line), "this line"), first),
+        None => (links.policy(None, "the file"), format!("`{FILE}` cannot take effect")),
     };
+    let turn = Turn::people(WRITERS, format!("fix {place} ({})", links.edit_policy("edit")));
     let body = format!(
-        "❌ **{first}**{line} · {}\n\n{}\n\n{holds} To check it on your machine: `phasebot check`. This issue closes itself.",
-        links.edit_policy("fix it"),
+        "❌ {}\n\n{}\n\n{holds} To check it on your machine: `phasebot check`. This issue closes itself.",
+        headline::line(&first, &turn),
         fence(report, LONGEST_REPORT).trim()
     );
     (format!("{FILE} is invalid; the previous version stays in force"), body)
 }
 
+/// Returns a problem's message without effect, its quoted words as code.
+fn with_code(message: &str) -> String {
+    let pieces = message.split('`').enumerate();
+    let shown = pieces.map(|(index, piece)| if index % 2 == 0 { inline(piece, 300) } else { code(piece, 80) });
+    shown.filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// Returns title and text of the same issue once the file is valid again, or gone.
 pub fn mended() -> (String, String) {
     let title = format!("{FILE} is invalid; the previous version stays in force");
-    (title, format!("✅ `{FILE}` on the default branch is valid again, or gone. It is in force."))
+    let state = format!("`{FILE}` on the default branch is valid again, or gone; what it says is in force");
+    (title, format!("✅ {}", headline::line(&state, &Turn::Nobody)))
 }
 
 /// Message about a proposal: a title, a summary in Markdown, and annotations on lines of the file.
@@ -66,76 +77,102 @@ pub struct Verdict {
     pub annotations: Vec<Annotation>,
 }
 
+impl Verdict {
+    /// Returns a message; `mark` begins its first line, `line` if that says more than the title.
+    fn new(mark: &str, state: &str, turn: &Turn, line: Option<&str>, parts: Vec<String>) -> Self {
+        let first = format!("{mark} {}", headline::line(line.unwrap_or(state), turn));
+        Self {
+            title: plain(&format!("{}. {}", capitalized(state), turn.words())),
+            summary: std::iter::once(first).chain(parts).collect::<Vec<_>>().join("\n\n"),
+            annotations: Vec::new(),
+        }
+    }
+}
+
+/// People who decide about a proposal.
+const REVIEWERS: &str = "whoever reviews this pull request";
+
 /// Returns the message about a proposal that changes the file.
 pub fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
-    let title = match preview {
-        Some(preview) if report.valid => format!("Valid. {}", effect(preview)),
-        _ if report.valid => "Valid".to_owned(),
-        _ => format!("Invalid: fix {}", count(report.problems.len(), "problem")),
-    };
-    let mut parts: Vec<String> = preview.map(sections).into_iter().collect();
     let text = report.to_string();
+    let problems = count(report.problems.len(), "problem");
+    let shown = fence(&text, LONGEST_REPORT).trim().to_owned();
     // A valid file without remarks has nothing more to say.
-    if !report.valid || !report.warnings.is_empty() || !report.notes.is_empty() {
-        parts.insert(0, fence(&text, LONGEST_REPORT).trim().to_owned());
-        if !report.valid {
-            let problems = count(report.problems.len(), "problem");
-            parts.insert(0, format!("❌ **Fix {problems} before you merge.** An invalid policy never takes effect."));
+    let is_remarked = !report.valid || !report.warnings.is_empty() || !report.notes.is_empty();
+    let parts = is_remarked.then_some(shown).into_iter().chain(preview.map(sections)).collect();
+    let mut verdict = match preview {
+        _ if !report.valid => {
+            let turn = Turn::people("its author", format!("fix {problems} before it is merged"));
+            Verdict::new(
+                "❌",
+                "invalid",
+                &turn,
+                Some(&format!("`{FILE}` is invalid, and would not take effect")),
+                parts,
+            )
         }
-    } else if preview.is_none() {
-        parts.push(format!("`{FILE}` is valid."));
-    }
+        Some(preview) => of_preview("valid", preview, parts),
+        None => Verdict::new("✅", "valid", &Turn::Nobody, Some(&format!("`{FILE}` is valid")), parts),
+    };
     let warnings: Vec<Problem> = report.warnings.iter().map(Problem::as_warning).collect();
     let findings = report.problems.iter().chain(&warnings);
     let annotations = findings.filter(|problem| problem.file == FILE).map(|problem| {
         let meant = problem.suggestion.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default();
         Annotation { path: FILE.to_owned(), line: problem.line, message: format!("{}{meant}", problem.message) }
     });
-    Verdict { title, summary: parts.join("\n\n"), annotations: annotations.collect() }
+    verdict.annotations = annotations.collect();
+    verdict
+}
+
+/// Returns the message about a proposal whose effect is known: what it weakens first.
+fn of_preview(what: &str, preview: &Preview, parts: Vec<String>) -> Verdict {
+    let line = |state: &str| format!("`{FILE}`: {state}");
+    let weaker = preview.diff.weaker.len();
+    if weaker > 0 {
+        let ways = count(weaker, "way");
+        let off = if preview.diff.turns_gates_off { ", gates off altogether" } else { "" };
+        let state = format!("{what}, but it weakens protection in {ways}{off}");
+        let all = if weaker == 1 { "it" } else { "all of them" };
+        let act = format!("approve it if you want {all}, request changes if not");
+        return Verdict::new("⚠️", &state, &Turn::people(REVIEWERS, act), Some(&line(&state)), parts);
+    }
+    let moves = if preview.out_of_time { "preview not finished: too many items".to_owned() } else { moves(preview) };
+    let state = format!("{what}; {moves}");
+    if preview.changed > 0 || preview.out_of_time {
+        let turn = Turn::people(REVIEWERS, "approve it if you want these labels, request changes if not");
+        return Verdict::new("✋", &state, &turn, Some(&line(&state)), parts);
+    }
+    Verdict::new("✅", &state, &Turn::Nobody, Some(&line(&state)), parts)
 }
 
 /// Returns the message about a proposal that removes the file.
 pub fn removed(preview: Option<&Preview>) -> Verdict {
-    let title = match preview {
-        Some(preview) => format!("Removes the policy file. {}", effect(preview)),
-        None => "Removes the policy file".to_owned(),
-    };
-    let mut summary = preview.map(|preview| format!("{}\n\n", sections(preview))).unwrap_or_default();
-    let _ = write!(summary, "Without `{FILE}`, the policy above it is in force.");
-    Verdict { title, summary, annotations: Vec::new() }
+    let without = format!("Without `{FILE}`, the policy above it is in force.");
+    if let Some(preview) = preview {
+        return of_preview("removes the policy file", preview, vec![sections(preview), without]);
+    }
+    let turn = Turn::people(REVIEWERS, "approve it only if you want that");
+    Verdict::new("✋", "removes the policy file", &turn, None, vec![without])
 }
 
 /// Returns the message about a proposal that does not change the file.
 pub fn untouched() -> Verdict {
-    let summary = format!("`{FILE}` is unchanged.");
-    Verdict { title: "Policy unchanged".to_owned(), summary, annotations: Vec::new() }
+    let line = format!("`{FILE}` is unchanged");
+    Verdict::new("✅", "policy unchanged", &Turn::Nobody, Some(&line), Vec::new())
 }
 
 /// Returns the message about a proposal whose file can't be read from the forge.
 pub fn not_shown(why: &str) -> Verdict {
-    let summary = format!(
-        "GitHub did not return `{FILE}` of this commit: {}. It cannot be checked, and once merged it would not take \
-         effect. Make it a plain text file of at most 256 KiB, and let phasebot read the repository's contents \
-         (`phasebot doctor` explains how).",
-        forge_words(why)
-    );
-    Verdict { title: "The policy file cannot be read".to_owned(), summary, annotations: Vec::new() }
+    let line = format!("GitHub did not return `{FILE}` of this commit: {}", forge_words(why));
+    let turn = Turn::people("its author", "make it a plain text file of at most 256 KiB");
+    let more = "It cannot be checked, and once merged it would not take effect. phasebot also has to be allowed to read \
+                the repository's contents: `phasebot doctor` explains how.";
+    Verdict::new("❌", "the policy file cannot be read", &turn, Some(&line), vec![more.to_owned()])
 }
 
 /// Returns the message about a merge group with this file.
 pub fn grouped(report: &Report) -> Verdict {
     changed(report, None)
-}
-
-/// Returns the effect of a proposal in a line: what it weakens first.
-fn effect(preview: &Preview) -> String {
-    let weaker = match preview.diff.weaker.len() {
-        _ if preview.diff.turns_gates_off => "Turns gates off; ".to_owned(),
-        0 => String::new(),
-        several => format!("Weakens protection in {}; ", count(several, "way")),
-    };
-    let moves = if preview.out_of_time { "preview not finished: too many items".to_owned() } else { moves(preview) };
-    capitalized(&format!("{weaker}{moves}"))
 }
 
 fn moves(preview: &Preview) -> String {
@@ -155,11 +192,7 @@ fn sections(preview: &Preview) -> String {
         format!("- {}\n{more}", rows[..rows.len().min(MOST_CHANGES)].join("\n- "))
     };
     if !preview.diff.weaker.is_empty() {
-        let _ = writeln!(
-            text,
-            "⚠️ **Merging this weakens protection.** Approve it only if you want that:\n\n{}",
-            list(&preview.diff.weaker)
-        );
+        let _ = writeln!(text, "**It weakens protection**\n\n{}", list(&preview.diff.weaker));
     }
     if !preview.diff.other.is_empty() {
         let _ = writeln!(text, "**It also changes**\n\n{}", list(&preview.diff.other));
@@ -203,7 +236,8 @@ mod tests {
     fn a_long_list_says_how_many_it_leaves_out() {
         let diff = PolicyDiff { weaker: (0..33).map(|n| format!("change {n}")).collect(), ..PolicyDiff::default() };
         let preview = Preview { diff, ..Preview::default() };
-        assert!(effect(&preview).starts_with("Weakens protection in 33 ways; "), "{}", effect(&preview));
+        let verdict = of_preview("valid", &preview, Vec::new());
+        assert!(verdict.title.starts_with("Valid, but it weakens protection in 33 ways. Next, "), "{}", verdict.title);
         let text = sections(&preview);
         assert!(text.contains("- change 29\n- and 3 more\n") && !text.contains("change 30"), "{text}");
     }

@@ -9,7 +9,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::EvalContext,
+    context::{EvalContext, rights::WRITERS},
     domain::{
         event::{CheckSource, RunOutcome, RunTrigger},
         fact::commit::{CommitChecks, SuiteFact},
@@ -17,8 +17,10 @@ use crate::{
         needs::RequiredCheck,
         policy::Pattern,
         rule::NamedCheck,
+        turn::Turn,
         when::Span,
     },
+    text::people,
 };
 
 /// Identity of a check on a commit. Jobs of two workflows may share a name; a re-run keeps its key
@@ -247,30 +249,50 @@ impl<'f> EvalContext<'f> {
 
     /// Returns the reason why the checks of a commit have not passed, for people.
     pub(crate) fn why_not_passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> String {
+        self.not_passed(sha, branch, named).0
+    }
+
+    /// Returns who makes the checks of a commit pass.
+    pub(crate) fn turn_of_checks(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> Turn {
+        self.not_passed(sha, branch, named).1
+    }
+
+    fn not_passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> (String, Turn) {
+        let of = sha.code();
+        let waits = || Turn::by_itself(format!("phasebot waits for the checks of {of}"));
+        let again = |checks: &str| {
+            let who = people::makers(self.facts, sha).unwrap_or_else(|| WRITERS.to_owned());
+            Turn::people(who, format!("push a fix, or re-run {checks} on {of} if it failed by chance"))
+        };
         let Some(checks) = self.facts.checks.get(sha) else {
-            return format!("no checks have reported on {}", sha.code());
+            return (format!("no checks have reported on {of}"), waits());
         };
         if checks.is_cut {
-            return format!("more checks have reported on {} than phasebot keeps", sha.code());
+            let words = format!("more checks have reported on {of} than phasebot keeps");
+            return (words, Turn::people(WRITERS, "push a new commit"));
         }
         let required = self.required_checks(branch).unwrap_or_default();
         let newest: Newest<'_> = self.reports_named(checks, &required, named).into_iter().collect();
         let (failed, running) = (newest.named(&[RunOutcome::Failure]), newest.named(&[RunOutcome::Running]));
         let (void, good) = (newest.named(&[RunOutcome::NoVerdict]), newest.named(&[RunOutcome::Success]));
         let cancelled = newest.named(&[RunOutcome::Cancelled]);
-        let of = sha.code();
         if !failed.is_empty() {
-            format!("failed on {of}: {}", list(failed))
+            let failed = list(failed);
+            (format!("failed on {of}: {failed}"), again(&failed))
         } else if !running.is_empty() {
-            format!("still running on {of}: {}", list(running))
+            let running = list(running);
+            let turn = Turn::by_itself(format!("phasebot waits for {running} on {of}"));
+            (format!("still running on {of}: {running}"), turn)
         } else if !cancelled.is_empty() {
-            format!("cancelled on {of}: {}", list(cancelled))
+            let cancelled = list(cancelled);
+            (format!("cancelled on {of}: {cancelled}"), again(&cancelled))
         } else if !void.is_empty() {
-            format!("ended without a verdict on {of}: {}", list(void))
+            let void = list(void);
+            (format!("ended without a verdict on {of}: {void}"), again(&void))
         } else if good.is_empty() {
-            format!("no check that counts has succeeded on {of}")
+            (format!("no check that counts has succeeded on {of}"), waits())
         } else {
-            format!("the checks of {of} have not settled, or a required one is missing")
+            (format!("the checks of {of} have not settled, or a required one is missing"), waits())
         }
     }
 }

@@ -199,7 +199,8 @@ pub(crate) fn first(deployment: &DeploymentFacts, state: DeployState) -> Option<
     deployment.statuses.iter().find(|s| s.state == state).map(|s| s.at)
 }
 
-fn names_environment(filter: &EnvironmentFilter, environment: &str) -> bool {
+/// Returns whether a filter names an environment.
+pub(crate) fn names_environment(filter: &EnvironmentFilter, environment: &str) -> bool {
     filter.names.is_empty()
         || filter.names.iter().any(|p| p.matches(environment) || p.as_str().eq_ignore_ascii_case(environment))
 }

@@ -1,9 +1,11 @@
 //! `alerts`: no incident is open.
 
 use crate::{
+    context::rights::{TRIAGES, who_may},
+    domain::turn::Turn,
     gate::{ConditionContext, condition_result::ConditionResult},
-    incident,
-    text::message::quoted,
+    incident::{self, OpenIncident},
+    text::message::{command, quoted},
 };
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>) -> ConditionResult {
@@ -20,12 +22,31 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>)
                 _ => place,
             };
             let issue = one.issue.map_or_else(String::new, |number| format!(" (#{number})"));
-            ConditionResult::fail("alerts_open", format!("an incident is open{place}{issue}"))
-                .seen(since)
-                .turns(one.ends_at)
-        }
-        several => ConditionResult::fail("alerts_open", format!("{} incidents are open{place}", several.len()))
+            ConditionResult::fail(
+                "alerts_open",
+                format!("an incident is open{place}{issue}"),
+                resolves(ctx, open.first()),
+            )
             .seen(since)
-            .turns(several.iter().map(|incident| incident.ends_at).max().flatten()),
+            .turns(one.ends_at)
+        }
+        several => {
+            let words = format!("{} incidents are open{place}", several.len());
+            ConditionResult::fail("alerts_open", words, resolves(ctx, several.first()))
+                .seen(since)
+                .turns(several.iter().map(|incident| incident.ends_at).max().flatten())
+        }
+    }
+}
+
+/// Returns the turn of those who end an incident.
+fn resolves(ctx: ConditionContext<'_, '_>, incident: Option<&OpenIncident>) -> Turn {
+    let line = command(&["resolve"]);
+    match incident.and_then(|incident| incident.issue) {
+        Some(issue) => Turn::people(
+            format!("whoever is on call or {}", who_may(ctx.eval.policy, "resolve", TRIAGES)),
+            format!("comment {line} on #{issue} when it is over"),
+        ),
+        None => Turn::people("whoever is on call", "resolve the alert in the monitoring system"),
     }
 }

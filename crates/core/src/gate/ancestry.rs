@@ -2,8 +2,9 @@
 
 use crate::{
     commits::branches::OnLine,
-    domain::policy::Pattern,
-    gate::{ConditionContext, condition_result::ConditionResult},
+    context::rights::WRITERS,
+    domain::{policy::Pattern, turn::Turn},
+    gate::{ConditionContext, condition_result::ConditionResult, turns},
     text::message::{forge_words, quoted},
 };
 
@@ -19,15 +20,18 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, of: &[Pattern], any: bool)
         OnLine::No => {
             let allowed: Vec<String> = of.iter().map(|pattern| quoted(pattern.as_str())).collect();
             let allowed = if allowed.is_empty() { "a branch that counts".to_owned() } else { allowed.join(", ") };
-            ConditionResult::fail("ancestry_none", format!("{short} is not on {allowed}"))
+            let turn = Turn::people(WRITERS, format!("merge {short} into {allowed}"));
+            ConditionResult::fail("ancestry_none", format!("{short} is not on {allowed}"), turn)
         }
         OnLine::Unknown(Some(why)) => ConditionResult::error(
             "ancestry_unavailable",
             format!("GitHub did not say whether {short} is on a branch that counts: {}", forge_words(&why)),
+            turns::refused(),
         ),
         OnLine::Unknown(None) => ConditionResult::unknown(
             "ancestry_asked",
             format!("GitHub is being asked whether {short} is on a branch that counts"),
+            Turn::asking(),
         ),
     }
 }

@@ -13,8 +13,9 @@ use crate::{
         id::{Account, AccountId},
         needs::{Answer, Need},
         permission::Role,
+        turn::Turn,
     },
-    gate::{ConditionContext, authors, condition_result::ConditionResult},
+    gate::{ConditionContext, authors, condition_result::ConditionResult, turns},
     text::{
         links::Links,
         message::{command, quoted},
@@ -40,7 +41,9 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
         let Account { id, login } = &command.by;
         let Some(id) = id else {
             let words = format!("it is not recorded which account approved as {}", quoted(login));
-            unclear.insert(None, ConditionResult::unknown("approval_account_unknown", words).by_hand());
+            let turn =
+                Turn::people(quoted(login), format!("comment {} again", approve_command(ctx.subject.environment())));
+            unclear.insert(None, ConditionResult::unknown("approval_account_unknown", words, turn).by_hand());
             continue;
         };
         if is_one_of(&askers, &command.by) || makers.part_of(&command.by).is_some() {
@@ -54,11 +57,15 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
             None => {}
             Some(words) => {
                 let finding = match right {
-                    PermissionState::Unavailable(_) => ConditionResult::error("approval_right_unavailable", words),
+                    PermissionState::Unavailable(_) => {
+                        ConditionResult::error("approval_right_unavailable", words, turns::refused())
+                    }
                     PermissionState::Held
                     | PermissionState::Denied
                     | PermissionState::Asked
-                    | PermissionState::Nameless => ConditionResult::unknown("approval_right_asked", words),
+                    | PermissionState::Nameless => {
+                        ConditionResult::unknown("approval_right_asked", words, Turn::asking())
+                    }
                 };
                 unclear.insert(Some(*id), finding);
             }
@@ -78,17 +85,21 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
         return finding.seen(last);
     }
     let missing = MissingApproval { count, teams: teams.to_vec(), mention, so_far };
-    let mut words = format!("{} {}", approvers(&missing, quoted), command_words(ctx, &missing));
+    let mut words = so_far_words(&missing);
+    let turn =
+        Turn::people(approvers(&missing, quoted), format!("comment {}", approve_command(ctx.subject.environment())));
     words.extend(lost.values().map(|login| format!("; {} approved it and may no longer do so", quoted(login))));
-    ConditionResult::wait("approval_missing", words).seen(last).by_hand().lacks(missing)
+    ConditionResult::wait("approval_missing", words, turn).seen(last).by_hand().lacks(missing)
 }
 
-/// Returns what those who have to approve do, after their name.
-fn command_words(ctx: ConditionContext<'_, '_>, missing: &MissingApproval) -> String {
-    let line = approve_command(ctx.subject.environment());
+/// Returns how many approvals are there.
+fn so_far_words(missing: &MissingApproval) -> String {
     let so_far: Vec<String> = missing.so_far.iter().map(|by| quoted(by)).collect();
-    let so_far = if so_far.is_empty() { String::new() } else { format!(" (so far approved by {})", so_far.join(", ")) };
-    format!("{} {}{so_far}", if missing.count == 1 { "comments" } else { "comment" }, line)
+    match (missing.count, so_far.as_slice()) {
+        (1, _) => "no approval yet".to_owned(),
+        (count, []) => format!("none of {count} approvals yet"),
+        (count, some) => format!("{} of {count} approvals, by {}", some.len(), some.join(", ")),
+    }
 }
 
 /// Returns the command that approves, quoted: for an environment, or for a release.
@@ -113,10 +124,32 @@ pub(crate) fn approvers(missing: &MissingApproval, team: impl Fn(&str) -> String
     format!("{number} of {}", teams.iter().map(|name| team(name)).collect::<Vec<_>>().join(", "))
 }
 
-/// Returns a condition's sentence with links to the teams whose approval it lacks.
+/// Returns who acts next on a condition, with links to the teams whose approval is missing.
+pub(crate) fn turn_of(condition: &Condition, links: &Links) -> Turn {
+    let leaf = approval_leaf(condition).and_then(|leaf| leaf.approval.as_ref());
+    match (leaf, &condition.turn) {
+        (Some(missing), Turn::People { who, act }) if *who == approvers(missing, quoted) => {
+            Turn::people(approvers(missing, |team| links.team(team)), act.clone())
+        }
+        (_, turn) => turn.clone(),
+    }
+}
+
+/// Returns the approval that a condition waits for: its own, or the one of the part whose turn it has.
+fn approval_leaf(condition: &Condition) -> Option<&Condition> {
+    if condition.approval.is_some() {
+        return Some(condition);
+    }
+    let mut parts = condition.parts.iter().filter(|part| part.turn == condition.turn);
+    parts.find_map(approval_leaf)
+}
+
+/// Returns a condition's sentence with whose turn it is, unless it is open.
 pub(crate) fn sentence_of(condition: &Condition, links: &Links) -> String {
-    let Some(missing) = &condition.approval else { return condition.sentence.clone() };
-    condition.sentence.replacen(&approvers(missing, quoted), &approvers(missing, |team| links.team(team)), 1)
+    if condition.standing.is_open() {
+        return condition.sentence.clone();
+    }
+    format!("{}. {}", condition.sentence.trim_end_matches('.'), turn_of(condition, links).words())
 }
 
 /// Returns who asks for a subject or initiated it; `Err`: that can't be known, or not yet.
@@ -132,7 +165,8 @@ fn askers(ctx: ConditionContext<'_, '_>, age: SignedDuration) -> Result<BTreeSet
     }
     if askers.iter().any(|asker| asker.id.is_none()) {
         let words = "it is not recorded which account asks for it";
-        return Err(Box::new(ConditionResult::unknown("approval_account_unknown", words).by_hand()));
+        let turn = Turn::people("whoever asked for it", "ask for it again");
+        return Err(Box::new(ConditionResult::unknown("approval_account_unknown", words, turn).by_hand()));
     }
     Ok(askers)
 }

@@ -15,6 +15,8 @@ use crate::{
         fact::commit::PushFacts,
         id::{Account, AccountId, ItemId, Sha},
         needs::{Answer, Authors, Need},
+        rule::ConditionName,
+        turn::Turn,
     },
     gate::{ConditionContext, condition_result::ConditionResult},
 };
@@ -88,6 +90,11 @@ fn merged(anonymous: &Sha) -> String {
     format!("merged a part of it, and {} names an address that belongs to no account", anonymous.code())
 }
 
+/// Returns the turn where the record does not tell who took part: nobody's approval can count.
+fn unknown(ctx: ConditionContext<'_, '_>) -> Turn {
+    ctx.overrides(ConditionName::Approval)
+}
+
 /// Returns the commits that the subject brings, its own included.
 fn carried(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<ConditionResult>> {
     let sha = &ctx.subject.sha;
@@ -97,7 +104,7 @@ fn carried(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<Condition
     commits.extend(new.into_iter().flatten().cloned());
     if commits.len() > MOST_COMMITS {
         let words = format!("it carries {} commits, more than can be looked at for their authors", commits.len());
-        return Err(Box::new(ConditionResult::error("approval_too_many", words).by_hand()));
+        return Err(Box::new(ConditionResult::error("approval_too_many", words, unknown(ctx)).by_hand()));
     }
     Ok(commits)
 }
@@ -186,7 +193,7 @@ impl ConditionContext<'_, '_> {
 fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<ConditionResult>> {
     if ways.strange.len() > MOST_UNKNOWN {
         let words = format!("it carries {} commits of which it is not recorded who pushed them", ways.strange.len());
-        return Err(Box::new(ConditionResult::error("approval_pusher_unknown", words).by_hand()));
+        return Err(Box::new(ConditionResult::error("approval_pusher_unknown", words, unknown(ctx)).by_hand()));
     }
     let mut open: Option<ConditionResult> = None;
     for sha in std::mem::take(&mut ways.strange) {
@@ -194,7 +201,7 @@ fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Resu
         match ctx.answer(&need, AGE_OF_PULLS) {
             Some(Answer::BroughtBy(by)) if by.is_empty() => {
                 let words = format!("it is not recorded who pushed {}: they may be its author", sha.code());
-                open = Some(ConditionResult::unknown("approval_pusher_unknown", words).by_hand());
+                open = Some(ConditionResult::unknown("approval_pusher_unknown", words, unknown(ctx)).by_hand());
             }
             Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),
             _ => {
@@ -241,7 +248,7 @@ fn add_pull(
         let nameless = author.iter().chain(merged_by).any(|account| account.id.is_none());
         if nameless {
             let words = format!("it is not recorded which account opened or merged #{number}");
-            return Err(Box::new(ConditionResult::unknown("approval_account_unknown", words).by_hand()));
+            return Err(Box::new(ConditionResult::unknown("approval_account_unknown", words, unknown(ctx)).by_hand()));
         }
         // A deleted account approves nothing.
         if let Some(author) = author {
@@ -254,7 +261,7 @@ fn add_pull(
     let from_the_start = item.is_some_and(|item| item.created_at.is_some_and(|at| !item.before_record(at)));
     if anonymous.is_some() && !from_the_start {
         let words = format!("a commit names an address of no account, and who pushed to #{number} is not recorded");
-        return Err(Box::new(ConditionResult::unknown("approval_pusher_unknown", words).by_hand()));
+        return Err(Box::new(ConditionResult::unknown("approval_pusher_unknown", words, unknown(ctx)).by_hand()));
     }
     Ok(())
 }

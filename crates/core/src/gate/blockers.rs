@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    context::rights::WRITERS,
     domain::{
         id::ItemId,
         needs::{Answer, Need},
+        turn::Turn,
     },
     gate::{ConditionContext, condition_result::ConditionResult},
     text::message::quoted,
@@ -39,17 +41,19 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, label: Option<&str>, miles
         what.push(format!("the milestone {}", quoted(&title)));
     }
     if what.is_empty() {
-        return ConditionResult::error("blockers_no_tag", "without a tag it is not known which milestone counts");
+        let turn = Turn::people(WRITERS, format!("push a version tag that names {}", ctx.subject.sha.code()));
+        return ConditionResult::error("blockers_no_tag", "without a tag it is not known which milestone counts", turn);
     }
     let what = what.join(" or ");
     let mut list = open.iter().take(5).map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
     if open.len() > 5 {
         list = format!("{list} and {} more", open.len() - 5);
     }
+    let turn = Turn::people("someone with triage access", format!("close {list}, or take {what} off"));
     match open.len() {
         0 => ConditionResult::pass("blockers_none", format!("no open issue has {what}")),
-        1 => ConditionResult::fail("blockers_open", format!("an open issue has {what}: {list}")),
-        _ => ConditionResult::fail("blockers_open", format!("open issues have {what}: {list}")),
+        1 => ConditionResult::fail("blockers_open", format!("an open issue has {what}: {list}"), turn),
+        _ => ConditionResult::fail("blockers_open", format!("open issues have {what}: {list}"), turn),
     }
 }
 

@@ -15,8 +15,8 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> Option<ConditionResult>
     let basis = request.map_or(Basis::BARE, |(id, request)| Basis::of(facts, id, request));
     let finding = match permitted(ctx.eval, environment, &ctx.subject.sha, basis) {
         Ok(()) => return None,
-        Err(Refusal::No(why)) => ConditionResult::fail("branch_none", why),
-        Err(Refusal::Pending(why)) => ConditionResult::unknown("branch_asked", why),
+        Err(Refusal::No(why)) => ConditionResult::fail("branch_none", why.state(), why.turn().clone()),
+        Err(Refusal::Pending(why)) => ConditionResult::unknown("branch_asked", why.state(), why.turn().clone()),
     };
     Some(finding.named("branch"))
 }

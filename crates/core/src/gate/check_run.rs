@@ -6,6 +6,10 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use crate::{
+    context::{
+        EvalContext,
+        rights::{FREEZES, WRITERS, who_may},
+    },
     domain::{
         decision::{Condition, ConditionState, Decision, GateName},
         effect::{CheckVerdict, Effect},
@@ -14,11 +18,18 @@ use crate::{
             deploy_request::{DeployRequest, Origin, RequestEnd},
         },
         policy::Policy,
+        rule::name_key,
+        turn::Turn,
     },
-    gate::{approve_command, approvers, missing_approval, sentence_of},
+    gate::{
+        approvers,
+        missing_approval::{self, Missing},
+        sentence_of,
+    },
     text::{
+        headline,
         links::Links,
-        message::{capitalized, cell, moment, person, plain, quoted},
+        message::{capitalized, cell, command, moment, person, plain, quoted},
     },
 };
 
@@ -26,6 +37,8 @@ use crate::{
 const MOST_ROWS: usize = 100;
 /// Limit on the characters of a reason in a title.
 const TITLE: usize = 120;
+/// Limit on the characters of a title.
+const LONGEST_TITLE: usize = 250;
 
 /// The repository and the policy that a check run's page leads to.
 #[derive(Clone, Copy)]
@@ -34,14 +47,44 @@ pub(super) struct Page<'a> {
     pub(super) policy: &'a Policy,
 }
 
-/// Returns a decision as one line of plain text.
+/// Returns a decision as one line of plain text: the state, and whose turn it is.
 pub fn title(decision: &Decision) -> String {
+    title_with(decision, &decision_turn(decision, Turn::Nobody, approvers_unlinked))
+}
+
+fn title_with(decision: &Decision, turn: &Turn) -> String {
     let (closed, all) = decision.closed();
-    let Some(worst) = decision.worst() else {
-        let waived = decision.conditions.iter().filter(|c| c.standing == ConditionState::Waived).count();
-        return if waived == 0 { "Passed".to_owned() } else { format!("Passed, {waived} of {all} waived") };
+    let state = match blocking(decision).first() {
+        Some(first) => format!("Blocked: {closed} of {all} — {}", short(&first.sentence)),
+        None => passed(decision),
     };
-    format!("Blocked: {closed} of {all} — {}", short(&worst.sentence))
+    one_line(&format!("{state}. {}", turn.words()))
+}
+
+/// Returns the state of an open gate.
+fn passed(decision: &Decision) -> String {
+    let waived = decision.conditions.iter().filter(|c| c.standing == ConditionState::Waived).count();
+    if waived == 0 { "Passed".to_owned() } else { format!("Passed, {waived} of {} waived", decision.conditions.len()) }
+}
+
+/// Returns by whom and why conditions were waived, such as ``waived by `dave` ``.
+fn waived_words(decision: &Decision) -> Option<&str> {
+    let first = decision.conditions.iter().find(|condition| condition.standing == ConditionState::Waived)?;
+    first.sentence.split("; without the waiver").next()
+}
+
+/// Returns whose turn it is at a gate: `open`, if nothing keeps it closed. `approvers` are the words
+/// for those whose approvals are missing.
+fn decision_turn(decision: &Decision, open: Turn, approvers: impl Fn(&Missing<'_>) -> String) -> Turn {
+    let Some(first) = blocking(decision).first().copied() else { return open };
+    match (missing_approval::of_condition(first), missing_approval::of_gate(decision), &first.turn) {
+        (Some(_), Some(all), Turn::People { act, .. }) => Turn::people(approvers(&all), act.clone()),
+        (_, _, turn) => turn.clone(),
+    }
+}
+
+fn approvers_unlinked(missing: &Missing<'_>) -> String {
+    missing.words(&|one| approvers(one, quoted))
 }
 
 /// Returns the check run that shows a decision, with the list of what its subject carries. If it is
@@ -55,57 +98,80 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         ConditionState::Pending => CheckVerdict::InProgress,
     };
     let links = Links::of(page.facts);
-    let mut summary = String::new();
-    let missing = missing_approval::of_gate(decision).filter(|_| live);
-    if let Some(missing) = &missing {
-        let command = approve_command(match &decision.gate {
-            GateName::Deploy(environment) => Some(environment),
-            GateName::Release(_) => None,
-        });
-        let command = command.trim_matches('`');
-        let who = missing.words(&|one| approvers(one, |team| links.team(team)));
-        let on = page.request(decision).and_then(DeployRequest::item);
-        let on = on.map_or_else(String::new, |item| format!(" on #{item}"));
-        let _ =
-            writeln!(summary, "✋ **Needs approval by {who}.** To approve, comment{on}:\n\n```text\n{command}\n```\n");
+    let first = blocking(decision).first().copied();
+    let is_over = !live && first.is_some();
+    let turn = |approvers: &dyn Fn(&Missing<'_>) -> String| {
+        if is_over {
+            return Turn::by_itself("nobody asks for it any more");
+        }
+        page.placed(decision, decision_turn(decision, page.after(decision), approvers))
+    };
+    let linked = turn(&|missing| missing.words(&|one| approvers(one, |team| links.team(team))));
+    let (gate, sha) = (of_gate(&decision.gate), decision.sha.code());
+    let (mark, state) = match (first, waived_words(decision)) {
+        (Some(first), _) => {
+            let reason = first.sentence.trim_end_matches('.');
+            (symbol(first), format!("the gate of {gate} is closed for {sha}: {reason}"))
+        }
+        (None, Some(words)) => {
+            let passed = passed(decision).trim_end_matches(" waived").to_owned();
+            ("⚠️", format!("{passed} conditions {words}: the gate of {gate} is open for {sha}"))
+        }
+        (None, None) => ("✅", format!("passed: the gate of {gate} is open for {sha}")),
+    };
+    let mut summary = format!("{mark} {}\n", headline::line(&state, &linked));
+    if let Some(command) = first.filter(|_| !is_over).and_then(|_| command_in(&linked)) {
+        let _ = write!(summary, "\n```text\n{command}\n```\n");
     }
+    summary.push('\n');
     // What is said above is not said again as a table of one row.
-    let mut closed = blocking(decision).into_iter().filter(|_| missing.is_some() && decision.closed().0 == 1);
-    let said = closed.find(|condition| condition.approval.as_ref().is_some_and(|missing| missing.so_far.is_empty()));
-    summary.push_str(&conditions_but(decision, said, page.policy, &links));
+    let is_said = |condition: &&Condition| {
+        decision.closed().0 == 1
+            && condition.parts.is_empty()
+            && condition.link.is_none()
+            && condition.next_at.is_none()
+    };
+    summary.push_str(&conditions_but(decision, first.filter(is_said), page.policy, &links));
     if let Some(carries) = carries {
         let _ = write!(summary, "\n### What it carries\n\n{carries}\n");
     }
-    if !live {
-        summary.push_str("\nNobody asks for this any more; it is not decided again.\n");
-    }
-    run(page, decision, verdict, title(decision), summary)
+    run(page, decision, verdict, title_with(decision, &turn(&approvers_unlinked)), summary)
 }
 
-/// Returns the check run of an automatic deploy that did not happen, with the reason.
+fn of_gate(gate: &GateName) -> String {
+    match gate {
+        GateName::Release(name) | GateName::Deploy(name) => quoted(name),
+    }
+}
+
+/// Returns the command that somebody has to comment, if that is what they do.
+fn command_in(turn: &Turn) -> Option<&str> {
+    let Turn::People { act, .. } = turn else { return None };
+    act.strip_prefix("comment `")?.split('`').next().filter(|command| command.starts_with('/'))
+}
+
+/// Returns the check run of an automatic deploy that did not happen. `why` begins with a first line.
 pub(super) fn came_to_nothing(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
     let summary = format!("❌ {why}\n\n{}", conditions(decision, page.policy, &Links::of(page.facts)));
-    run(page, decision, CheckVerdict::Failure, format!("Not deployed — {}", short(why)), summary)
+    let line = why.lines().next().unwrap_or_default().trim_end_matches('.');
+    run(page, decision, CheckVerdict::Failure, one_line(&format!("Not deployed — {line}")), summary)
 }
 
-/// Returns the check run of a deploy that started and failed.
+/// Returns the check run of a deploy that started and failed. `why` begins with a first line.
 pub(super) fn deploy_failed(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
     let summary = format!("❌ {why}\n\n{}", conditions(decision, page.policy, &Links::of(page.facts)));
     // The gate may have shut since the deploy started.
-    let title = if decision.standing.is_open() {
-        "Gate passed, deploy failed: retry or go back"
-    } else {
-        "Deploy failed: retry or go back"
-    };
-    run(page, decision, CheckVerdict::Failure, title.to_owned(), summary)
+    let state = if decision.standing.is_open() { "Gate passed, deploy failed" } else { "Deploy failed" };
+    let turn = headline::turn_in(why).trim_end_matches('.');
+    run(page, decision, CheckVerdict::Failure, one_line(&format!("{state}. {turn}")), summary)
 }
 
 /// Returns the check run of a gate that the policy no longer has. It fails.
 pub(super) fn abolished(page: Page<'_>, decision: &Decision) -> Effect {
-    let words = "the policy no longer has this gate, so nothing passes it";
+    let line = headline::line("the policy no longer has this gate, so nothing passes it", &Turn::Nobody);
     let last = conditions(decision, page.policy, &Links::of(page.facts));
-    let summary = format!("❌ The policy no longer has this gate. Its last evaluation:\n\n{last}");
-    run(page, decision, CheckVerdict::Failure, format!("Not evaluated — {words}"), summary)
+    let summary = format!("❌ {line} Its last evaluation:\n\n{last}");
+    run(page, decision, CheckVerdict::Failure, one_line(line.trim_end_matches('.')), summary)
 }
 
 fn run(page: Page<'_>, decision: &Decision, verdict: CheckVerdict, title: String, mut summary: String) -> Effect {
@@ -133,6 +199,57 @@ impl<'a> Page<'a> {
         let here = requests.filter(|r| r.environment == *environment && !r.dry_run);
         // One that was refused asked for nothing that is shown here.
         here.max_by_key(|r| (!matches!(r.end(), Some(RequestEnd::Refused | RequestEnd::Withdrawn)), r.at))
+    }
+
+    /// Returns what follows when a gate is open. Of a draft release that phasebot does not publish by
+    /// itself, it is the turn of those who may publish it.
+    fn after(self, decision: &Decision) -> Turn {
+        let name = match &decision.gate {
+            GateName::Release(name) => name,
+            GateName::Deploy(_) => return self.after_deploy_gate(decision),
+        };
+        let goes_on = || Turn::by_itself("what waits for this check goes on");
+        let Some(rule) = self.policy.gates.get(&name_key(name)).filter(|rule| rule.draft) else { return goes_on() };
+        let eval = EvalContext::new(self.facts, self.policy, decision.at);
+        let drafts = self.facts.draft_releases().map(|(_, release)| &release.state.value);
+        let is_of = |tag: &str| rule.tag.as_ref().is_none_or(|pattern| pattern.matches(tag));
+        let mut here = drafts.filter(|state| {
+            is_of(&state.tag) && eval.draft_commit(&state.tag, &state.target).as_ref() == Some(&decision.sha)
+        });
+        let Some(draft) = here.next() else { return goes_on() };
+        if rule.publish {
+            return Turn::by_itself(format!("phasebot publishes {}", quoted(&draft.tag)));
+        }
+        let line = command(&["release", "publish", &draft.tag]);
+        Turn::people(who_may(self.policy, "release", FREEZES), format!("comment {line}"))
+    }
+
+    fn after_deploy_gate(self, decision: &Decision) -> Turn {
+        match self.request(decision) {
+            Some(request) if matches!(request.origin, Origin::Command(_)) => {
+                Turn::by_itself(format!("phasebot carries out the deploy that {} asked for", person(&request.by.login)))
+            }
+            Some(_) => Turn::by_itself("phasebot carries out the deploy"),
+            None => Turn::by_itself("the job that waits for it starts"),
+        }
+    }
+
+    /// Adds the item on which a command has to be commented.
+    fn placed(self, decision: &Decision, turn: Turn) -> Turn {
+        let request = self.request(decision);
+        let item = request.and_then(DeployRequest::item);
+        let asker = request.filter(|_| item.is_some()).map(|request| person(&request.by.login));
+        let turn = turn.asked_by(asker.as_deref().unwrap_or(WRITERS));
+        match (turn, item) {
+            (Turn::People { who, act }, Some(item)) if act.starts_with("comment `/") && !act.contains(" on #") => {
+                let end = act.rfind('`').map_or(act.len(), |at| at + 1);
+                Turn::people(who, format!("{} on #{item}{}", &act[..end], &act[end..]))
+            }
+            (Turn::People { who, act }, None) if act.starts_with("comment `/") && !act.contains(" on ") => {
+                Turn::people(who, format!("{act} on any issue or pull request"))
+            }
+            (turn, _) => turn,
+        }
     }
 
     /// Returns the last line: who asked, the policy, and when it was decided.
@@ -164,12 +281,18 @@ impl<'a> Page<'a> {
 pub(crate) fn blocking(decision: &Decision) -> Vec<&Condition> {
     let closed = decision.conditions.iter().filter(|condition| !condition.standing.is_open());
     let mut closed: Vec<&Condition> = closed.collect();
-    closed.sort_by_key(|condition| match symbol(condition) {
-        "❌" => 0,
-        "⏳" => 2,
-        _ => 1,
-    });
+    closed.sort_by_key(|condition| rank(condition));
     closed
+}
+
+/// Returns the place of a closed condition among others: what failed first, then what people have to
+/// do, then what time or a machine decides.
+pub(super) fn rank(condition: &Condition) -> u8 {
+    match condition.standing {
+        ConditionState::Fail | ConditionState::Error => 0,
+        _ if condition.turn.is_of_people() => 1,
+        ConditionState::Pending | ConditionState::Waived | ConditionState::Pass => 2,
+    }
 }
 
 /// Returns the symbol of a condition's state: who or what changes it.
@@ -181,17 +304,9 @@ pub(crate) fn symbol(condition: &Condition) -> &'static str {
         (_, "freeze") => "🧊",
         (ConditionState::Fail | ConditionState::Pending, "hold") => "⏸️",
         (ConditionState::Fail | ConditionState::Error, _) => "❌",
-        (ConditionState::Pending, _) if is_by_hand(condition) => "✋",
+        (ConditionState::Pending, _) if condition.turn.is_of_people() => "✋",
         (ConditionState::Pending, _) => "⏳",
     }
-}
-
-/// Reasons that only a person ends.
-const BY_HAND: [&str; 3] = ["approval_missing", "deployed_missing", "deployed_incident"];
-
-fn is_by_hand(condition: &Condition) -> bool {
-    BY_HAND.contains(&condition.code.as_str())
-        || condition.parts.iter().any(|part| !part.standing.is_open() && is_by_hand(part))
 }
 
 /// Returns the conditions in Markdown: a table of those that block or are waived, and one line of
@@ -268,6 +383,15 @@ fn short(reason: &str) -> String {
     match first.char_indices().nth(TITLE) {
         Some((end, _)) => format!("{}…", &first[..end]),
         None => first.to_owned(),
+    }
+}
+
+/// Returns a title: plain text, cut to length.
+fn one_line(markdown: &str) -> String {
+    let text = plain(markdown.lines().next().unwrap_or_default());
+    match text.char_indices().nth(LONGEST_TITLE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

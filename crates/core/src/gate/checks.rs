@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    context::rights::WRITERS,
     domain::{
         event::{RefName, RunOutcome},
         fact::item::PullFacts,
         needs::{Need, RequiredCheck},
         rule::NamedCheck,
+        turn::Turn,
     },
     evidence::checks::{Newest, Report, list},
     gate::{ConditionContext, condition_result::ConditionResult},
@@ -38,7 +40,7 @@ pub(super) fn evaluate(
         let missing = ctx.missing(&need, "checks", "which checks ran on the commit");
         // Events can show that a check failed, but not that all checks reported.
         let known = eval.facts.checks.get(sha).map(|checks| eval.newest_checks(checks, &[])).unwrap_or_default();
-        return failed(&known, named).unwrap_or(missing);
+        return failed(ctx, &known, named).unwrap_or(missing);
     }
     let mut required: Vec<&RequiredCheck> = Vec::new();
     for branch in branches(ctx) {
@@ -52,7 +54,12 @@ pub(super) fn evaluate(
     required.dedup();
     let known = eval.facts.checks.get(sha);
     if known.is_some_and(|checks| checks.is_cut) {
-        return ConditionResult::fail("checks_too_many", "more checks have reported on the commit than phasebot keeps");
+        let turn = Turn::people(WRITERS, "push a new commit");
+        return ConditionResult::fail(
+            "checks_too_many",
+            "more checks have reported on the commit than phasebot keeps",
+            turn,
+        );
     }
     let checks = known.map(|checks| eval.newest_checks(checks, &required)).unwrap_or_default();
     verdict(ctx, &checks, named, &required, report_within)
@@ -87,7 +94,7 @@ fn branches<'f>(ctx: ConditionContext<'_, 'f>) -> BTreeSet<&'f str> {
     branches
 }
 
-fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<ConditionResult> {
+fn failed(ctx: ConditionContext<'_, '_>, checks: &Newest<'_>, named: &[NamedCheck]) -> Option<ConditionResult> {
     let is_named = |report: &Report<'_>| named.iter().any(|check| report.is(check));
     let failed: Vec<&Report<'_>> =
         checks.reports().filter(|report| report.outcome == RunOutcome::Failure && is_named(report)).collect();
@@ -95,8 +102,15 @@ fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<ConditionResult> 
     (!failed.is_empty()).then(|| {
         let shown = failed.first().map(|report| report.url);
         let names: BTreeSet<&str> = failed.iter().map(|report| report.key.name).collect();
-        ConditionResult::fail("checks_failed", format!("failed: {}", list(names))).seen(at).link(shown)
+        let turn = again(ctx, &list(names.clone()));
+        ConditionResult::fail("checks_failed", format!("failed: {}", list(names)), turn).seen(at).link(shown)
     })
+}
+
+/// Returns the turn of those who make checks pass.
+fn again(ctx: ConditionContext<'_, '_>, checks: &str) -> Turn {
+    let act = format!("push a fix, or re-run {checks} on {} if it failed by chance", ctx.subject.sha.code());
+    Turn::people(ctx.makers(), act)
 }
 
 /// A check that has to have passed, with the reports that count for it.
@@ -145,37 +159,45 @@ fn verdict(
     let (running, cancelled) = (of(&[RunOutcome::Running]), of(&[RunOutcome::Cancelled]));
     let late = eval.now >= deadline;
     if !bad.is_empty() {
-        ConditionResult::fail("checks_failed", format!("failed: {}", list(bad)))
+        let turn = again(ctx, &list(bad.clone()));
+        ConditionResult::fail("checks_failed", format!("failed: {}", list(bad)), turn)
             .seen(seen)
             .link(page(RunOutcome::Failure))
     } else if !missing.is_empty() && late {
         let limit = message::duration(report_within);
-        ConditionResult::fail("checks_missing", format!("no report within {limit}: {}", list(missing))).seen(seen)
+        let turn = Turn::people(WRITERS, format!("start {} on {}", list(missing.clone()), ctx.subject.sha.code()));
+        ConditionResult::fail("checks_missing", format!("no report within {limit}: {}", list(missing)), turn).seen(seen)
     } else if !cancelled.is_empty() {
-        ConditionResult::fail("checks_cancelled", format!("cancelled: {}", list(cancelled)))
+        let turn = again(ctx, &list(cancelled.clone()));
+        ConditionResult::fail("checks_cancelled", format!("cancelled: {}", list(cancelled)), turn)
             .seen(seen)
             .link(page(RunOutcome::Cancelled))
     } else if !void.is_empty() {
-        ConditionResult::fail("checks_void", format!("ended without a verdict: {}", list(void)))
+        let turn = again(ctx, &list(void.clone()));
+        ConditionResult::fail("checks_void", format!("ended without a verdict: {}", list(void)), turn)
             .seen(seen)
             .link(page(RunOutcome::NoVerdict))
     } else if wanted.is_empty() {
         let words = "no check is required, named, or has reported";
         if late {
-            ConditionResult::fail("checks_none", words)
+            let turn = Turn::people(WRITERS, format!("start a check on {}", ctx.subject.sha.code()));
+            ConditionResult::fail("checks_none", words, turn)
         } else {
-            ConditionResult::unknown("checks_none", words).turns(Some(deadline))
+            let turn = ctx.at("phasebot waits for a check until", deadline);
+            ConditionResult::unknown("checks_none", words, turn).turns(Some(deadline))
         }
     } else if !missing.is_empty() {
-        ConditionResult::unknown("checks_missing", format!("no report yet: {}", list(missing)))
+        let turn = ctx.at(&format!("phasebot waits for {} until", list(missing.clone())), deadline);
+        ConditionResult::unknown("checks_missing", format!("no report yet: {}", list(missing)), turn)
             .seen(seen)
             .turns(Some(deadline))
     } else if !running.is_empty() {
-        ConditionResult::unknown("checks_running", format!("still running: {}", list(running)))
+        let turn = Turn::by_itself(format!("phasebot waits for {}", list(running.clone())));
+        ConditionResult::unknown("checks_running", format!("still running: {}", list(running)), turn)
             .seen(seen)
             .link(page(RunOutcome::Running))
     } else if of(&[RunOutcome::Success]).is_empty() {
-        ConditionResult::fail("checks_skipped", "every check was skipped").seen(seen)
+        ConditionResult::fail("checks_skipped", "every check was skipped", again(ctx, "a check")).seen(seen)
     } else {
         let passed: BTreeSet<&str> = wanted.iter().flat_map(|w| &w.reports).map(|report| report.key.name).collect();
         ConditionResult::pass("checks_passed", format!("passed: {}", list(passed)))

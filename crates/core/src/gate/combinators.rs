@@ -4,11 +4,12 @@ use crate::{
     domain::{
         decision::ConditionState,
         rule::{ConditionName, ConditionRule},
+        turn::Turn,
         when,
     },
     gate::{
         ConditionContext, alerts, ancestry, approval, blockers, checks, condition_result::ConditionResult, deployed,
-        external, freeze, hold, lock, reviews, tag, waiver::Waiver, window,
+        external, freeze, hold, lock, reviews, tag, turns, waiver::Waiver, window,
     },
 };
 
@@ -52,7 +53,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Freeze => freeze::evaluate(ctx),
         // Combining conditions are evaluated above.
         ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
-            ConditionResult::error("condition_unknown", "it can't be evaluated")
+            ConditionResult::error("condition_unknown", "it can't be evaluated", turns::edits_policy("change it"))
         }
     }
 }
@@ -64,11 +65,13 @@ fn waive(mut finding: ConditionResult, condition: Option<ConditionName>, waivers
     let Some(waiver) = waivers.iter().find(|waiver| Some(waiver.condition) == condition) else { return finding };
     if !waiver.counts {
         finding.condition.sentence = format!("{}; {}", finding.condition.sentence, waiver.words);
+        finding.condition.turn = waiver.turn.clone().unwrap_or(finding.condition.turn);
         finding.needs_person = true;
         finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
         return finding;
     }
     finding.condition.standing = ConditionState::Waived;
+    finding.condition.turn = Turn::Nobody;
     finding.condition.sentence = format!("{}; without the waiver: {}", waiver.words, finding.condition.sentence);
     finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
     finding.holds = Some(true);
@@ -120,7 +123,11 @@ fn group(
 ) -> ConditionResult {
     let needs_person = !standing.is_open() && parts.iter().any(|part| part.needs_person);
     let code = format!("{name}_{}", if standing.is_open() { "open" } else { "closed" });
-    let mut finding = ConditionResult::error(&code, sentence).named(name);
+    let turn = match (name, parts.as_slice()) {
+        ("not", [part]) => turns::of_not(&part.condition, standing),
+        _ => turns::of_parts(parts.iter().map(|part| &part.condition).filter(|_| !standing.is_open())),
+    };
+    let mut finding = ConditionResult::error(&code, sentence, turn).named(name);
     finding.condition.standing = standing;
     finding.condition.next_at = parts.iter().map(|part| part.condition.next_at).fold(None, when::earlier);
     finding.condition.parts = parts.into_iter().map(|part| part.condition).collect();

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::domain::decision::{Condition, ConditionState, MissingApproval};
+use crate::domain::{
+    decision::{Condition, ConditionState, MissingApproval},
+    turn::Turn,
+};
 
 /// Result of evaluating a condition.
 #[derive(Debug, Clone)]
@@ -17,7 +20,7 @@ pub(super) struct ConditionResult {
 }
 
 impl ConditionResult {
-    fn new(standing: ConditionState, holds: Option<bool>, code: &str, sentence: impl Into<String>) -> Self {
+    fn new(standing: ConditionState, holds: Option<bool>, code: &str, sentence: impl Into<String>, turn: Turn) -> Self {
         let condition = Condition {
             name: String::new(),
             standing,
@@ -26,6 +29,7 @@ impl ConditionResult {
             link: None,
             observed_at: None,
             next_at: None,
+            turn,
             approval: None,
             parts: Vec::new(),
         };
@@ -34,27 +38,27 @@ impl ConditionResult {
 
     /// Returns a result that holds.
     pub(super) fn pass(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(ConditionState::Pass, Some(true), code, sentence)
+        Self::new(ConditionState::Pass, Some(true), code, sentence, Turn::Nobody)
     }
 
     /// Returns a result that does not hold and that nothing under way will change.
-    pub(super) fn fail(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(ConditionState::Fail, Some(false), code, sentence)
+    pub(super) fn fail(code: &str, sentence: impl Into<String>, turn: Turn) -> Self {
+        Self::new(ConditionState::Fail, Some(false), code, sentence, turn)
     }
 
     /// Returns a result that does not hold yet.
-    pub(super) fn wait(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(ConditionState::Pending, Some(false), code, sentence)
+    pub(super) fn wait(code: &str, sentence: impl Into<String>, turn: Turn) -> Self {
+        Self::new(ConditionState::Pending, Some(false), code, sentence, turn)
     }
 
     /// Returns a result that is not known yet.
-    pub(super) fn unknown(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(ConditionState::Pending, None, code, sentence)
+    pub(super) fn unknown(code: &str, sentence: impl Into<String>, turn: Turn) -> Self {
+        Self::new(ConditionState::Pending, None, code, sentence, turn)
     }
 
     /// Returns a result that can't be found out.
-    pub(super) fn error(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(ConditionState::Error, None, code, sentence)
+    pub(super) fn error(code: &str, sentence: impl Into<String>, turn: Turn) -> Self {
+        Self::new(ConditionState::Error, None, code, sentence, turn)
     }
 
     pub(super) fn named(mut self, name: &str) -> Self {

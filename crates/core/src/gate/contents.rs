@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     commits::landing::Work,
-    domain::{decision::GateName, event::RefName, id::Sha, needs::Need},
+    domain::{decision::GateName, event::RefName, id::Sha, needs::Need, turn::Turn},
     environment::history::{History, Run},
     gate::{ConditionContext, condition_result::ConditionResult},
     text::message::deployment_name,
@@ -31,6 +31,7 @@ impl Unknown {
             Self::Run(deployment) => ConditionResult::unknown(
                 &format!("{code}_run_unknown"),
                 format!("{what} is not known yet, nor which commit {} deployed there", deployment_name(*deployment)),
+                Turn::by_itself("phasebot waits for the workflow run to report its commit"),
             ),
         }
     }

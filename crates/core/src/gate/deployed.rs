@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::services::Touched,
-    domain::{decision::GateName, event::DeployState, id::Sha, needs::Need, service::Scope},
+    domain::{decision::GateName, event::DeployState, id::Sha, needs::Need, service::Scope, turn::Turn},
     environment::history::{Attempt, History, Run, RunEnd},
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
     text::message::{self, deployment_name, quoted},
@@ -19,14 +19,12 @@ const MOST_BACK: usize = 100;
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: SignedDuration) -> ConditionResult {
     let history = ctx.eval.history(environment);
     let place = quoted(environment);
-    let (short, deploy) = (ctx.subject.sha.code(), message::command(&["deploy", environment]));
+    let short = ctx.subject.sha.code();
+    let deploy = || ctx.deploys(&ctx.subject.sha, environment);
     // A waiting or merely requested deployment has changed nothing there yet.
     if history.attempts_since(Timestamp::MIN).next().is_none() {
-        return ConditionResult::wait(
-            "deployed_missing",
-            format!("nothing is deployed to {place} yet: deploy {short} there first ({deploy})"),
-        )
-        .by_hand();
+        return ConditionResult::wait("deployed_missing", format!("nothing is deployed to {place} yet"), deploy())
+            .by_hand();
     }
     let current = history.current();
     let recently = ctx.eval.now.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
@@ -38,11 +36,9 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
         Some(run) => match run.commit {
             None => run_unknown(&place, run.deployment),
             Some(commit) if run.facts.source.is_some() && !history.is_evident(run.deployment) => {
-                let words = format!(
-                    "only a report says that {place} runs {}, where phasebot deploys itself: deploy it there ({deploy})",
-                    commit.code()
-                );
-                ConditionResult::wait("deployed_missing", words).by_hand()
+                let words =
+                    format!("only a report says that {place} runs {}, where phasebot deploys itself", commit.code());
+                ConditionResult::wait("deployed_missing", words, deploy()).by_hand()
             }
             Some(commit) if *commit == ctx.subject.sha => soaked(ctx, &short, environment, soak, run.from),
             Some(commit) => match same_for_service(ctx, environment, commit) {
@@ -50,12 +46,12 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
                     let runs = format!("{} (the same as {short} for {})", commit.code(), quoted(service));
                     soaked(ctx, &runs, environment, soak, run.from)
                 }
-                Ok(None) => missing(ctx, history, &format!("{place} runs {}", commit.code())),
+                Ok(None) => missing(ctx, environment, history, &format!("{place} runs {}", commit.code())),
                 Err(unknown) => unknown.finding(ctx, "deployed", "what else that commit brings"),
             },
         }
         .seen(Some(run.from)),
-        None => gone(ctx, history, &place),
+        None => gone(ctx, environment, history),
     }
 }
 
@@ -85,7 +81,7 @@ fn tried(
         }
         DeployState::Waiting | DeployState::InProgress if is_the_same() => {
             let words = format!("{} is being deployed to {place}", name(attempt.commit));
-            ConditionResult::unknown("deployed_running", words)
+            ConditionResult::unknown("deployed_running", words, Turn::by_itself("phasebot waits for its end"))
         }
         DeployState::Waiting | DeployState::InProgress if runs_here() => {
             let other = attempt.commit.map_or_else(|| "another commit".to_owned(), Sha::code);
@@ -95,11 +91,12 @@ fn tried(
                     "{place} runs {}, and {other} is being deployed there",
                     name(current.and_then(|run| run.commit))
                 ),
+                Turn::by_itself("phasebot waits for its end"),
             )
         }
         DeployState::Failure if is_newer && is_the_same() => {
             let words = format!("the deploy of {} to {place} failed", name(attempt.commit));
-            ConditionResult::fail("deployed_failed", words)
+            ConditionResult::fail("deployed_failed", words, ctx.deploys(&ctx.subject.sha, environment))
         }
         DeployState::Failure if is_newer && attempt.commit.is_none() => run_unknown(place, attempt.deployment),
         DeployState::Waiting
@@ -147,36 +144,34 @@ fn same_for_service<'f>(
 
 fn run_unknown(place: &str, deployment: u64) -> ConditionResult {
     let words = format!("it is not known yet which commit {} deployed to {place}", deployment_name(deployment));
-    ConditionResult::unknown("deployed_run_unknown", words)
+    let turn = Turn::by_itself("phasebot waits for the workflow run to report its commit");
+    ConditionResult::unknown("deployed_run_unknown", words, turn)
 }
 
 /// Returns the result if another commit runs, or none.
-fn missing(ctx: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> ConditionResult {
-    let short = ctx.subject.sha.code();
+fn missing(ctx: ConditionContext<'_, '_>, environment: &str, history: History<'_>, has: &str) -> ConditionResult {
+    let (short, deploy) = (ctx.subject.sha.code(), ctx.deploys(&ctx.subject.sha, environment));
     let mut earlier = history.attempts_since(Timestamp::MIN).take(MOST_BACK);
     if earlier.any(|attempt| attempt.commit == Some(&ctx.subject.sha)) {
-        ConditionResult::fail("deployed_replaced", format!("{has}, which replaced {short}"))
+        ConditionResult::fail("deployed_replaced", format!("{has}, which replaced {short}"), deploy)
     } else {
-        ConditionResult::wait("deployed_missing", format!("{has}, not {short}: deploy it there first")).by_hand()
+        ConditionResult::wait("deployed_missing", format!("{has}, not {short}"), deploy).by_hand()
     }
 }
 
 /// Returns the result if nothing runs there any more, or nothing ever has.
-fn gone(ctx: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> ConditionResult {
-    let short = ctx.subject.sha.code();
+fn gone(ctx: ConditionContext<'_, '_>, environment: &str, history: History<'_>) -> ConditionResult {
+    let (short, place) = (ctx.subject.sha.code(), quoted(environment));
+    let deploy = ctx.deploys(&ctx.subject.sha, environment);
     let last = history.backwards().next();
     let Some(last) = last.filter(|run| run.commit == Some(&ctx.subject.sha)) else {
-        return ConditionResult::wait(
-            "deployed_missing",
-            format!("nothing runs in {place}: deploy {short} there first"),
-        )
-        .by_hand();
+        return ConditionResult::wait("deployed_missing", format!("nothing runs in {place}"), deploy).by_hand();
     };
     match last.end {
         Some(RunEnd::Failed) => {
-            ConditionResult::fail("deployed_failed", format!("the deploy of {short} to {place} failed"))
+            ConditionResult::fail("deployed_failed", format!("the deploy of {short} to {place} failed"), deploy)
         }
-        _ => ConditionResult::fail("deployed_gone", format!("{short} no longer runs in {place}")),
+        _ => ConditionResult::fail("deployed_gone", format!("{short} no longer runs in {place}"), deploy),
     }
     .seen(last.until)
 }
@@ -199,7 +194,8 @@ fn soaked(
     let incidents: Vec<_> =
         times.filter(|(from, until)| *from <= eval.now && until.is_none_or(|until| until > success)).collect();
     if incidents.iter().any(|(_, until)| until.is_none_or(|until| until > eval.now)) {
-        return ConditionResult::wait("deployed_incident", format!("an incident is open on {place}")).by_hand();
+        let turn = Turn::people("whoever is on call", "end the incident");
+        return ConditionResult::wait("deployed_incident", format!("an incident is open on {place}"), turn).by_hand();
     }
     let quiet_since = incidents.iter().filter_map(|(_, until)| *until).max().unwrap_or(success).max(success);
     let ripe = quiet_since.checked_add(soak).unwrap_or(Timestamp::MAX);
@@ -207,7 +203,7 @@ fn soaked(
     if eval.now >= ripe {
         return ConditionResult::pass("deployed", format!("{runs} has run in {place} for {long}"));
     }
-    let ends = message::moment(ripe, &eval.policy.commands.zone);
-    ConditionResult::wait("deployed_soaking", format!("{runs} has to run in {place} for {long}, until {ends}"))
+    let turn = ctx.at("phasebot waits until", ripe);
+    ConditionResult::wait("deployed_soaking", format!("{runs} has to run in {place} for {long}"), turn)
         .turns(Some(ripe))
 }

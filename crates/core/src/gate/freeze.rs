@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 
 use crate::{
-    domain::{fact::command::ALL, when},
-    gate::{ConditionContext, calendar, condition_result::ConditionResult},
-    text::message::{command, moment, quoted, reason},
+    context::rights::{FREEZES, who_may},
+    domain::{fact::command::ALL, turn::Turn, when},
+    gate::{ConditionContext, calendar, condition_result::ConditionResult, turns},
+    text::message::{command, moment, person, quoted, reason},
 };
 
 /// A freeze that covers the time of the evaluation.
@@ -14,6 +15,7 @@ struct ActiveFreeze {
     until: Option<Timestamp>,
     since: Option<Timestamp>,
     words: String,
+    turn: Turn,
 }
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
@@ -27,7 +29,11 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         if frozen {
             let until = turns.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
             let words = format!("the policy freezes it{until}{}", reason(rule.reason.as_deref()));
-            standing.push(ActiveFreeze { until: turns, since: None, words });
+            let turn = match turns {
+                Some(at) => ctx.at("the freeze ends", at),
+                None => turns::edits_policy("end the freeze"),
+            };
+            standing.push(ActiveFreeze { until: turns, since: None, words, turn });
         } else {
             next = when::earlier(next, turns);
         }
@@ -37,15 +43,25 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         let what = if *name == ALL { "all environments are".to_owned() } else { format!("{} is", quoted(name)) };
         let unfreeze = command(&["unfreeze", name]);
         let by = quoted(&freeze.by.login);
-        let words = format!("{what} frozen by {by}{until}{}. {unfreeze} ends it", reason(freeze.reason));
-        standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words });
+        let words = format!("{what} frozen by {by}{until}{}", reason(freeze.reason));
+        let who = person(&freeze.by.login);
+        let turn = match freeze.until {
+            Some(at) => Turn::by_itself(format!(
+                "the freeze ends {}, or when {who} or {} comments {unfreeze}",
+                moment(at, zone),
+                who_may(eval.policy, "unfreeze", FREEZES)
+            )),
+            None => Turn::people(format!("{who} (froze it)"), format!("comment {unfreeze} as soon as that is safe")),
+        };
+        standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words, turn });
     }
     // The gate opens when the last freeze ends.
     standing.sort_by_key(|freeze| (freeze.until.is_none(), freeze.until));
     match standing.pop() {
         None => ConditionResult::pass("freeze_none", "no freeze is in force").seen(Some(now)).turns(next),
         Some(last) => {
-            let finding = ConditionResult::wait("frozen", last.words).seen(last.since.or(Some(now))).turns(last.until);
+            let finding =
+                ConditionResult::wait("frozen", last.words, last.turn).seen(last.since.or(Some(now))).turns(last.until);
             if last.until.is_none() { finding.by_hand() } else { finding }
         }
     }

@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 
 use crate::{
     commits::landing::Work,
+    context::rights::{TRIAGES, WRITERS, who_may},
     domain::{
         fact::command::Guard,
         id::{ItemId, Sha},
         needs::{Answer, Need},
+        turn::Turn,
     },
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
-    text::message::{quoted, reason},
+    text::message::{command, person, quoted, reason},
 };
 
 /// Limit on the commits of unknown origin that are asked about.
 const MOST_UNKNOWN: usize = 20;
+/// Limit on the holds that a sentence names.
+const MOST_NAMED: usize = 3;
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let facts = ctx.eval.facts;
@@ -34,15 +38,14 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
                 let words = format!(
                     "#{item} is on hold, and of {commits} commits it is not known which pull requests brought them"
                 );
-                return ConditionResult::error("hold_unknown", words).by_hand();
+                return ConditionResult::error("hold_unknown", words, lifts(ctx, &holds)).by_hand();
             }
             Err(Unclear::Unseen(pull)) => {
                 let held = if pull == item { String::new() } else { format!(" for #{item}") };
-                let words = format!(
-                    "#{pull} is on hold{held}, and it is not known what it brings: no event reported it. \
-                     Any change of #{pull} does"
-                );
-                return ConditionResult::error("hold_unknown", words).by_hand();
+                let words =
+                    format!("#{pull} is on hold{held}, and it is not known what it brings: no event reported it");
+                let turn = Turn::people(WRITERS, format!("edit #{pull}, so that an event reports it"));
+                return ConditionResult::error("hold_unknown", words, turn).by_hand();
             }
         }
     }
@@ -52,19 +55,41 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         [] => ConditionResult::pass("hold_none", "nothing in it is on hold"),
         [one] => {
             let words = format!("#{} is on hold by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
-            ConditionResult::wait("held", words).seen(since).by_hand()
+            ConditionResult::wait("held", words, lifts(ctx, &standing)).seen(since).by_hand()
         }
-        [first, rest @ ..] => {
-            let words = format!(
-                "#{} is on hold by {}{}, and {} more",
-                first.item,
-                quoted(&first.by.login),
-                reason(first.reason),
-                rest.len()
-            );
-            ConditionResult::wait("held", words).seen(since).by_hand()
+        several => {
+            let words: Vec<String> = several.iter().take(MOST_NAMED).map(named).collect();
+            let more = several.len().saturating_sub(MOST_NAMED);
+            let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+            let words = format!("{} holds: {}{more}", several.len(), words.join(" and "));
+            ConditionResult::wait("held", words, lifts(ctx, several)).seen(since).by_hand()
         }
     }
+}
+
+/// Names a hold among several.
+fn named(hold: &Guard<'_>) -> String {
+    format!("{} on #{} by {}{}", quoted(hold.name), hold.item, quoted(&hold.by.login), reason(hold.reason))
+}
+
+/// Returns the turn of those who lift holds: whoever set them.
+fn lifts(ctx: ConditionContext<'_, '_>, holds: &[Guard<'_>]) -> Turn {
+    let may = who_may(ctx.eval.policy, "unhold", TRIAGES);
+    let line = |hold: &Guard<'_>| format!("{} on #{}", command(&["unhold", hold.name]), hold.item);
+    let mut people: Vec<String> = Vec::new();
+    for hold in holds.iter().take(MOST_NAMED) {
+        let by = person(&hold.by.login);
+        if !people.contains(&by) {
+            people.push(by);
+        }
+    }
+    let lines: Vec<String> = holds.iter().take(MOST_NAMED).map(line).collect();
+    let when = match (people.len(), holds.len()) {
+        (_, 1) => "when the reason for this hold is gone",
+        (1, _) => "when the reasons for these holds are gone",
+        _ => "each when your own reason is gone",
+    };
+    Turn::people(people.join(" and "), format!("comment {} {when}; {may} may do it, too", lines.join(" and ")))
 }
 
 /// Reason why it is unknown whether a commit brings a change.

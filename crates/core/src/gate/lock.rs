@@ -2,9 +2,10 @@
 //! hold it for another item.
 
 use crate::{
-    domain::fact::lock::LockOwner,
+    context::rights::{DEPLOYS, who_may},
+    domain::{fact::lock::LockOwner, turn::Turn},
     gate::{ConditionContext, condition_result::ConditionResult},
-    text::message::{command, moment, quoted, reason},
+    text::message::{command, moment, person, quoted, reason},
 };
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
@@ -18,7 +19,15 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let zone = &ctx.eval.policy.commands.zone;
     let until = lock.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
     let since = format!(" since {}{until}", moment(lock.since, zone));
-    let unlock = command(&["unlock", environment]);
+    let (who, unlock) = (person(&lock.by.login), command(&["unlock", environment]));
+    let turn = match lock.until {
+        Some(at) => Turn::by_itself(format!(
+            "the lock ends {}, or when {who} or {} comments {unlock}",
+            moment(at, zone),
+            who_may(ctx.eval.policy, "unlock", DEPLOYS)
+        )),
+        None => Turn::people(format!("{who} (locked it)"), format!("comment {unlock} as soon as that is safe")),
+    };
     let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));
     let finding = match owner {
         Some(LockOwner::Same) => {
@@ -28,14 +37,12 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
             let words = format!("{by}, who asks, holds the lock for #{item} and replaces it");
             return ConditionResult::pass("lock_replaced", words).seen(Some(lock.since));
         }
-        Some(LockOwner::OtherItem(item)) => ConditionResult::wait(
-            "lock_other_item",
-            format!("{name} is locked by {by} for #{item}{since}{why}. {unlock} ends it"),
-        ),
-        Some(LockOwner::Other) | None => ConditionResult::wait(
-            "lock_held",
-            format!("{name} is locked by {by} (#{}){since}{why}. {unlock} ends it", lock.item),
-        ),
+        Some(LockOwner::OtherItem(item)) => {
+            ConditionResult::wait("lock_other_item", format!("{name} is locked by {by} for #{item}{since}{why}"), turn)
+        }
+        Some(LockOwner::Other) | None => {
+            ConditionResult::wait("lock_held", format!("{name} is locked by {by} (#{}){since}{why}", lock.item), turn)
+        }
     };
     let finding = finding.seen(Some(lock.since)).turns(lock.until);
     // A lock with an expiry ends without a person.

@@ -30,6 +30,7 @@ pub(crate) mod rollout_order;
 pub(crate) mod subject;
 mod tag;
 pub(crate) mod target;
+mod turns;
 mod waiver;
 mod window;
 
@@ -37,7 +38,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use crate::gate::approval::{approve_command, approvers, sentence_of};
+pub(crate) use crate::gate::approval::{approve_command, approvers, sentence_of, turn_of};
 pub(crate) use crate::gate::calendar::freeze as freeze_state;
 pub(crate) use crate::gate::record::{advance, needs as want_all, recheck};
 use crate::{
@@ -50,6 +51,7 @@ use crate::{
         permission::Grant,
         policy::Policy,
         rule::{ConditionName, ConditionRule, name_key},
+        turn::Turn,
         when,
     },
     gate::condition_result::ConditionResult,
@@ -175,13 +177,11 @@ impl<'f> ConditionContext<'_, 'f> {
     /// Returns the result while an answer is missing: unknown while it is being asked, an error if
     /// it is unavailable.
     fn missing(self, need: &Need, code: &str, what: &str) -> ConditionResult {
-        match self.eval.facts.answers.get(need).map(|known| &known.answer) {
-            Some(Answer::Unavailable { why }) => ConditionResult::error(
-                &format!("{code}_unavailable"),
-                format!("GitHub did not say {what}: {}", forge_words(why)),
-            ),
-            _ => ConditionResult::unknown(&format!("{code}_asked"), format!("GitHub is being asked {what}")),
+        if let Some(Answer::Unavailable { why }) = self.eval.facts.answers.get(need).map(|known| &known.answer) {
+            let words = format!("GitHub did not say {what}: {}", forge_words(why));
+            return ConditionResult::error(&format!("{code}_unavailable"), words, turns::refused());
         }
+        ConditionResult::unknown(&format!("{code}_asked"), format!("GitHub is being asked {what}"), Turn::asking())
     }
 
     /// Returns whether `newer` contains `older`; `None` if that is unknown and has been asked.
@@ -282,5 +282,6 @@ fn unlisted(gate: &GateName) -> ConditionResult {
         GateName::Release(name) => ("gate_unlisted", format!("no gate {}", quoted(name))),
         GateName::Deploy(name) => ("environment_unlisted", format!("no environment {}", quoted(name))),
     };
-    ConditionResult::fail(code, format!("the policy has {what}, so nothing may pass")).named("listed")
+    let turn = turns::edits_policy("add it");
+    ConditionResult::fail(code, format!("the policy has {what}, so nothing may pass"), turn).named("listed")
 }

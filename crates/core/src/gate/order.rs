@@ -2,6 +2,7 @@
 //! it is not listed in policies and can't be overridden.
 
 use crate::{
+    domain::turn::Turn,
     gate::{
         ConditionContext,
         condition_result::ConditionResult,
@@ -22,11 +23,14 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> Option<ConditionResult>
     let finding = match &order {
         Order::Forward => ConditionResult::pass("order", format!("what {environment} runs is not newer")),
         Order::Unknown => {
-            let words = format!("whether it is older than what {environment} runs is being asked of the forge");
-            ConditionResult::unknown("order_asked", words)
+            let words = format!("GitHub is being asked whether it is older than what {environment} runs");
+            ConditionResult::unknown("order_asked", words, Turn::asking())
         }
-        Order::Older { .. } => ConditionResult::fail("order_older", rollout_order::backward(request, &order)),
-        Order::Lower { .. } => ConditionResult::fail("order_lower", rollout_order::backward(request, &order)),
+        Order::Older { .. } | Order::Lower { .. } => {
+            let code = if matches!(order, Order::Older { .. }) { "order_older" } else { "order_lower" };
+            let why = rollout_order::backward(request, &order);
+            ConditionResult::fail(code, why.state(), why.turn().clone())
+        }
     };
     Some(finding.named("order"))
 }

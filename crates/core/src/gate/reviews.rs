@@ -14,8 +14,10 @@ use crate::{
         fact::item::{PullFacts, ReviewFact},
         id::{Account, AccountId, ItemId, Sha},
         needs::{Answer, Need},
+        rule::ConditionName,
+        turn::Turn,
     },
-    gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
+    gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown, turns},
     text::message::{forge_words, quoted},
 };
 
@@ -58,13 +60,19 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionRes
         }
     }
     if !against.is_empty() {
-        return ConditionResult::fail("reviews_against", format!("changes are requested on {}", list(&against)))
+        let turn = Turn::people(
+            format!("the author of {}", list(&against)),
+            "make the requested changes and ask for another review",
+        );
+        return ConditionResult::fail("reviews_against", format!("changes are requested on {}", list(&against)), turn)
             .seen(last);
     }
     if !missing.is_empty() {
         let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
         let words = format!("{what} of the last commit missing: {}{}", list(&missing), without_right(&unentitled));
-        return ConditionResult::fail("reviews_missing", words).seen(last);
+        let who = format!("someone with write access but {} author", if missing.len() == 1 { "its" } else { "their" });
+        let turn = Turn::people(who, format!("approve {} in a review", list(&missing)));
+        return ConditionResult::fail("reviews_missing", words, turn).seen(last);
     }
     if let Some(unclear) = unclear {
         return unclear.seen(last);
@@ -117,9 +125,10 @@ fn place_unknown(sha: &Sha, why: Option<&str>) -> ConditionResult {
     let what = format!("whether {} is on a branch that counts", sha.code());
     match why {
         Some(why) => {
-            ConditionResult::error("reviews_unavailable", format!("GitHub did not say {what}: {}", forge_words(why)))
+            let words = format!("GitHub did not say {what}: {}", forge_words(why));
+            ConditionResult::error("reviews_unavailable", words, turns::refused())
         }
-        None => ConditionResult::unknown("reviews_asked", format!("GitHub is being asked {what}")),
+        None => ConditionResult::unknown("reviews_asked", format!("GitHub is being asked {what}"), Turn::asking()),
     }
 }
 
@@ -142,7 +151,7 @@ fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemId) -> bool {
 fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<ItemId>, Box<ConditionResult>> {
     if commits.len() > MOST_COMMITS {
         let words = format!("it contains {} commits, more than phasebot examines", commits.len());
-        return Err(Box::new(ConditionResult::error("reviews_too_many", words)));
+        return Err(Box::new(ConditionResult::error("reviews_too_many", words, ctx.overrides(ConditionName::Reviews))));
     }
     let mut pulls: BTreeSet<ItemId> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
@@ -156,7 +165,7 @@ fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BT
     }
     if strange.len() > MOST_UNKNOWN {
         let words = format!("it contains {} commits of which no pull request is known", strange.len());
-        return Err(Box::new(ConditionResult::error("reviews_unknown", words)));
+        return Err(Box::new(ConditionResult::error("reviews_unknown", words, ctx.overrides(ConditionName::Reviews))));
     }
     let mut unasked: Option<ConditionResult> = None;
     for sha in strange {
@@ -173,7 +182,11 @@ fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BT
         let landed: BTreeSet<ItemId> = landed.collect();
         if landed.is_empty() {
             let words = format!("{} was pushed without a pull request", sha.code());
-            return Err(Box::new(ConditionResult::fail("reviews_bypassed", words)));
+            return Err(Box::new(ConditionResult::fail(
+                "reviews_bypassed",
+                words,
+                ctx.overrides(ConditionName::Reviews),
+            )));
         }
         pulls.extend(landed);
     }
@@ -198,15 +211,24 @@ struct Reviewed {
 }
 
 /// Returns the result while a reviewer's write access is unknown; `None` if it is known.
-fn permission_unknown(right: &PermissionState, account: &Account) -> Option<ConditionResult> {
+fn permission_unknown(number: ItemId, right: &PermissionState, account: &Account) -> Option<ConditionResult> {
     let words = right.unknown(&account.login, "may write")?;
     Some(match right {
-        PermissionState::Unavailable(_) => ConditionResult::error("reviews_permission_unavailable", words),
-        PermissionState::Nameless => ConditionResult::unknown("reviews_account_unknown", words).by_hand(),
+        PermissionState::Unavailable(_) => {
+            ConditionResult::error("reviews_permission_unavailable", words, turns::refused())
+        }
+        PermissionState::Nameless => {
+            ConditionResult::unknown("reviews_account_unknown", words, reviews_again(number)).by_hand()
+        }
         PermissionState::Held | PermissionState::Denied | PermissionState::Asked => {
-            ConditionResult::unknown("reviews_permission_asked", words)
+            ConditionResult::unknown("reviews_permission_asked", words, Turn::asking())
         }
     })
+}
+
+/// Returns the turn of those who review a pull request once more.
+fn reviews_again(number: ItemId) -> Turn {
+    Turn::people("someone with write access but its author", format!("review #{number} again"))
 }
 
 fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemId) -> Result<Reviewed, Box<ConditionResult>> {
@@ -260,10 +282,11 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemId) -> Result<Reviewed, B
         let right = ctx.may_write(by);
         if approves && own.is_none() {
             let words = format!("it is not recorded which accounts opened and approved #{number}");
-            found.unclear_approvals.push(ConditionResult::unknown("reviews_account_unknown", words).by_hand());
+            let unclear = ConditionResult::unknown("reviews_account_unknown", words, reviews_again(number)).by_hand();
+            found.unclear_approvals.push(unclear);
             continue;
         }
-        match permission_unknown(&right, by) {
+        match permission_unknown(number, &right, by) {
             None if right == PermissionState::Held => {
                 found.last = found.last.max(Some(at));
                 found.approvals += usize::from(approves);

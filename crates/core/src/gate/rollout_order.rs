@@ -6,9 +6,13 @@ use crate::{
         fact::deploy_request::{DeployRequest, Origin, RequestKind},
         id::Sha,
         needs::Need,
+        turn::Turn,
         version,
     },
-    text::message::{command, commit, quoted},
+    text::{
+        headline::Headline,
+        message::{command, commit, quoted},
+    },
 };
 
 /// Order of a request's commit relative to the one that its environment runs.
@@ -86,20 +90,22 @@ fn contains(eval: &EvalContext<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
 }
 
 /// Returns the reason why a request that goes back, or may, does not start.
-pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
+pub(crate) fn backward(request: &DeployRequest, order: &Order) -> Headline {
     let environment = quoted(&request.environment);
     let rollback = command(&["rollback", &request.environment]);
     if !request.is_automatic() {
         return match order {
             Order::Older { runs } => {
-                format!(
-                    "{environment} runs {}, which contains this commit and more. To go back, use {rollback}.",
-                    commit(Some(runs))
-                )
+                let state = format!("{environment} runs {}, which contains this commit and more", commit(Some(runs)));
+                let turn = format!("nothing to deploy; to go back, comment {rollback}");
+                Headline::new(state, Turn::asker(turn))
             }
-            Order::Lower { .. } | Order::Forward | Order::Unknown => format!(
-                "GitHub did not say whether this commit is older than the one that {environment} runs, so nothing was \
-                 started. Repeat the command later."
+            Order::Lower { .. } | Order::Forward | Order::Unknown => Headline::new(
+                format!(
+                    "GitHub did not say whether this commit is older than the one that {environment} runs, so nothing \
+                     was started"
+                ),
+                Turn::asker("repeat the command later"),
             ),
         };
     }
@@ -118,5 +124,6 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
             (format!("GitHub did not say whether {name} is older than the commit that {environment} runs"), deploy)
         }
     };
-    format!("{why}, so it is not deployed automatically. To deploy it by hand: {by_hand}.")
+    let state = format!("{why}, so it is not deployed automatically");
+    Headline::new(state, Turn::by_itself(format!("{environment} stays as it is; {by_hand} deploys it all the same")))
 }

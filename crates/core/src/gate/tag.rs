@@ -6,11 +6,13 @@ use jiff::SignedDuration;
 
 use crate::{
     commits::versions::{LIST_AGE, VersionTag},
+    context::rights::WRITERS,
     domain::{
         event::RefName,
         fact::commit::RefFacts,
         id::Sha,
         needs::{Answer, Need},
+        turn::Turn,
         version,
     },
     gate::{ConditionContext, condition_result::ConditionResult},
@@ -22,7 +24,7 @@ const SIGNATURE_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, increasing: bool, signed: bool) -> ConditionResult {
     let [first, rest @ ..] = ctx.subject.tags.as_slice() else {
-        return ConditionResult::fail("tag_none", "no tag names the commit");
+        return ConditionResult::fail("tag_none", "no tag names the commit", retag(ctx, ""));
     };
     // The worst result of all tags counts.
     let mut worst = one(ctx, first, increasing, signed);
@@ -42,7 +44,7 @@ fn one(ctx: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool)
     let made = moves.and_then(|moves| moves.first()).map(|(at, _)| *at);
     if places.len() > 1 {
         let at = moves.and_then(|moves| moves.last()).map(|(at, _)| *at);
-        return ConditionResult::fail("tag_moved", format!("{name} was moved")).seen(at);
+        return ConditionResult::fail("tag_moved", format!("{name} was moved"), retag(ctx, "another ")).seen(at);
     }
     if increasing && let Some(finding) = not_higher(ctx, tag) {
         return finding;
@@ -52,6 +54,7 @@ fn one(ctx: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool)
             return ConditionResult::fail(
                 "tag_unsigned",
                 format!("{name} is not there yet: publishing makes one without a signature"),
+                retag(ctx, "a signed "),
             );
         }
         let need = Need::TagSignature { tag: tag.to_owned() };
@@ -61,6 +64,7 @@ fn one(ctx: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool)
                 return ConditionResult::fail(
                     "tag_unsigned",
                     format!("the signature of {name} is not good: {}", quoted(reason)),
+                    retag(ctx, "a signed "),
                 )
                 .seen(made);
             }
@@ -71,11 +75,18 @@ fn one(ctx: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool)
     ConditionResult::pass("tag", format!("{name}: {how}")).seen(made)
 }
 
+/// Returns the turn of those who make a tag.
+fn retag(ctx: ConditionContext<'_, '_>, which: &str) -> Turn {
+    let which = if which.is_empty() { "a " } else { which };
+    Turn::people(WRITERS, format!("push {which}version tag that names {}", ctx.subject.sha.code()))
+}
+
 /// Returns the failure if a tag's version is not higher than those that its commit contains.
 fn not_higher(ctx: ConditionContext<'_, '_>, tag: &str) -> Option<ConditionResult> {
     let name = quoted(tag);
     let Some(version) = version::parse(tag) else {
-        return Some(ConditionResult::fail("tag_no_version", format!("{name} is no semantic version")));
+        let words = format!("{name} is no semantic version");
+        return Some(ConditionResult::fail("tag_no_version", words, retag(ctx, "")));
     };
     let listed = ctx.answer(&Need::Tags, LIST_AGE).and(ctx.eval.facts.tags.listed.as_ref());
     let Some(listed) = listed else {
@@ -87,7 +98,7 @@ fn not_higher(ctx: ConditionContext<'_, '_>, tag: &str) -> Option<ConditionResul
         let contains = ctx.contains(&ctx.subject.sha, sha);
         if contains == Some(true) {
             let words = format!("{name} is not higher than {}, which it contains", quoted(other));
-            return Some(ConditionResult::fail("tag_not_higher", words));
+            return Some(ConditionResult::fail("tag_not_higher", words, retag(ctx, "a higher ")));
         }
         if contains.is_none() {
             let need = Need::Commits { base: Some(sha.clone()), head: ctx.subject.sha.clone() };

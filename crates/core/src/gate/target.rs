@@ -2,7 +2,10 @@
 
 use crate::{
     commits::branches::OnLine,
-    context::{EvalContext, rights::PermissionState},
+    context::{
+        EvalContext,
+        rights::{PermissionState, WRITERS},
+    },
     domain::{
         effect::RefGuard,
         event::Verdict,
@@ -13,11 +16,15 @@ use crate::{
         },
         id::{Account, AccountId, ItemId, Sha},
         needs::{Answer, ResolvedRef, ResolvedRefKind},
-        policy::Policy,
+        policy::{FILE, Policy},
         rule::EnvironmentRule,
+        turn::Turn,
     },
     gate::Need,
-    text::message::{forge_words, quoted},
+    text::{
+        headline::Headline,
+        message::{forge_words, quoted},
+    },
 };
 use std::collections::BTreeMap;
 
@@ -27,14 +34,14 @@ use jiff::Timestamp;
 #[derive(Debug, Clone)]
 pub(crate) enum Refusal {
     /// It may not.
-    No(String),
+    No(Headline),
     /// It is not known yet whether it may, so it may not yet.
-    Pending(String),
+    Pending(Headline),
 }
 
 impl Refusal {
     /// Returns the reason, for people.
-    pub(crate) fn why(self) -> String {
+    pub(crate) fn why(self) -> Headline {
         match self {
             Self::No(why) | Self::Pending(why) => why,
         }
@@ -92,8 +99,8 @@ pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, ba
     if let OnLine::Unknown(why) = on_line {
         let what = format!("whether {short} is on a branch that counts");
         return Err(Refusal::Pending(match why {
-            Some(why) => format!("GitHub did not say {what}: {}.", forge_words(&why)),
-            None => format!("GitHub is being asked {what}."),
+            Some(why) => Headline::new(format!("GitHub did not say {what}: {}", forge_words(&why)), again()),
+            None => Headline::new(format!("GitHub is being asked {what}"), Turn::asking()),
         }));
     }
     let what = match basis.watched {
@@ -129,7 +136,7 @@ fn permitted_unmerged(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basi
     }
     Err(match (refusal, own) {
         (Some(pending @ Refusal::Pending(_)), _) => pending,
-        (_, None) => Refusal::Pending(format!("GitHub is being asked whether {short} is a commit of this repository.")),
+        (_, None) => Refusal::Pending(own_asked(&short)),
         (Some(no), _) => no,
         (None, _) => Refusal::No(elsewhere(sha)),
     })
@@ -186,8 +193,7 @@ pub(crate) fn may(eval: &EvalContext<'_>, request: &DeployRequest, named: &Resol
             Some(true) => eval.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
             None => {
-                let what = format!("whether {} is a commit of this repository", sha.code());
-                return Err(Refusal::Pending(format!("GitHub is being asked {what}.")));
+                return Err(Refusal::Pending(own_asked(&sha.code())));
             }
         },
         ResolvedRefKind::Landed | ResolvedRefKind::Loose => RefGuard::Commit,
@@ -211,10 +217,12 @@ pub(crate) fn unmerged_pull(
         return Err(Refusal::No(not_merged(environment, &format!("#{pull}"))));
     }
     if let Some(other) = policy.instance(environment).map(|instance| instance.pull).filter(|other| *other != pull) {
-        return Err(Refusal::No(format!("{} is made for #{other}.", quoted(environment))));
+        let turn = Turn::asker(format!("write the command on #{other}"));
+        return Err(Refusal::No(Headline::new(format!("{} is made for #{other}", quoted(environment)), turn)));
     }
     let Some(found) = facts.pull(pull) else {
-        return Err(Refusal::No(format!("Nothing is recorded of #{pull}.")));
+        let turn = Turn::people(WRITERS, format!("edit #{pull}, so that an event reports it"));
+        return Err(Refusal::No(Headline::new(format!("nothing is recorded of #{pull}"), turn)));
     };
     // A pull request of unknown origin is treated as a fork's.
     if found.shape.as_ref().is_some_and(|shape| !shape.value.from_fork) {
@@ -248,31 +256,38 @@ pub(crate) fn unmerged_pull(
     let is_unclear = unclear.is_some();
     let unclear = unclear.map_or_else(String::new, |login| {
         format!(
-            " {} approved it, and GitHub does not say whether they may write: grant what `phasebot doctor` names.",
+            ". {} approved it, and GitHub does not say whether they may write: grant what `phasebot doctor` names",
             quoted(login)
         )
     });
-    let why = format!(
-        "#{pull} comes from a fork: someone with write access has to approve commit {} in a review first.{unclear}",
-        sha.code()
+    let why = Headline::new(
+        format!("#{pull} comes from a fork, and commit {} is not approved{unclear}", sha.code()),
+        Turn::people(WRITERS, format!("approve commit {} of #{pull} in a review", sha.code())),
     );
     Err(if is_unclear { Refusal::Pending(why) } else { Refusal::No(why) })
 }
 
-fn elsewhere(sha: &Sha) -> String {
-    format!(
-        "{} is on no known branch of this repository. Name a branch or a tag, or deploy a fork's commit on its pull \
-         request.",
-        sha.code()
+fn elsewhere(sha: &Sha) -> Headline {
+    Headline::new(
+        format!("{} is on no known branch of this repository", sha.code()),
+        Turn::asker("name a branch or a tag, or deploy a fork's commit on its pull request"),
     )
 }
 
-fn not_merged(environment: &str, what: &str) -> String {
-    format!(
-        "{what} is not merged. {} accepts only merged changes. Merge it first, or set `unmerged: true` for it in \
-         `.github/phasebot.yml`.",
-        quoted(environment)
+fn not_merged(environment: &str, what: &str) -> Headline {
+    Headline::new(
+        format!("{what} is not merged, and {} accepts only merged changes", quoted(environment)),
+        Turn::asker("merge it first, then repeat the command"),
     )
+    .with(format!("Or let the environment accept it: `unmerged: true` for {} in `{FILE}`.", quoted(environment)))
+}
+
+fn again() -> Turn {
+    Turn::by_itself("phasebot asks again")
+}
+
+fn own_asked(short: &str) -> Headline {
+    Headline::new(format!("GitHub is being asked whether {short} is a commit of this repository"), Turn::asking())
 }
 
 /// Returns the need that resolves a request's name. A branch is asked for by its full name, as a

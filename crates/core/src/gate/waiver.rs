@@ -15,10 +15,11 @@ use crate::{
         fact::command::{CommandAction, CommandFacts, Ending},
         id::{Account, AccountId},
         rule::ConditionName,
+        turn::Turn,
         when,
     },
     gate::ConditionContext,
-    text::message::{moment, quoted, reason},
+    text::message::{anyone, moment, quoted, reason},
 };
 
 /// A condition that is waived this time, or would be.
@@ -31,6 +32,8 @@ pub(super) struct Waiver {
     pub(super) until: Option<Timestamp>,
     /// The waiver counts; otherwise a second person still has to give the same override.
     pub(super) counts: bool,
+    /// Who makes it count, if it lacks a second person.
+    pub(super) turn: Option<Turn>,
 }
 
 /// One person's override of one condition.
@@ -48,6 +51,7 @@ pub(super) fn all(ctx: ConditionContext<'_, '_>) -> Vec<Waiver> {
         words: format!("waived {word}"),
         until: None,
         counts: true,
+        turn: None,
     });
     subject.chain(overrides(ctx)).collect()
 }
@@ -116,7 +120,9 @@ fn waiver(ctx: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec
     };
     // A waiver that does not count ends with the last override.
     let until = until.or_else(|| said.iter().map(|word| word.until).max());
-    Waiver { condition, words, until, counts }
+    let second_person = (!counts && !people.is_empty())
+        .then(|| Turn::people(format!("{} who did not yet", anyone(&grant)), "comment the same `/override` line"));
+    Waiver { condition, words, until, counts, turn: second_person }
 }
 
 type Heard<'a> = (&'a GateName, &'a crate::domain::id::Sha, &'a String, &'a BTreeSet<ConditionName>, Said<'a>);

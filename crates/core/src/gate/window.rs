@@ -2,7 +2,7 @@
 
 use crate::{
     domain::rule::Window,
-    gate::{ConditionContext, calendar, condition_result::ConditionResult},
+    gate::{ConditionContext, calendar, condition_result::ConditionResult, turns},
     text::message,
 };
 
@@ -15,11 +15,9 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, window: &Window) -> Condit
             local.map_or_else(|| "the window is open".to_owned(), |at| format!("the window is open until {at}"));
         return ConditionResult::pass("window_open", sentence).seen(Some(now)).turns(turns);
     }
-    let sentence = local.map_or_else(|| "the window never opens".to_owned(), |at| format!("the window opens {at}"));
-    let finding = if turns.is_some() {
-        ConditionResult::wait("window_shut", sentence)
-    } else {
-        ConditionResult::fail("window_shut", sentence)
+    let finding = match turns {
+        Some(at) => ConditionResult::wait("window_shut", "the time window is closed", ctx.at("it opens", at)),
+        None => ConditionResult::fail("window_shut", "the time window never opens", turns::edits_policy("change it")),
     };
     finding.seen(Some(now)).turns(turns)
 }

@@ -5,34 +5,78 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
+    domain::turn::Turn,
     incident::{loop_closure::Loop, timeline::FiringPeriod, view::IncidentView},
-    text::message::{duration, moment, quoted},
+    text::{
+        headline,
+        message::{duration, moment, person, quoted},
+        times::Times,
+    },
 };
+
+/// What people did about an incident, as far as its turn depends on it.
+pub(super) struct Care<'a> {
+    /// It is over.
+    pub(super) resolved: bool,
+    /// phasebot closes the issue then.
+    pub(super) closes: bool,
+    /// The account that acknowledged it, and when.
+    pub(super) acked: Option<(&'a str, Timestamp)>,
+    /// End of its mute.
+    pub(super) muted_until: Option<Timestamp>,
+    /// Command that undoes the likeliest suspect.
+    pub(super) rollback: Option<&'a str>,
+}
+
+/// Returns who acts next on an incident.
+pub(super) fn turn(care: &Care<'_>, times: &Times) -> Turn {
+    if care.resolved {
+        return after(care.acked.map(|(by, _)| by), care.closes);
+    }
+    let act = match care.rollback {
+        Some(rollback) => format!("comment `{rollback}` if the suspected change is the cause, else fix it"),
+        None => "fix it".to_owned(),
+    };
+    match (care.acked, care.muted_until) {
+        (Some((by, at)), _) => Turn::people(format!("{} (acknowledged it at {})", person(by), times.at(at)), act),
+        (None, Some(until)) => Turn::by_itself(format!("it is muted until {}", times.at(until))),
+        (None, None) => Turn::people("whoever is on call", "comment `/ack` to take it"),
+    }
+}
+
+/// Returns who acts when an incident is over.
+fn after(acked_by: Option<&str>, closes: bool) -> Turn {
+    let who = acked_by.map_or_else(|| "whoever is on call".to_owned(), person);
+    if closes {
+        Turn::by_itself("phasebot closes this issue")
+    } else {
+        Turn::people(who, "close this issue when nothing is left to follow up")
+    }
+}
 
 /// Returns the comment for a resolved incident: how long it lasted, its cause and its fix; with
 /// `closes`, phasebot closes the issue.
 pub(super) fn resolved(run: Option<FiringPeriod>, view: Option<&IncidentView>, closes: bool) -> String {
     let lasted = run.and_then(|run| Some((run.from, run.until?)));
-    let mut text = match lasted {
-        Some((from, until)) => format!("✅ **Resolved** after {}.", lasting(until.duration_since(from))),
-        None => "✅ **Resolved.**".to_owned(),
+    let mut state = match lasted {
+        Some((from, until)) => format!("resolved after {}", lasting(until.duration_since(from))),
+        None => "resolved".to_owned(),
     };
     if let Some(item) = view.and_then(|view| view.cause_item) {
-        let _ = write!(text, " Cause: #{item}.");
+        let _ = write!(state, ", caused by #{item}");
     }
     if let Some(item) = view.and_then(|view| view.fix.as_ref()?.item) {
-        let _ = write!(text, " Fixed by #{item}.");
+        let _ = write!(state, ", fixed by #{item}");
     }
-    if !closes {
-        text.push_str(" Whoever follows up closes this issue.");
-    }
-    text
+    let acked_by = view.and_then(|view| view.acked_by.as_deref());
+    format!("✅ {}", headline::line(&state, &after(acked_by, closes)))
 }
 
 /// Returns the comment for an incident that fires again.
 pub(super) fn again(run: Option<FiringPeriod>, zone: &TimeZone) -> String {
     let since = run.map_or_else(String::new, |run| format!(" since {}", moment(run.from, zone)));
-    format!("🔥 **Firing again**{since}. Take it with `/ack`.")
+    let turn = Turn::people("whoever is on call", "comment `/ack` to take it");
+    format!("🔥 {}", headline::line(&format!("firing again{since}"), &turn))
 }
 
 /// Formats how long an incident lasted: in minutes from two minutes on.

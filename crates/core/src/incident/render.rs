@@ -12,12 +12,13 @@ use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, value::Serde};
 
 use crate::{
-    domain::alert::Feedback,
+    domain::{alert::Feedback, turn::Turn},
     incident::{
         rendered_text::stranger,
         view::{IncidentView, StormLine, StormView, Suspect},
     },
     text::{
+        headline,
         message::{count, moment},
         sanitize,
         times::Times,
@@ -80,15 +81,20 @@ pub fn problem(template: &str) -> Option<String> {
 /// Renders the issue of a user's feedback.
 pub fn feedback(feedback: &Feedback, connection: &str) -> Rendered {
     let title = or_untitled(sanitize::title(&feedback.title, LONGEST_TITLE));
-    let mut body = if feedback.text.trim().is_empty() { String::new() } else { sanitize::block(&feedback.text, 8000) };
+    let state = format!("feedback by a user, sent over {}", sanitize::code(connection, 60));
+    let turn = Turn::people("someone with triage access", "answer it, or close it");
+    let mut body = format!("💬 {}\n\n", headline::line(&state, &turn));
+    if !feedback.text.trim().is_empty() {
+        body.push_str(sanitize::block(&feedback.text, 8000).trim_start());
+        body.push('\n');
+    }
     if let Some(link) = feedback.url.as_deref().and_then(sanitize::link) {
         let _ = write!(body, "[Open at the source](<{link}>)\n\n");
     }
     for (name, value) in feedback.labels.iter().take(40) {
         let _ = writeln!(body, "- {} {}", sanitize::code(name, 60), sanitize::code(value, 120));
     }
-    let _ = write!(body, "\nSent by a user over {}.\n", sanitize::code(connection, 60));
-    Rendered { title, body: body.trim_start().to_owned(), problem: None }
+    Rendered { title, body: body.trim().to_owned(), problem: None }
 }
 
 /// Renders the issue of a storm: what all its incidents share, then the incidents.
@@ -104,17 +110,14 @@ pub fn storm(view: &StormView) -> Rendered {
     let began = |lines: &[&StormLine]| lines.iter().map(|line| line.started_at).min();
     let since = began(&firing).or_else(|| began(&resolved)).unwrap_or(Timestamp::UNIX_EPOCH);
     let times = Times::new(&view.zone, since);
+    let muted = view.muted_until.map_or_else(String::new, |until| format!(", muted until {}", times.at(until)));
     let mut body = if firing.is_empty() {
-        format!("✅ **All {} are resolved**", count(view.lines.len(), "alert"))
+        let state = format!("all {} are resolved", count(view.lines.len(), "alert"));
+        format!("✅ {}", headline::line(&state, &view.turn))
     } else {
-        format!("🔥 **{} firing** since {}", count(firing.len(), "alert"), moment(since, &view.zone))
+        let state = format!("{} firing since {}{muted}", count(firing.len(), "alert"), moment(since, &view.zone));
+        format!("🔥 {}", headline::line(&state, &view.turn))
     };
-    match (&view.acked_by, view.muted_until) {
-        (_, Some(until)) => drop(write!(body, " · ⏸️ muted until {}", times.at(until))),
-        (Some(by), None) => drop(write!(body, " · 👤 acknowledged by **{}**", sanitize::inline(by, 60))),
-        (None, None) if !firing.is_empty() => body.push_str(" · ✋ whoever is on call: take it with `/ack`"),
-        (None, None) => {}
-    }
     for shared in [&view.severity, &view.environment].into_iter().flatten() {
         let _ = write!(body, " · {}", sanitize::inline(shared, 60));
     }
@@ -190,8 +193,8 @@ fn print(source: &str, view: &IncidentView) -> Result<(String, String), String> 
     let (title, body) = parts(source);
     let context = Value::from(Serde(view));
     let times = Times::new(&view.zone, view.started_at);
-    let title = write(&engine(Place::Title, &times), title, &context).map_err(|e| why(&e))?;
-    let body = write(&engine(Place::Body, &times), body, &context).map_err(|e| why(&e))?;
+    let title = write(&engine(Place::Title, &times, &view.turn), title, &context).map_err(|e| why(&e))?;
+    let body = write(&engine(Place::Body, &times, &view.turn), body, &context).map_err(|e| why(&e))?;
     if body.chars().count() > LONGEST_BODY {
         return Err(format!("it makes more than {LONGEST_BODY} characters"));
     }
@@ -236,7 +239,7 @@ enum Place {
     Body,
 }
 
-fn engine(place: Place, times: &Times) -> Environment<'static> {
+fn engine(place: Place, times: &Times, turn: &Turn) -> Environment<'static> {
     let mut engine = Environment::empty();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
@@ -272,6 +275,8 @@ fn engine(place: Place, times: &Times) -> Environment<'static> {
     engine.add_filter("time", move |at: &str| read(at, &|at| short.at(at)));
     engine.add_filter("moment", move |at: &str| read(at, &|at| full.moment(at)));
     engine.add_filter("zone", move |_: &str| zone.note());
+    let turn = turn.words();
+    engine.add_filter("turn", move |_: &str| safe(turn.clone()));
     engine.add_filter("commit", |commit: &str, page: &str| safe(format!("[{}]({page})", sanitize::code(commit, 12))));
     engine.add_filter("link", link);
     engine

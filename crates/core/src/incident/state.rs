@@ -14,12 +14,13 @@ use crate::{
         human_actions::{self, HumanActions, IssueClosing},
         ingest::SILENCE,
         loop_closure::{self, Loop},
-        messages,
+        messages::{self, Care},
         route::Traits,
         suspect::suspects,
         timeline::{FiringPeriod, IncidentState, Timeline},
         view::{Fix, IncidentView, StormLine},
     },
+    text::times::Times,
 };
 
 /// An incident at a given time.
@@ -124,10 +125,20 @@ impl<'f> Incident<'f> {
         let acked = word.acked.filter(|(_, at)| *at >= began);
         let named_cause = word.cause.and_then(|(change, _)| change);
         let cause_item = named_cause.and_then(|change| change.strip_prefix('#')?.parse().ok());
+        let rollback = undo.map(|name| format!("/rollback {name}"));
+        let state = self.state(word.muted_until.is_some());
+        let care = Care {
+            resolved: state == "resolved",
+            closes: eval.policy.alerts.auto_close,
+            acked,
+            muted_until: word.muted_until,
+            rollback: rollback.as_deref(),
+        };
         IncidentView {
+            turn: messages::turn(&care, &Times::new(&eval.policy.commands.zone, began)),
             id: self.id.to_owned(),
             connection: self.facts.connection.clone(),
-            state: self.state(word.muted_until.is_some()).to_owned(),
+            state: state.to_owned(),
             title: self.title(),
             text: group.text.clone(),
             url: group.url.clone(),
@@ -145,7 +156,7 @@ impl<'f> Incident<'f> {
             acked_at: acked.map(|(_, at)| at),
             muted_until: word.muted_until,
             previous: self.previous(eval),
-            rollback: undo.map(|name| format!("/rollback {name}")),
+            rollback,
             suspects: named,
             cause: word
                 .cause

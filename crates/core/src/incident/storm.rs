@@ -11,7 +11,8 @@ use crate::{
     incident::{
         human_actions::{self, HumanActions, IssueClosing},
         issue_sync::{self, DesiredIssue, DesiredText},
-        later, messages,
+        later,
+        messages::{self, Care},
         reconcile::{Reconciler, first_phase},
         route::Traits,
         state::{Incident, is_plain},
@@ -19,6 +20,7 @@ use crate::{
         timeline::IncidentState,
         view::{StormLine, StormView},
     },
+    text::times::Times,
 };
 
 /// Limit on the single issues that a storm's issue names.
@@ -148,17 +150,26 @@ impl<'f> Reconciler<'f, '_> {
         let suspects = suspects.unwrap_or_default();
         let acts = self.terms.policy.mode == Mode::Act && firing && !suspects.is_empty();
         let undo = environment.as_deref().filter(|name| acts && is_plain(name));
+        let rollback = undo.map(|name| format!("/rollback {name}"));
+        let zone = self.terms.policy.commands.zone.clone();
+        let care = Care {
+            resolved: !firing,
+            closes: self.terms.policy.alerts.auto_close,
+            acked: word.acked.filter(|(_, at)| Some(*at) >= began),
+            muted_until: word.muted_until,
+            rollback: rollback.as_deref(),
+        };
         StormView {
-            rollback: undo.map(|name| format!("/rollback {name}")),
+            turn: messages::turn(&care, &Times::new(&zone, began.unwrap_or(self.terms.now))),
+            rollback,
             lines,
             connections: connections.join(", "),
             severity: shared(|traits| traits.severity.as_ref()),
             environment,
             own: self.own_before(began.unwrap_or(self.terms.now)),
             suspects,
-            acked_by: word.acked.filter(|(_, at)| Some(*at) >= began).map(|(by, _)| by.to_owned()),
             muted_until: word.muted_until,
-            zone: self.terms.policy.commands.zone.clone(),
+            zone,
         }
     }
 

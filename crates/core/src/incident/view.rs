@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
-use crate::domain::{alert::Alert, id::ItemId};
+use crate::domain::{alert::Alert, id::ItemId, turn::Turn};
 
 /// An incident as its issue shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,6 +66,9 @@ pub struct IncidentView {
     pub fix: Option<Fix>,
     /// Command that undoes the likeliest suspect.
     pub rollback: Option<String>,
+    /// Who acts next.
+    #[serde(skip)]
+    pub turn: Turn,
     /// Time zone of all times.
     #[serde(skip)]
     pub zone: TimeZone,
@@ -118,10 +121,11 @@ pub struct StormView {
     pub suspects: Vec<Suspect>,
     /// Command that undoes the likeliest suspect.
     pub rollback: Option<String>,
-    /// The account that acknowledged it.
-    pub acked_by: Option<String>,
     /// End of its mute.
     pub muted_until: Option<Timestamp>,
+    /// Who acts next.
+    #[serde(skip)]
+    pub turn: Turn,
     /// Time zone of all times.
     #[serde(skip)]
     pub zone: TimeZone,

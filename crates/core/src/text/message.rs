@@ -5,9 +5,11 @@ use crate::{
     domain::{
         event::is_external,
         id::Sha,
+        permission::{Grant, Role},
         policy::{Evidence, EvidenceKind, Pattern, PhaseRule},
+        turn::Turn,
     },
-    text::{lookalike, sanitize},
+    text::{headline::Headline, lookalike, sanitize},
 };
 use jiff::SignedDuration;
 
@@ -19,8 +21,11 @@ pub fn quoted(name: &str) -> String {
     if Sha::is_short_form(code.trim_matches('`')) { format!("`{code}`") } else { code }
 }
 
-/// Returns a text with a capital letter.
+/// Returns a text with a capital letter; the product's name has none.
 pub fn capitalized(text: &str) -> String {
+    if text.starts_with("phasebot") {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
@@ -68,16 +73,17 @@ pub fn forge_words(why: &str) -> String {
 /// Returns what became of a request that the forge did not carry out, and what to do now. `why` is
 /// an adapter's error, which begins with `in doubt: ` if the request may have been carried out, and
 /// with `not done: ` if it certainly was not, for a temporary reason.
-pub(crate) fn rejected(why: &str) -> String {
+pub(crate) fn rejected(why: &str) -> Headline {
     let words = forge_words(why);
     if why.starts_with("in doubt: ") {
-        format!(
-            "GitHub did not confirm the request: {words}. Check whether it was carried out before you repeat the command."
-        )
+        let turn = Turn::asker("check whether it was carried out before you repeat the command");
+        Headline::new(format!("GitHub did not confirm the request: {words}"), turn)
     } else if why.starts_with("not done: ") {
-        format!("GitHub did not carry out the request: {words}. Repeat the command later.")
+        let turn = Turn::asker("repeat the command later");
+        Headline::new(format!("GitHub did not carry out the request: {words}"), turn)
     } else {
-        format!("GitHub rejected the request: {words}. Repeat the command when that is fixed.")
+        let turn = Turn::asker("correct the command and repeat it");
+        Headline::new(format!("GitHub rejected the request: {words}"), turn)
     }
 }
 
@@ -101,6 +107,18 @@ pub(crate) fn reason(why: Option<&str>) -> String {
 /// Returns people's words in quotation marks, without effect.
 pub(crate) fn spoken(words: &str) -> String {
     format!("\u{201c}{}\u{201d}", sanitize::inline(&lookalike::escaped(words), 200))
+}
+
+/// Returns the people who have a permission, of whom one is enough.
+pub(crate) fn anyone(grant: &Grant) -> String {
+    match grant {
+        Grant::AtLeast(Role::None | Role::Read) => "anyone".to_owned(),
+        Grant::AtLeast(role) => format!("someone with {} access", role.name()),
+        Grant::Teams(teams) => {
+            let teams: Vec<String> = teams.iter().map(|team| quoted(team)).collect();
+            format!("a member of {}", teams.join(" or "))
+        }
+    }
 }
 
 /// Returns an account's login in bold, without effect.
@@ -220,14 +238,18 @@ mod tests {
     #[test]
     fn a_failed_request_says_what_to_do_now() {
         for (why, words) in [
-            ("No. (422, POST /x)", "rejected the request: “No”. Repeat the command when that is fixed."),
-            ("not done: no answer", "did not carry out the request: “no answer”. Repeat the command later."),
+            ("No. (422, POST /x)", "rejected the request: “No”.** Next, **bob**: correct the command and repeat it."),
+            (
+                "not done: no answer",
+                "did not carry out the request: “no answer”.** Next, **bob**: repeat the command later.",
+            ),
             (
                 "in doubt: no answer",
-                "did not confirm the request: “no answer”. Check whether it was carried out before",
+                "did not confirm the request: “no answer”.** Next, **bob**: check whether it was carried out before",
             ),
         ] {
-            assert!(rejected(why).starts_with(&format!("GitHub {words}")), "{}", rejected(why));
+            let text = rejected(why).text("bob");
+            assert!(text.starts_with(&format!("**GitHub {words}")), "{text}");
         }
     }
 

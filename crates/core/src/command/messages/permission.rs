@@ -5,8 +5,12 @@ use crate::{
     domain::{
         fact::command::Evidence,
         permission::{Grant, Role},
+        turn::Turn,
     },
-    text::message::{forge_words, person, quoted},
+    text::{
+        headline::Headline,
+        message::{anyone, forge_words, quoted},
+    },
 };
 
 /// Returns a role as people say it: `write access`.
@@ -22,49 +26,63 @@ pub(crate) fn who(grant: &Grant) -> String {
     }
 }
 
-pub(crate) fn role_too_low(row: &Row, least: Role, role: Role, by_policy: bool, by: &str) -> String {
+/// Refuses a command of someone whose role is too low. `approvers` may use it here as well.
+pub(crate) fn role_too_low(
+    row: &Row,
+    least: Role,
+    role: Role,
+    by_policy: bool,
+    (by, line): (&str, &str),
+    approvers: &[String],
+) -> Headline {
     let said = if by_policy { " (`commands.permissions` in the policy)" } else { "" };
-    let has = if role == Role::None { "has no access".to_owned() } else { format!("has {}", access(role)) };
-    let command = quoted(&format!("/{}", row.name));
-    format!(
-        "**{} needs {}** for {command}{said} and {has}. Ask {} to run it.",
-        person(by).trim_matches('*'),
-        access(least),
-        who(&Grant::AtLeast(least))
+    let has = if role == Role::None { "no access".to_owned() } else { access(role) };
+    let state =
+        format!("{} has {has}, and {}{said} needs {}", quoted(by), quoted(&format!("/{}", row.name)), access(least));
+    let also = match approvers {
+        [] => String::new(),
+        teams => format!(" or {}", anyone(&Grant::Teams(teams.to_vec()))),
+    };
+    let act = format!("ask {}{also} to comment {line}", anyone(&Grant::AtLeast(least)));
+    Headline::new(state, Turn::asker(act))
+}
+
+pub(crate) fn not_in_teams(row: &Row, teams: &[String], by: &str, line: &str) -> Headline {
+    let grant = Grant::Teams(teams.to_vec());
+    Headline::new(
+        format!(
+            "the policy reserves {} for {}, and {} is not one of them",
+            quoted(&format!("/{}", row.name)),
+            who(&grant),
+            quoted(by)
+        ),
+        Turn::asker(format!("ask {} to comment {line}", anyone(&grant))),
     )
 }
 
-pub(crate) fn not_in_teams(row: &Row, teams: &[String], by: &str) -> String {
-    format!(
-        "The policy reserves {} for {}, and {} is not one of them. Ask one of them.",
-        quoted(&format!("/{}", row.name)),
-        who(&Grant::Teams(teams.to_vec())),
+pub(crate) fn role_unknown(by: &str, unanswered: &Unanswered) -> Headline {
+    let state = format!(
+        "GitHub did not say what {} may do here ({}), so nothing was done",
         quoted(by),
-    )
+        forge_words(&unanswered.why)
+    );
+    Headline::new(state, Turn::asker("repeat the command later")).with(given_up(unanswered))
 }
 
-pub(crate) fn role_unknown(by: &str, unanswered: &Unanswered) -> String {
-    format!(
-        "GitHub did not say what {} may do here ({}), so nothing was done. {}Repeat the command later.",
-        quoted(by),
-        forge_words(&unanswered.why),
-        given_up(unanswered),
-    )
-}
-
-pub(crate) fn teams_unknown(by: &str, teams: &[String], unanswered: &Unanswered) -> String {
-    format!(
-        "GitHub did not say whether {} is in {} ({}), so nothing was done. {}Repeat the command later. If it is refused \
-         again, an owner has to let phasebot read the organisation's members.",
+pub(crate) fn teams_unknown(by: &str, teams: &[String], unanswered: &Unanswered) -> Headline {
+    let state = format!(
+        "GitHub did not say whether {} is in {} ({}), so nothing was done",
         quoted(by),
         list(teams.iter().map(String::as_str)),
-        forge_words(&unanswered.why),
-        given_up(unanswered),
-    )
+        forge_words(&unanswered.why)
+    );
+    Headline::new(state, Turn::asker("repeat the command later"))
+        .with(given_up(unanswered))
+        .with("If it is refused again, an owner has to let phasebot read the organisation's members.")
 }
 
-fn given_up(unanswered: &Unanswered) -> String {
-    unanswered.given_up.as_ref().map_or_else(String::new, |why| format!("{why} "))
+fn given_up(unanswered: &Unanswered) -> &str {
+    unanswered.given_up.as_deref().unwrap_or_default()
 }
 
 /// Returns a person's permissions as the forge reported them.

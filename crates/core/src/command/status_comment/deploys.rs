@@ -6,20 +6,25 @@ use std::fmt::Write as _;
 use crate::{
     command::{
         environments,
-        status_comment::{MOST_LISTED, StatusComment, list},
+        status_comment::{MOST_LISTED, StatusComment, list, state::Heading},
     },
+    context::rights::WRITERS,
     deploy,
     domain::{
-        decision::Condition,
+        decision::{Condition, Decision},
         fact::{
             command::{ALL, Guard},
             deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
+        turn::Turn,
     },
     environment::{foreign::is_foreign, history::Run},
-    gate::{approvers, check_run, missing_approval, sentence_of},
-    text::message::{cell, deployment_name, person, quoted},
+    gate::{approvers, check_run, missing_approval, sentence_of, turn_of},
+    text::{
+        message::{cell, count, deployment_name, person, quoted, reason},
+        people,
+    },
 };
 
 /// Limit on the foreign deployments in one comment.
@@ -28,8 +33,8 @@ const MOST_FOREIGN: usize = 5;
 /// State of the item's deploys.
 #[derive(Default)]
 pub(super) struct Deploys {
-    /// Words for the heading; `None`: nothing of a deploy stands out.
-    pub(super) headline: Option<String>,
+    /// For the heading; `None`: nothing of a deploy stands out.
+    pub(super) heading: Option<Heading>,
     /// A paragraph each.
     pub(super) lines: Vec<String>,
 }
@@ -56,28 +61,32 @@ impl StatusComment<'_, '_> {
     fn open(&self, request: &DeployRequest, deploys: &mut Deploys) {
         let (environment, what) = (quoted(&request.environment), deploy::what(request));
         let run = self.run_of(request).map(|run| format!(" · {run}")).unwrap_or_default();
-        let (headline, line) = match &request.state {
+        let (heading, line) = match &request.state {
             RequestState::Running | RequestState::Starting(_) | RequestState::Ended { .. } => {
                 let words = match request.kind {
                     RequestKind::Deploy | RequestKind::Promote => "deploying to",
                     RequestKind::Rollback => "rolling back",
                 };
                 let line = format!("⏳ **The {what}** is under way {}{run}", self.since(request.since));
-                (format!("{words} {environment}"), line)
+                let waits = self.run_of(request).unwrap_or_else(|| "the workflow run".to_owned());
+                let turn = Turn::by_itself(format!("phasebot waits for the {}", waits.trim_start_matches("the ")));
+                (Heading { state: format!("{words} {environment}"), turn }, line)
             }
             RequestState::Asked => {
-                (format!("deploy to {environment} asked for"), format!("⏳ **The {what}** starts soon"))
+                let state = format!("deploy to {environment} asked for");
+                (Heading { state, turn: Turn::asking() }, format!("⏳ **The {what}** starts soon"))
             }
             RequestState::Waiting(why) => self.waiting(request, &what, why),
         };
-        deploys.headline.get_or_insert(headline);
+        deploys.heading.get_or_insert(heading);
         deploys.lines.push(line);
     }
 
     /// Returns the heading and the line of a request that waits: whose turn it is comes first.
-    fn waiting(&self, request: &DeployRequest, what: &str, why: &str) -> (String, String) {
+    fn waiting(&self, request: &DeployRequest, what: &str, why: &str) -> (Heading, String) {
         let environment = quoted(&request.environment);
-        let Some(sha) = &request.sha else { return (format!("deploy to {environment} waits"), String::new()) };
+        let waits = |turn: Turn| Heading { state: format!("deploy to {environment} waits"), turn };
+        let Some(sha) = &request.sha else { return (waits(Turn::asking()), String::new()) };
         let gate = crate::domain::decision::GateName::Deploy(request.environment.clone());
         let gates = &self.eval.facts.gates;
         let decision = gates.get(&(gate, sha.clone())).filter(|known| known.live).map(|known| &known.decision);
@@ -85,7 +94,11 @@ impl StatusComment<'_, '_> {
             decision.map(check_run::blocking).filter(|_| !deploy::waits_for_another(why)).unwrap_or_default();
         let details = self.links.checks(sha, "details");
         let by = format!("asked for by {} at {}", person(&request.by.login), self.times.at(request.at));
-        let headline = self.blocked(request, blocking.first().copied());
+        let heading = match blocking.first() {
+            Some(first) => Heading { state: self.blocked(request, first), turn: self.turn_at(decision, first) },
+            None if why.is_empty() => waits(Turn::by_itself("phasebot starts it soon")),
+            None => waits(Turn::by_itself("phasebot starts it when its turn comes")),
+        };
         // Locks, freezes and the item's own holds are listed below, each with the command that ends it.
         let is_held = request.item().is_some_and(|item| !self.eval.facts.holds(item).is_empty());
         let is_guard = |condition: &&Condition| match condition.name.as_str() {
@@ -109,36 +122,52 @@ impl StatusComment<'_, '_> {
             }
             line.truncate(line.trim_end().len());
         }
-        (headline, line)
+        (heading, line)
     }
 
-    /// Returns the heading of a request that waits for this condition first, with who has to act.
-    fn blocked(&self, request: &DeployRequest, first: Option<&Condition>) -> String {
+    /// Returns whose turn it is at a gate that this condition closes first.
+    fn turn_at(&self, decision: Option<&Decision>, first: &Condition) -> Turn {
+        let all = decision.and_then(missing_approval::of_gate);
+        match (missing_approval::of_condition(first), all, turn_of(first, &self.links)) {
+            (Some(_), Some(all), Turn::People { act, .. }) => {
+                Turn::people(all.words(&|one| approvers(one, |team| self.links.team(team))), act)
+            }
+            (_, _, turn) => turn,
+        }
+    }
+
+    /// Returns the state of a request that waits for this condition first.
+    fn blocked(&self, request: &DeployRequest, first: &Condition) -> String {
         let (facts, now, environment) = (self.eval.facts, self.eval.now, quoted(&request.environment));
         let by = |guard: Option<&Guard<'_>>| {
-            guard.map_or_else(String::new, |guard| format!(" by {}", person(&guard.by.login).trim_matches('*')))
+            guard.map_or_else(String::new, |guard| format!(" by {}", person(&guard.by.login)))
         };
-        if let Some(missing) = first.and_then(missing_approval::of_condition) {
-            return format!("{environment} needs approval by {}", missing.words(&|one| approvers(one, quoted)));
+        if missing_approval::of_condition(first).is_some() {
+            return format!("deploy to {environment} needs an approval");
         }
-        match first.map(|condition| condition.name.as_str()) {
-            Some("hold") => {
+        match first.name.as_str() {
+            "hold" => {
                 let holds = request.item().map(|item| facts.holds(item)).unwrap_or_default();
-                format!("deploys are on hold{}", by(holds.first()))
+                let why = holds.first().map_or_else(String::new, |hold| reason(hold.reason));
+                match holds.len() {
+                    0 | 1 => format!("deploys are on hold{}{why}", by(holds.first())),
+                    several => format!(
+                        "deploys are on hold{}{why}, and {} more",
+                        by(holds.first()),
+                        count(several - 1, "hold")
+                    ),
+                }
             }
-            Some("lock") => format!("{environment} is locked{}", by(facts.lock(&request.environment, now).as_ref())),
-            Some("freeze") => {
+            "lock" => format!("{environment} is locked{}", by(facts.lock(&request.environment, now).as_ref())),
+            "freeze" => {
                 let freezes = facts.freezes(now);
                 let freeze = freezes.get(request.environment.as_str()).or_else(|| freezes.get(ALL));
                 format!("{environment} is frozen{}", by(freeze))
             }
-            Some("deployed") => format!("{environment} needs a deploy elsewhere first"),
-            Some("checks") => format!("{environment} waits for checks"),
-            Some("reviews") => format!("{environment} needs a review"),
-            Some("window") => format!("{environment} waits for its time window"),
-            Some("blockers") => format!("{environment} is blocked by an issue"),
-            Some("alerts") => format!("{environment} is blocked by an incident"),
-            _ => format!("deploy to {environment} waits"),
+            "reviews" => format!("deploy to {environment} needs a review"),
+            "blockers" => format!("deploy to {environment} is blocked by an issue"),
+            "alerts" => format!("deploy to {environment} is blocked by an incident"),
+            _ => format!("deploy to {environment} waits: {}", first.sentence.trim_end_matches('.')),
         }
     }
 
@@ -167,7 +196,15 @@ impl StatusComment<'_, '_> {
                     return;
                 }
                 let to = to.map_or_else(String::new, |to| format!(" to {}", self.links.commit(to)));
-                deploys.headline.get_or_insert(format!("rolled back from {name}, needs a fix by its author"));
+                let lock = facts.locks(self.eval.now).contains_key(environment);
+                let unlock = crate::text::message::command(&["unlock", environment]);
+                let (locked, unlock) = if lock {
+                    (", which is locked", format!(", then comment {unlock} here"))
+                } else {
+                    ("", String::new())
+                };
+                let turn = Turn::people(self.author(), format!("merge a fix for #{}{unlock}", self.derived.item));
+                deploys.heading.get_or_insert(Heading { state: format!("rolled back from {name}{locked}"), turn });
                 deploys
                     .lines
                     .push(format!("↩️ {by} rolled {name} back{to} at {at}{run}. This change no longer runs there."));
@@ -176,9 +213,11 @@ impl StatusComment<'_, '_> {
                 let Some(to) = to.filter(|to| runs_here(to) || request.item() == Some(self.derived.item)) else {
                     return;
                 };
-                deploys
-                    .headline
-                    .get_or_insert(format!("deploy to {name} failed, whoever may deploy retries or goes back"));
+                let [retry, back] =
+                    ["deploy", "rollback"].map(|verb| crate::text::message::command(&[verb, environment]));
+                let who = self.asker(request);
+                let turn = Turn::people(who, format!("comment {back} to go back, or {retry} if it failed by chance"));
+                deploys.heading.get_or_insert(Heading { state: format!("deploy to {name} failed"), turn });
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();
                 deploys.lines.push(format!(
                     "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}{step}. Retry: {} · go back: {}",
@@ -189,6 +228,11 @@ impl StatusComment<'_, '_> {
             }
             _ => {}
         }
+    }
+
+    /// Returns the item's author, or words for it.
+    fn author(&self) -> String {
+        people::authors(self.eval.facts, &[self.derived.item]).unwrap_or_else(|| WRITERS.to_owned())
     }
 
     fn asker(&self, request: &DeployRequest) -> String {
@@ -205,7 +249,7 @@ impl StatusComment<'_, '_> {
     }
 
     /// Returns the environments that the policy or the record names, production last.
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = environments::names(self.eval).into_iter().map(str::to_owned).collect();
         names.sort_by_key(|name| (self.eval.policy.production(name) == Some(true), name.clone()));
         names.dedup();
@@ -222,7 +266,7 @@ impl StatusComment<'_, '_> {
             .collect();
         let carries: Vec<Option<bool>> = runs.iter().map(|(_, run)| self.carries(run.commit?)).collect();
         if !runs.is_empty()
-            && (carries.contains(&Some(true)) || !self.landings.is_empty() && self.deploys().headline.is_some())
+            && (carries.contains(&Some(true)) || !self.landings.is_empty() && self.deploys().heading.is_some())
         {
             let _ = writeln!(text, "\n| Environment | Runs | Since |\n| --- | --- | --- |");
             for ((name, run), carries) in runs.iter().zip(carries) {

@@ -6,7 +6,10 @@ use crate::{
     command::{messages, status_comment::StatusComment},
     deploy,
     domain::fact::command::{CommandAction, CommandFacts, Ending, Wanted},
-    text::message::{count, person, quoted},
+    text::{
+        headline::state_of,
+        message::{count, person, quoted},
+    },
 };
 
 /// Limit on the commands in the journal, newest first.
@@ -53,7 +56,9 @@ impl StatusComment<'_, '_> {
         if words.is_empty() {
             format!("{symbol} done")
         } else {
-            format!("{symbol} {}", first_sentence(words).replace("**", ""))
+            let state = state_of(words);
+            let words = if state == words.lines().next().unwrap_or_default() { first_sentence(words) } else { state };
+            format!("{symbol} {}", words.replace("**", ""))
         }
     }
 

@@ -3,14 +3,18 @@
 use std::fmt::Write as _;
 
 use crate::{
-    command::status_comment::StatusComment,
+    command::status_comment::{StatusComment, numbers},
+    commits::landing::{Landing, Work},
+    context::rights::{DEPLOYS, TRIAGES, WRITERS, who_may},
     domain::{
         fact::item::{OverrideKind, PhaseOverride},
-        policy::{EvidenceKind, PhaseRule},
+        id::ItemId,
+        policy::{EnvironmentFilter, EvidenceKind, Mode, PhaseRule},
+        turn::Turn,
     },
-    evidence::overrides,
+    evidence::{overrides, shipped::names_environment},
     text::{
-        message::{capitalized, person, quoted, sentence},
+        message::{capitalized, command, duration, person, quoted, sentence},
         sanitize,
     },
 };
@@ -18,10 +22,12 @@ use crate::{
 /// Phases beyond this number are not drawn.
 const MOST_PHASES: usize = 12;
 
-/// The next step of an item: words for the heading, and the symbol of whose turn it is.
-pub(super) struct Turn {
-    pub(super) words: String,
-    pub(super) symbol: &'static str,
+/// State and turn of an item, for the heading.
+pub(super) struct Heading {
+    /// What stands out, without a full stop; empty: the phase says it all.
+    pub(super) state: String,
+    /// Who acts next.
+    pub(super) turn: Turn,
 }
 
 impl StatusComment<'_, '_> {
@@ -29,15 +35,23 @@ impl StatusComment<'_, '_> {
     pub(super) fn state(&self) -> String {
         let deploys = self.deploys();
         let pin = self.pinned();
-        let words = match (&deploys.headline, &pin) {
-            (Some(words), _) => words.clone(),
-            (None, Some(pin)) => {
-                format!("pinned by {}, stays here until `/phase auto`", person(&pin.by).trim_matches('*'))
-            }
-            (None, None) => self.turn().map(|turn| turn.words).unwrap_or_default(),
+        let turn = self.turn();
+        let symbol = if turn.is_of_people() { "✋" } else { "⏳" };
+        let is_deploy = deploys.heading.is_some();
+        let heading = match (deploys.heading, &pin) {
+            (Some(heading), _) => heading,
+            (None, Some(pin)) => Heading {
+                state: format!("pinned by {}", person(&pin.by)),
+                turn: Turn::by_itself(format!(
+                    "it stays in {} until {} comments `/phase auto`",
+                    quoted(self.derived.phase.as_deref().unwrap_or_default()),
+                    self.who_pins()
+                )),
+            },
+            (None, None) => Heading { state: String::new(), turn },
         };
-        let words = if words.is_empty() { words } else { format!(" · {words}") };
-        let mut text = format!("### {}{words}\n", self.heading());
+        let state = if heading.state.is_empty() { String::new() } else { format!("{}. ", capitalized(&heading.state)) };
+        let mut text = format!("### {} · {state}{}\n", self.heading(), heading.turn.words());
         let path = self.path();
         if !path.is_empty() {
             let _ = writeln!(text, "\n{path}");
@@ -45,31 +59,37 @@ impl StatusComment<'_, '_> {
         for line in &deploys.lines {
             let _ = writeln!(text, "\n{line}");
         }
-        match (pin, self.turn()) {
-            (Some(pin), _) => {
+        match pin {
+            Some(pin) => {
                 let _ = writeln!(
                     text,
-                    "\n✋ {} pinned it {}. It stays here until someone with triage access comments `/phase auto`.",
+                    "\n✋ {} pinned it {}. It stays here until {} comments `/phase auto`.",
                     person(&pin.by),
-                    self.since(pin.at)
+                    self.since(pin.at),
+                    self.who_pins()
                 );
             }
-            (None, Some(turn)) if deploys.headline.is_none() => {
+            None if !is_deploy => {
                 let mut next = self.derived.next.iter();
                 if let Some(first) = next.next() {
-                    let _ = write!(text, "\n{} Next: {first}.", turn.symbol);
+                    let _ = write!(text, "\n{symbol} It moves to {first}.");
                     next.for_each(|more| {
                         let _ = write!(text, " {}", sentence(more));
                     });
                     text.push('\n');
                 }
             }
-            _ => {}
+            None => {}
         }
-        if deploys.headline.is_none() {
+        if !is_deploy {
             let _ = writeln!(text, "\n{}", self.reason());
         }
         text
+    }
+
+    /// Returns who may unpin an item.
+    fn who_pins(&self) -> String {
+        who_may(self.eval.policy, "phase", TRIAGES)
     }
 
     /// Returns the phase, as a heading shows it.
@@ -130,30 +150,94 @@ impl StatusComment<'_, '_> {
         policy.phases.iter().skip(after).find(fits)
     }
 
-    /// Returns what the item waits for.
-    fn turn(&self) -> Option<Turn> {
-        if self.derived.next.is_empty() {
-            let is_last = self.derived.phase.is_some() && self.derived.ours;
-            return is_last.then(|| Turn { words: "done".to_owned(), symbol: "✅" });
-        }
-        let is_pull = self.eval.facts.pull(self.derived.item).is_some();
-        let mut kinds = self.next_rule()?.when.iter().map(|evidence| &evidence.kind);
-        let kind = kinds.find(|kind| !is_pull || kind.is_of_work())?;
-        let (words, symbol) = match kind {
-            EvidenceKind::IssueOpen => ("waiting to be opened", "✋"),
+    /// Returns who moves the item on.
+    fn turn(&self) -> Turn {
+        let number = self.derived.item;
+        let is_pull = self.eval.facts.pull(number).is_some();
+        let Some(rule) = self.next_rule().filter(|_| !self.derived.next.is_empty()) else { return Turn::Nobody };
+        let mut kinds = rule.when.iter().map(|evidence| &evidence.kind);
+        let Some(kind) = kinds.find(|kind| !is_pull || kind.is_of_work()) else { return Turn::Nobody };
+        let change = || self.landed().map_or_else(|| "it".to_owned(), |landing| landing.sha.code());
+        match kind {
+            EvidenceKind::IssueOpen => Turn::people("someone with triage access", "reopen it"),
+            EvidenceKind::PullRequestOpen | EvidenceKind::BranchLinked { .. } if is_pull => {
+                Turn::people("its author", "open it")
+            }
             EvidenceKind::PullRequestOpen | EvidenceKind::BranchLinked { .. } => {
-                ("waiting for somebody to open a pull request", "✋")
+                Turn::people("anyone", format!("open a pull request that closes #{number}"))
             }
-            EvidenceKind::PullRequestApproved => ("waiting for a reviewer", "✋"),
-            EvidenceKind::Merged => ("waiting for somebody who may merge", "✋"),
-            EvidenceKind::ChecksPassed { .. } => ("waiting for checks, nothing to do", "⏳"),
-            EvidenceKind::Tagged { .. } => ("waiting for somebody who may tag a version", "✋"),
-            EvidenceKind::ReleasePublished { .. } => ("waiting for somebody who may publish a release", "✋"),
-            EvidenceKind::DeploymentStarted(_) | EvidenceKind::DeploymentSucceeded(_) => {
-                ("waiting for somebody who may deploy", "✋")
+            EvidenceKind::PullRequestApproved => Turn::people(
+                format!("{WRITERS} but its author"),
+                format!("approve {} in a review", self.pulls(is_pull)),
+            ),
+            EvidenceKind::Merged => {
+                Turn::people("a reviewer with write access", format!("review and merge {}", self.pulls(is_pull)))
             }
-            EvidenceKind::Soaked { .. } => ("being watched, nothing to do", "⏳"),
+            EvidenceKind::ChecksPassed { named } => match self.landed() {
+                Some(landing) => self.eval.turn_of_checks(&landing.sha, &landing.branch, named),
+                None => Turn::by_itself("phasebot waits for its checks"),
+            },
+            EvidenceKind::Tagged { .. } => {
+                Turn::people(WRITERS, format!("push a version tag that contains {}", change()))
+            }
+            EvidenceKind::ReleasePublished { .. } => {
+                Turn::people(WRITERS, format!("publish a release that contains {}", change()))
+            }
+            EvidenceKind::DeploymentStarted(filter) | EvidenceKind::DeploymentSucceeded(filter) => {
+                self.deploys_next(filter, &change())
+            }
+            EvidenceKind::Soaked { quiet, .. } => Turn::by_itself(format!(
+                "phasebot moves it to {} after {} without an incident",
+                quoted(&rule.name),
+                duration(*quiet)
+            )),
+        }
+    }
+
+    /// Returns where the change is now, if it has landed.
+    fn landed(&self) -> Option<&Landing> {
+        self.landings.iter().filter(|landing| landing.until.is_none()).max_by_key(|landing| landing.from)
+    }
+
+    /// Names the pull request, or those of an issue.
+    fn pulls(&self, is_pull: bool) -> String {
+        if is_pull {
+            return format!("#{}", self.derived.item);
+        }
+        let works = self.eval.works_on(self.derived.item).into_iter();
+        let pulls: Vec<ItemId> =
+            works.filter_map(|work| if let Work::Pull(pull) = work { Some(pull) } else { None }).collect();
+        if pulls.is_empty() { "its pull request".to_owned() } else { numbers(&pulls) }
+    }
+
+    /// Returns who deploys the change where it has to run next.
+    fn deploys_next(&self, filter: &EnvironmentFilter, change: &str) -> Turn {
+        let policy = self.eval.policy;
+        let is_meant = |name: &String| {
+            let production = policy.production(name);
+            names_environment(filter, name) && filter.production.is_none_or(|wanted| production == Some(wanted))
         };
-        Some(Turn { words: words.to_owned(), symbol })
+        let Some(mut target) = self.names().into_iter().rfind(is_meant) else {
+            return Turn::people(WRITERS, format!("deploy {change}"));
+        };
+        // An environment that comes first is first.
+        for _ in 0..MOST_PHASES {
+            let before = policy.environments.get(&target).and_then(|rule| {
+                rule.after.iter().find(|name| {
+                    let current = self.eval.history(name).current();
+                    current.and_then(|run| run.commit).and_then(|sha| self.carries(sha)) != Some(true)
+                })
+            });
+            let Some(before) = before else { break };
+            target.clone_from(before);
+        }
+        let rule = policy.environments.get(&target).filter(|rule| rule.deploy.is_some() && policy.mode == Mode::Act);
+        match rule {
+            Some(_) => Turn::people(
+                who_may(policy, "deploy", DEPLOYS),
+                format!("comment {} to deploy {change}", command(&["deploy", &target])),
+            ),
+            None => Turn::people(WRITERS, format!("deploy {change} to {}", quoted(&target))),
+        }
     }
 }

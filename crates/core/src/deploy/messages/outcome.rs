@@ -1,10 +1,9 @@
 //! Messages about how a deploy ended, and what to do then.
 
-use std::fmt::Write as _;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    context::rights::WRITERS,
     deploy::messages::what,
     domain::{
         event::RunOutcome,
@@ -14,10 +13,12 @@ use crate::{
         },
         id::{ItemId, Sha},
         needs::FailedJob,
+        turn::Turn,
     },
     text::{
+        headline::Headline,
         message::{command, commit, duration, quoted, spoken},
-        sanitize,
+        people, sanitize,
     },
 };
 
@@ -25,9 +26,10 @@ pub(in crate::deploy) fn under_way() -> &'static str {
     "A workflow run is deploying it."
 }
 
-pub(in crate::deploy) fn succeeded(request: &DeployRequest) -> String {
+pub(in crate::deploy) fn succeeded(request: &DeployRequest) -> Headline {
     let carries = if request.carries.is_empty() { String::new() } else { format!(", with {}", request.carries) };
-    format!("{} runs in {}{carries}", commit(request.sha.as_ref()), quoted(&request.environment))
+    let state = format!("{} runs in {}{carries}", commit(request.sha.as_ref()), quoted(&request.environment));
+    Headline::new(state, Turn::Nobody)
 }
 
 /// Returns the end of a rollback: what runs again, what was taken back, and how to go on.
@@ -36,25 +38,32 @@ pub(in crate::deploy) fn rolled_back_to(
     request: &DeployRequest,
     taken: &[ItemId],
     now: Timestamp,
-) -> String {
+) -> Headline {
     let environment = quoted(&request.environment);
     let took = duration(rounded(now.duration_since(request.at)));
     let run = run_link(facts, request).map(|run| format!(" · {run}")).unwrap_or_default();
     let sha = commit(request.sha.as_ref());
-    let mut text = format!(
-        "**{environment} is back on {sha}**, {took} after {} asked, and stays locked until whoever fixes it unlocks it{run}",
-        quoted(&request.by.login)
-    );
-    if !taken.is_empty() {
-        let _ = write!(text, "\n\nTaken back: {}", pulls(facts, taken));
-    }
+    let who = people::authors(facts, taken).unwrap_or_else(|| WRITERS.to_owned());
+    let what = if taken.is_empty() { "it".to_owned() } else { numbers(taken) };
     let unlock = command(&["unlock", &request.environment]);
-    let _ = write!(
-        text,
-        "\n\nThe lock keeps everything from redeploying it. When the fix is in:\n\n```text\n{}\n```",
-        unlock.trim_matches('`')
-    );
-    text
+    let turn = Turn::people(who, format!("merge a fix for {what}, then comment {unlock} here"));
+    let state =
+        format!("{environment} is back on {sha}, {took} after {} asked, and stays locked", quoted(&request.by.login));
+    let taken = if taken.is_empty() { String::new() } else { format!("Taken back: {}{run}", pulls(facts, taken)) };
+    Headline::new(state, turn)
+        .with(if taken.is_empty() { run.trim_start_matches(" · ") } else { &taken })
+        .with("The lock keeps everything from redeploying it. When the fix is merged:")
+        .with_command(&unlock)
+}
+
+/// Lists the numbers of the first few items.
+fn numbers(items: &[ItemId]) -> String {
+    const MOST: usize = 3;
+    let names: Vec<String> = items.iter().take(MOST).map(|item| format!("#{item}")).collect();
+    match items.len().saturating_sub(MOST) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// Lists pull requests with their titles.
@@ -84,7 +93,7 @@ pub(in crate::deploy) fn failed(
     run: Option<&RunFacts>,
     job: Option<&FailedJob>,
     running: Option<&Sha>,
-) -> String {
+) -> Headline {
     let link = run.map(run_page).or_else(|| run_link(facts, request));
     let how = match run.map(|run| run.outcome) {
         Some(RunOutcome::Cancelled) => "was cancelled",
@@ -92,22 +101,30 @@ pub(in crate::deploy) fn failed(
     };
     let parts: Vec<String> = link.into_iter().chain(job.map(step)).collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    let text = format!("**The {} {how}**{parts}.", what(request));
+    let state = format!("the {} {how}{parts}", what(request));
     let environment = &request.environment;
-    if request.kind == RequestKind::Rollback {
-        return format!("{text} Retry: {}", command(&["rollback", environment]));
-    }
-    let verb = if request.kind == RequestKind::Promote { "promote" } else { "deploy" };
-    let retry = command(&[verb, environment]);
-    match running.filter(|running| Some(*running) != request.sha.as_ref()) {
-        Some(running) => format!(
-            "{text} Retry it or go back:\n\n- retry: {retry}\n- go back to {}, which succeeded last: {}\n\nThe failed run may \
-             have changed {}.",
-            running.code(),
-            command(&["rollback", environment]),
-            quoted(environment),
-        ),
-        None => format!("{text} Retry: {retry}"),
+    let verb = match request.kind {
+        RequestKind::Deploy => "deploy",
+        RequestKind::Promote => "promote",
+        RequestKind::Rollback => "rollback",
+    };
+    let on = request.item().map_or_else(String::new, |item| format!(" on #{item}"));
+    let (retry, back) = (command(&[verb, environment]), command(&["rollback", environment]));
+    let is_rollback = request.kind == RequestKind::Rollback;
+    match running.filter(|running| !is_rollback && Some(*running) != request.sha.as_ref()) {
+        Some(running) => {
+            let turn = Turn::asker(format!(
+                "comment {back}{on} to go back to {}, or {retry} if it failed by chance",
+                running.code()
+            ));
+            let warning = format!(
+                "{} succeeded last in {}; the failed run may have changed what runs there.",
+                running.code(),
+                quoted(environment)
+            );
+            Headline::new(state, turn).with(warning)
+        }
+        None => Headline::new(state, Turn::asker(format!("mend the cause, then comment {retry}{on}"))),
     }
 }
 
@@ -133,37 +150,53 @@ fn run_page(run: &RunFacts) -> String {
 }
 
 /// Returns that a run was cancelled before a job began, and how to keep that from happening.
-pub(in crate::deploy) fn not_begun(request: &DeployRequest, run: &RunFacts) -> String {
+pub(in crate::deploy) fn not_begun(request: &DeployRequest, run: &RunFacts) -> Headline {
     let verb = match request.kind {
         RequestKind::Deploy => "deploy",
         RequestKind::Promote => "promote",
         RequestKind::Rollback => "rollback",
     };
-    format!(
-        "**The {} did not happen**: the {} was cancelled before a job began, so {} is unchanged. Retry: {}. If the \
-         workflow's `concurrency` cancels waiting runs, add `queue: max` to it.",
-        what(request),
-        run_page(run),
-        quoted(&request.environment),
-        command(&[verb, &request.environment]),
+    let line = command(&[verb, &request.environment]);
+    Headline::new(
+        format!(
+            "the {} did not happen: the {} was cancelled before a job began, so {} is unchanged",
+            what(request),
+            run_page(run),
+            quoted(&request.environment)
+        ),
+        Turn::asker(format!("comment {line}")),
+    )
+    .with("If the workflow's `concurrency` cancels waiting runs, add `queue: max` to it.")
+}
+
+pub(in crate::deploy) fn skipped() -> Headline {
+    Headline::new(
+        "every job of its workflow runs was skipped, so nothing was deployed",
+        Turn::asker("look at the `if:` of the workflow's jobs, then repeat the command"),
     )
 }
 
-pub(in crate::deploy) fn skipped() -> String {
-    "Every job of its workflow runs was skipped, so nothing was deployed.".to_owned()
+pub(in crate::deploy) fn never_began() -> Headline {
+    Headline::new(
+        "no workflow run started within 5 minutes, so the deploy was given up and the environment is free again",
+        Turn::asker("check the workflow, then repeat the command"),
+    )
+    .with(
+        "A workflow has to run `on: deployment`, or the dispatched one has to declare the input `phasebot_request` and \
+         show it in its `run-name`.",
+    )
 }
 
-pub(in crate::deploy) fn never_began() -> String {
-    "No workflow run started within 5 minutes, so the deploy was given up and the environment is free again. Check that \
-     a workflow runs `on: deployment`, or that the dispatched one declares the input `phasebot_request` and shows it in \
-     its `run-name`."
-        .to_owned()
+pub(in crate::deploy) fn let_go() -> Headline {
+    Headline::new(
+        "the environment was unlocked, so phasebot stopped tracking the deploy",
+        Turn::by_itself("the workflow keeps running"),
+    )
 }
 
-pub(in crate::deploy) fn let_go() -> &'static str {
-    "The environment was unlocked, so phasebot stopped tracking the deploy. The workflow keeps running."
-}
-
-pub(in crate::deploy) fn no_end() -> String {
-    "GitHub reported no end within 24 hours, so the deploy was given up and the environment is free again.".to_owned()
+pub(in crate::deploy) fn no_end() -> Headline {
+    Headline::new(
+        "GitHub reported no end within 24 hours, so the deploy was given up and the environment is free again",
+        Turn::asker("check what runs in the environment, then repeat the command"),
+    )
 }

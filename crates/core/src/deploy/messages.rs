@@ -6,6 +6,7 @@ mod open;
 mod outcome;
 
 use crate::{
+    context::rights::WRITERS,
     domain::{
         decision::{ConditionState, Decision},
         event::DeployState,
@@ -367,10 +368,8 @@ pub(super) fn torn_down(environment: &str, is_closed: bool) -> String {
 }
 
 /// Returns what to do about a teardown that failed.
-pub(super) fn not_torn_down(environment: &str, workflow: &str, why: &str) -> String {
-    format!(
-        "**{} still exists.** phasebot could not start {} to tear it down: {why}. Run the workflow by hand.",
-        quoted(environment),
-        quoted(workflow),
-    )
+pub(super) fn not_torn_down(environment: &str, workflow: &str, why: &str) -> Headline {
+    let name = quoted(workflow);
+    let state = format!("{} still exists: phasebot could not start {name}: {}", quoted(environment), forge_words(why));
+    Headline::new(state, Turn::people(WRITERS, format!("run {name} by hand")))
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    context::EvalContext,
+    context::{EvalContext, rights::WRITERS},
     deploy::{change, finish::finish, messages},
     domain::{
         effect::{Effect, RefGuard},
@@ -155,7 +155,7 @@ pub(super) fn teardown_ended(
             }
         }
         EffectOutcome::Failed(why) => {
-            let body = messages::not_torn_down(environment, workflow, why);
+            let body = messages::not_torn_down(environment, workflow, why).text_for(WRITERS);
             let marker = format!("teardown:{}", name_key(environment));
             let effect = Effect::UpsertComment { item: pull, marker, body, sticky: true };
             let key = format!("teardown-failed/{}", name_key(environment));

@@ -1,6 +1,6 @@
 //! `/deploy`: deploys a commit to an environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     command::{
@@ -181,4 +181,12 @@ pub(super) fn changed_meanwhile<'e>(
     let changed = environments
         .find(|environment| eval.history(environment).current().is_some_and(|run| run.from > turn.request.at));
     changed.map(|environment| messages::changed_meanwhile(environment))
+}
+
+impl Invocation<'_> {
+    /// Returns the keys of the known environments.
+    pub(super) fn environments(&self) -> BTreeSet<&str> {
+        let recorded = self.facts.deployments.index().environments.keys();
+        self.policy.environments.keys().chain(recorded).map(String::as_str).collect()
+    }
 }

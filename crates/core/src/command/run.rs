@@ -387,12 +387,6 @@ impl Invocation<'_> {
         }
     }
 
-    /// Returns the keys of the known environments.
-    pub(super) fn environments(&self) -> BTreeSet<&str> {
-        let recorded = self.facts.deployments.index().environments.keys();
-        self.policy.environments.keys().chain(recorded).map(String::as_str).collect()
-    }
-
     /// Returns an environment's key, if it is known or no environment is known at all.
     pub(super) fn environment(&self, name: &str) -> Result<String, Headline> {
         let wanted = name_key(name);

@@ -206,7 +206,7 @@ async fn failed_jobs_run_again_at_the_head_that_was_meant() {
     assert_eq!(world.say("carol", pull, "/retest").await, DONE);
     assert_eq!(world.sim.run_state(REPO, run), Some((2, "queued".to_owned())));
     let answers = world.answers(pull);
-    assert!(answers[0].contains("`ci/jenkins` has to be re-run in the system that reports it"), "{answers:?}");
+    assert!(answers[0].contains("re-run `ci/jenkins` in the system that reports it"), "{answers:?}");
 
     // A push whose event has not arrived yet.
     world.alice.complete_run(run, "failure").unwrap();
@@ -244,10 +244,10 @@ async fn refusals_name_the_rule_and_come_once_an_hour() {
     assert_eq!(world.say("bob", issue, "/phase test").await, ["-1"]);
     assert_eq!(world.say("carol", issue, "/lock production").await, REFUSED);
     assert_eq!(world.answers(issue).len(), 1, "{:?}", world.answers(issue));
-    assert!(world.answers(issue)[0].contains("**bob needs triage access** for `/phase` and has read access"));
+    assert!(world.answers(issue)[0].contains("`bob` has read access, and `/phase` needs triage access"));
     let status_comment = world.status_comment(issue);
     assert!(
-        status_comment.contains("for members of `sre`"),
+        status_comment.contains("members of `sre`"),
         "what is beyond the hour's comment is in the journal: {status_comment}"
     );
     assert_eq!(world.say("alice", issue, "/lock production").await, DONE);

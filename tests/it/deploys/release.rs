@@ -34,7 +34,7 @@ async fn a_draft_is_published_by_command_at_the_commit_of_its_gate() {
     stage.bob.release(&draft("v1.0.0")).unwrap();
     stage.world.minute().await;
     assert_eq!(stage.say("dan", "/release publish v1.0.0").await, ["-1", "eyes"]);
-    assert!(stage.answer().contains("The gate blocks the release:"), "{}", stage.answer());
+    assert!(stage.answer().contains("The gate of `release` is closed: "), "{}", stage.answer());
     stage.world.pass_checks(&stage.merged);
     stage.pass(3).await;
     assert_eq!(stage.say("dan", "/release publish v2.0.0").await, ["-1", "eyes"]);
@@ -68,7 +68,7 @@ async fn a_tag_that_would_move_is_not_published() {
     stage.bob.tag("v1.0.0", "other").unwrap();
     let held = stage.world.forge.take_pending();
     assert_eq!(stage.say("dan", "/release publish v1.0.0").await, ["-1", "eyes"]);
-    assert!(stage.answer().contains("Nothing was published"), "{}", stage.answer());
+    assert!(stage.answer().contains("so nothing was published"), "{}", stage.answer());
     drop(held);
     stage.world.check().await;
 }

@@ -84,7 +84,8 @@ fn an_issue_is_explained() {
     #12 phase: plan, since 2026-11-02T09:00:00Z
       why       the issue is open  [rule built-in:15]
       effect    put `phase/plan` on
-      next      `code` when a pull request that closes it is open, or a branch for it is pushed
+      next      `code` when a pull request that closes it is open, or a branch for
+                it is pushed
 
     This is told from the one event. What the bot saw before it may lead further.
     ");

@@ -277,7 +277,7 @@ fn a_webhook_secret_is_base64_of_something() {
         |secret: &str| complaint(&format!("[verdicts.schema]\nrepositories = [\"a/b\"]\nsecrets = [{secret:?}]"), &[]);
     for wrong in ["whsec_", "whsec_not base64", "whsec_YQ"] {
         let said = complaint(wrong);
-        assert!(said.contains("begins with `whsec_` and is not Base64") && !said.contains(wrong), "{said}");
+        assert!(said.contains("begins with `whsec_` and is not Base64") && !said.contains("YQ"), "{said}");
     }
     assert!(
         settings("[verdicts.schema]\nrepositories = [\"a/b\"]\nsecrets = [\"whsec_YWI=\"]", &[])

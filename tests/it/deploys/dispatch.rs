@@ -104,7 +104,7 @@ async fn a_run_that_hangs_is_let_go_of_by_unlock() {
     assert_eq!(stage.say("carol", "/unlock staging").await, DONE);
     stage.world.minute().await;
     assert_eq!(stage.reactions(comment), REFUSED);
-    assert!(stage.answer().contains("The workflow keeps running"), "{}", stage.answer());
+    assert!(stage.answer().contains("the workflow keeps running"), "{}", stage.answer());
     stage.world.check().await;
 }
 

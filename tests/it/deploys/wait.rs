@@ -110,7 +110,7 @@ async fn while_one_runs_the_next_waits_or_is_refused() {
 async fn without_mode_act_the_command_says_what_to_set() {
     let stage = Stage::new(LABEL, &[], &[worker()]).await;
     assert_eq!(stage.say("bob", "/deploy staging").await, ["-1", "eyes"]);
-    assert!(stage.answer().contains("Add `mode: act`"), "{}", stage.answer());
+    assert!(stage.answer().contains("add `mode: act`"), "{}", stage.answer());
     assert!(stage.ours().is_empty());
     stage.world.check().await;
 }
@@ -154,7 +154,7 @@ async fn a_waiting_job_is_let_go_on_when_its_gate_opens() {
     let answers = || stage.world.forge.protection_answers(REPO);
     assert_eq!(answers().len(), 1, "{:?}", answers());
     assert_eq!((answers()[0].run, answers()[0].state.clone()), (run, None));
-    assert!(answers()[0].comment.contains("checks"), "{:?}", answers());
+    assert!(answers()[0].comment.contains("phasebot waits for `unit tests`"), "{:?}", answers());
     stage.world.pass_checks(&stage.merged);
     stage.pass(3).await;
     let last = answers().pop().unwrap();

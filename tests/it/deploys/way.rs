@@ -81,7 +81,7 @@ async fn a_rollback_goes_back_and_locks() {
     assert_eq!(stage.ours().last().unwrap().1, newer);
     let reactions = stage.say("bob", &format!("/deploy staging ref={}", &stage.merged[..12])).await;
     assert_eq!(reactions, REFUSED);
-    assert!(stage.answer().contains("use `/rollback staging`"), "{}", stage.answer());
+    assert!(stage.answer().contains("which contains this commit and more"), "{}", stage.answer());
 
     stage.say("carol", "/rollback staging").await;
     stage.work().await;

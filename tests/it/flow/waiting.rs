@@ -135,6 +135,6 @@ async fn a_push_meanwhile_is_not_what_was_meant() {
     world.minute().await;
     assert_eq!(reactions(&world, comment), ["-1", "eyes"]);
     let words = world.comments_of_ours(pull).join("\n");
-    assert!(words.contains("**The head moved** from"), "{words}");
+    assert!(words.contains("**The head moved from"), "{words}");
     world.check().await;
 }

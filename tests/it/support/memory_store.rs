@@ -33,7 +33,7 @@ pub struct MemoryStore {
     pub failing_commits: AtomicU32,
     /// Number of the next results of effects that cannot be stored.
     pub failing_finishes: AtomicU32,
-    /// Number of successful commits.
+    /// Number of successful commits of decisions.
     pub commits: AtomicUsize,
 }
 
@@ -283,7 +283,8 @@ impl Store for MemoryStore {
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         fails(&self.failing_commits)?;
-        self.commits.fetch_add(1, Ordering::SeqCst);
+        // Rows for delivery metrics are also derived in the background.
+        self.commits.fetch_add(usize::from(commit.now.is_some()), Ordering::SeqCst);
         let mut inner = self.inner.lock().unwrap();
         for (seq, state, note) in commit.deliveries {
             if let Some(row) = inner.row(seq) {

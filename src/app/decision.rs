@@ -126,8 +126,9 @@ pub(crate) async fn put_off(
     state: &mut RepoState,
     writes: Writes,
     cause: Option<Seq>,
+    terms: &DecisionContext<'_>,
 ) -> Result<(), StoreError> {
-    let plan = state.repo.put_off(runtime.clock.now());
+    let plan = state.repo.put_off(terms);
     if plan.changed.is_empty() {
         return Ok(());
     }

@@ -61,7 +61,7 @@ async fn note_input(runtime: &Runtime, effect: &StoredEffect, input: Input<'_>) 
         writes_disabled: None,
     };
     state.repo.ingest(input, &terms);
-    decision::put_off(runtime, &held, &mut state, Writes::As(effect.installation), effect.cause).await?;
+    decision::put_off(runtime, &held, &mut state, Writes::As(effect.installation), effect.cause, &terms).await?;
     held.put(state);
     Ok(())
 }
@@ -172,7 +172,7 @@ async fn note_once(
     let terms = DecisionContext { policy: &policy, alerts: &runtime.alerts.rules, now, writes_disabled: None };
     let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
     state.repo.ingest(Input::LabelsApplied { labels, made: &applied.made_labels }, &terms);
-    let mut changed = state.repo.put_off(now).changed;
+    let mut changed = state.repo.put_off(&terms).changed;
     if let (Effect::UpsertIssue { .. }, Some(number)) = (&effect.effect, applied.issue)
         && let Some(complaint) = state.repo.facts.policy_files.complaint.as_mut()
     {

@@ -13,7 +13,12 @@ use crate::{
         repos::RepoState,
         runtime::Runtime,
     },
-    domain::{derived::Derived, fact::DocumentKey, id::ItemId, policy::Policy},
+    domain::{
+        derived::Derived,
+        fact::{DocumentKey, repository_metadata::RetroFacts},
+        id::ItemId,
+        policy::Policy,
+    },
     insight::{
         Query, Summary,
         retro::{self, Actions, Told},
@@ -37,13 +42,17 @@ pub(crate) async fn hold(
     let now = runtime.clock.now();
     let Some(week) = retro::due(&state.repo.facts, policy, now) else { return Ok(None) };
     let Some((forge, target)) = place else { return Ok(None) };
-    let before = state.repo.facts.about.retro.as_ref().and_then(|last| last.issue);
+    let before = state.repo.facts.about.retro.as_ref().and_then(RetroFacts::last_issue);
     let actions = match before {
         None => Actions::default(),
         Some(issue) => match forge.issue_text(target, issue).await {
             Ok(text) => Actions::read(&text),
             // Deleted by people: so are its actions.
-            Err(ForgeError::NotFound(_)) => Actions::default(),
+            Err(ForgeError::NotFound(_) | ForgeError::Deleted(_)) => Actions::default(),
+            Err(ForgeError::Permanent(why)) => {
+                tracing::warn!(repo = %state.repo.facts.key, why, "GitHub refuses the last retrospective; its actions are left out");
+                Actions::default()
+            }
             Err(error) => {
                 tracing::warn!(repo = %state.repo.facts.key, %error, "the last retrospective can't be read; tried again");
                 return Ok(None);
@@ -56,9 +65,8 @@ pub(crate) async fn hold(
     let told: BTreeMap<ItemId, Told> =
         summary.stuck.iter().map(|stuck| (stuck.item, told(state, stuck.item))).collect();
     let body = retro::body(&summary, &actions, before, &|item| told.get(&item).cloned().unwrap_or_default());
-    let effects = retro::plan(&mut state.repo.facts, week, retro::title(week), body);
-    let planned = effects.into_iter().map(|(key, effect)| PlannedEffect { key, replaces: false, effect });
-    writes.queue(planned, None, commit);
+    let (key, effect) = retro::plan(&mut state.repo.facts, week, retro::title(week), body);
+    writes.queue([PlannedEffect { key, replaces: false, effect }], None, commit);
     let about = documents(&state.repo, &[DocumentKey::About].into());
     commit.facts.retain(|document| about.iter().all(|one| one.key != document.key));
     commit.facts.extend(about);

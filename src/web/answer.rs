@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    extract::Request,
+    extract::{OriginalUri, Request},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -12,7 +12,10 @@ use maud::html;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::{port::store::StoreError, web::page};
+use crate::{
+    port::store::StoreError,
+    web::{api, page},
+};
 
 /// Nothing comes from elsewhere and nothing is inline, so the policy needs neither exceptions nor
 /// nonces. Forms go to this address only.
@@ -43,9 +46,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Adds the headers of every answer, and gives an answer that takes too long up.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
+    let path = request.extensions().get().map_or_else(|| request.uri().path(), |OriginalUri(uri)| uri.path());
+    let is_api = path.starts_with("/api/");
     // Also for a body that comes slowly, and for a forge that does.
     let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
-    let mut response = answered.unwrap_or_else(|_| Failure::Unavailable.into_response());
+    let too_late = |_| if is_api { api::refused(Failure::Unavailable) } else { Failure::Unavailable.into_response() };
+    let mut response = answered.unwrap_or_else(too_late);
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, value);

@@ -29,8 +29,8 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let row = web.repository(&visitor, &name).await?;
-    let _turn = web.turn().await?;
-    let metrics = web.metrics(&row).await?;
+    let turn = web.turn().await?;
+    let metrics = web.metrics(&row, &turn).await?;
     let main = html! {
         div.head {
             h1 { "Delivery" }

@@ -38,8 +38,8 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let row = web.repository(&visitor, &name).await?;
-    let _turn = web.turn().await?;
-    let metrics = web.metrics(&row).await?;
+    let turn = web.turn().await?;
+    let metrics = web.metrics(&row, &turn).await?;
     let listed = metrics.iter().flat_map(|metrics| metrics.figures.flow.ageing.iter().take(LISTED));
     let faces = web.faces(&row, listed.map(|one| one.item)).await?;
     let main = html! {

@@ -47,9 +47,9 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let row = web.repository(&visitor, &name).await?;
-    let _turn = web.turn().await?;
+    let turn = web.turn().await?;
     let Live { newest, more, settled } = live(&web, &row).await?;
-    let waits = web.report(&row, Asked::last(DAYS)).await?.map(|(report, _)| report.figures.gate_waits);
+    let waits = web.report(&row, Asked::last(DAYS), &turn).await?.map(|(report, _)| report.figures.gate_waits);
     let now = web.clock.now();
     let main = html! {
         div.head {

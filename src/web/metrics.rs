@@ -12,7 +12,7 @@ use crate::{
     domain::insight::RowKind,
     insight::{Figures, InsightRows, Step},
     port::store::{InsightPage, RepositoryRow},
-    web::{Web, answer::Failure},
+    web::{Web, answer::Failure, read::Turn},
 };
 
 /// Whole days that the pages are about.
@@ -39,9 +39,9 @@ pub(super) struct Metrics {
 impl Web {
     /// Returns the figures of a repository; `None` if nothing is recorded of it, or more than a page
     /// reads.
-    pub(super) async fn metrics(&self, row: &RepositoryRow) -> Result<Option<Metrics>, Failure> {
+    pub(super) async fn metrics(&self, row: &RepositoryRow, turn: &Turn) -> Result<Option<Metrics>, Failure> {
         let asked = Asked { step: Some(Step::Week), ..Asked::last(DAYS) };
-        let Some((report, phases)) = self.report(row, asked).await? else { return Ok(None) };
+        let Some((report, phases)) = self.report(row, asked, turn).await? else { return Ok(None) };
         let zone = TimeZone::get(&report.figures.basis.tz).unwrap_or(TimeZone::UTC);
         let Report { complete, figures, parts, .. } = report;
         Ok(Some(Metrics { figures, weeks: parts, phases, zone, complete }))
@@ -53,6 +53,7 @@ impl Web {
         &self,
         row: &RepositoryRow,
         asked: Asked,
+        turn: &Turn,
     ) -> Result<Option<(Report, Vec<String>)>, Failure> {
         let now = self.clock.now();
         let Some(rows) = self.rows(row, asked.rows_since(now)).await? else { return Ok(None) };
@@ -63,7 +64,12 @@ impl Web {
         let complete = app::insight::shows_completeness(filled, since, terms);
         let row = row.clone();
         // Work for the processor, not for a thread that serves others.
-        let computed = tokio::task::spawn_blocking(move || Report::of(&row, &rows, complete, &asked, now));
+        let turn = Turn::clone(turn);
+        let computed = tokio::task::spawn_blocking(move || {
+            let report = Report::of(&row, &rows, complete, &asked, now);
+            drop(turn);
+            report
+        });
         let report = computed.await.map_err(|_| Failure::Unavailable)?;
         Ok(report.map(|report| (report, phases)))
     }

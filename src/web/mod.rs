@@ -72,7 +72,7 @@ struct Web {
     forge: ForgeName,
     forge_url: String,
     access: Access,
-    renders: Semaphore,
+    renders: Arc<Semaphore>,
 }
 
 /// The routes of the pages.
@@ -86,7 +86,7 @@ pub struct Routes {
 /// Returns the routes of the pages.
 pub fn routes(parts: Parts) -> Routes {
     let Parts { store, policies, clock, forge_url, access } = parts;
-    let renders = Semaphore::new(RENDERS);
+    let renders = Arc::new(Semaphore::new(RENDERS));
     let web = Arc::new(Web { store, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
     let operators = api::operator_routes().layer(axum::middleware::from_fn(answer::headers));
     let pages = Router::new()

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use serde::Deserialize;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     domain::{
@@ -19,6 +19,9 @@ use crate::{
 
 /// Longest wait for the turn to make a page.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The turn to make a page.
+pub(super) type Turn = Arc<OwnedSemaphorePermit>;
 
 /// The visitor of a request, as the guard found out.
 pub(super) struct Visit(pub(super) Arc<Visitor>);
@@ -39,10 +42,11 @@ pub(super) struct Name {
 }
 
 impl Web {
-    /// Waits for the turn to make a page.
-    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        match tokio::time::timeout(PATIENCE, self.renders.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
+    /// Waits for the turn to make a page. Work on another thread holds it, too, because nobody can end
+    /// that work.
+    pub(super) async fn turn(&self) -> Result<Turn, Failure> {
+        match tokio::time::timeout(PATIENCE, Arc::clone(&self.renders).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Arc::new(permit)),
             Ok(Err(_)) | Err(_) => Err(Failure::Unavailable),
         }
     }

@@ -65,7 +65,7 @@ async fn page(
     week: Option<Week>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let _turn = web.turn().await?;
+    let turn = web.turn().await?;
     let now = web.clock.now();
     let zone = web.zone(row).await?;
     let present = Week::of(now.to_zoned(zone.clone()).date());
@@ -75,7 +75,11 @@ async fn page(
     }
     let query = Query { seed: row.repo.id, ..Query::new(week.window(now, &zone), now) };
     let Some(rows) = web.rows(row, Summary::rows_since(&query)).await? else { return Err(Failure::Unavailable) };
-    let summary = tokio::task::spawn_blocking(move || Summary::of(&rows, &query));
+    let summary = tokio::task::spawn_blocking(move || {
+        let summary = Summary::of(&rows, &query);
+        drop(turn);
+        summary
+    });
     let summary = summary.await.map_err(|_| Failure::Unavailable)?;
     let told = told(web, row, summary.stuck.iter().map(|stuck| stuck.item).collect()).await?;
     let sections = retro::sections(&summary, &|item| told.get(&item).cloned().unwrap_or_default());

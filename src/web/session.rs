@@ -37,6 +37,8 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(8);
 const MOST_PEOPLE: usize = 2_000;
 /// Names that are remembered for each.
 const MOST_NAMES: usize = 200;
+/// Bit of the numbers under which tokens are remembered. No account has so high a number.
+const TOKENS: u64 = 1 << 63;
 /// Longest name of a repository: an account's 39 characters, a slash, and 100; with room to spare.
 const LONGEST_NAME: usize = 200;
 
@@ -48,6 +50,10 @@ pub struct Sessions {
     pub(super) url: String,
     store: Arc<dyn Store>,
     known: Mutex<HashMap<u64, Known>>,
+    /// The same of tokens, so that no number of these makes it forget people.
+    known_tokens: Mutex<HashMap<u64, Known>>,
+    /// Tokens that the forge refused, by number, each with the time.
+    refused: Mutex<HashMap<u64, Timestamp>>,
     /// Sign-ins of all people together.
     pub(super) sign_ins: Mutex<Bucket>,
     /// Tokens of callers that were not seen before, all callers' together.
@@ -105,7 +111,9 @@ impl Sessions {
         let sign_ins = Mutex::new(Bucket::new(60.0, 2.0));
         // Few: for too many wrong ones the forge would refuse this address everything.
         let new_tokens = Mutex::new(Bucket::new(20.0, 0.2));
-        Self { forge, keys: Keys::new(secrets), url, store, known: Mutex::default(), sign_ins, new_tokens }
+        let (known, known_tokens, refused) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let keys = Keys::new(secrets);
+        Self { forge, keys, url, store, known, known_tokens, refused, sign_ins, new_tokens }
     }
 
     /// Returns the session of a request, if it has one that is valid, and counts the request.
@@ -134,9 +142,13 @@ impl Sessions {
     pub(super) fn of_token(&self, token: &str, now: Timestamp) -> Result<Session, Failure> {
         let digest = Sha256::digest(token);
         let (name, ends) = (hex::encode(digest), now + REMEMBERED);
-        // No account has so high a number. Answers to another token with it are not used: the names
+        // Answers to another token with it are not used: the names
         // of their sessions differ.
-        let person = u64::from_be_bytes(digest[..8].try_into().unwrap_or_default()) | (1 << 63);
+        let person = u64::from_be_bytes(digest[..8].try_into().unwrap_or_default()) | TOKENS;
+        if self.refused.lock().unwrap_or_else(PoisonError::into_inner).get(&person).is_some_and(|at| is_fresh(*at, now))
+        {
+            return Err(Failure::SignIn("/".to_owned()));
+        }
         if !self.is_known(person) && !self.new_tokens.lock().unwrap_or_else(PoisonError::into_inner).take(now) {
             return Err(Failure::TooMany);
         }
@@ -145,8 +157,13 @@ impl Sessions {
         Ok(session)
     }
 
+    /// Returns the map in which a person, or a token, is remembered.
+    fn known_with(&self, person: u64) -> &Mutex<HashMap<u64, Known>> {
+        if person & TOKENS == 0 { &self.known } else { &self.known_tokens }
+    }
+
     fn is_known(&self, person: u64) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&person)
+        self.known_with(person).lock().unwrap_or_else(PoisonError::into_inner).contains_key(&person)
     }
 
     /// Creates a person's session.
@@ -191,8 +208,11 @@ impl Sessions {
         if let Some((_, id)) = known.filter(|(at, _)| is_fresh(*at, now)) {
             return Ok(id);
         }
-        let id =
-            self.forge.repository(&session.secret(), full_name).await.map_err(|error| self.failed(session, error))?;
+        let id = self
+            .forge
+            .repository(&session.secret(), full_name)
+            .await
+            .map_err(|error| self.failed(session, error, now))?;
         self.answers_to(session, |known| {
             if known.names.len() >= MOST_NAMES {
                 known.names.clear();
@@ -208,16 +228,21 @@ impl Sessions {
         if let Some((_, all)) = known.filter(|(at, _)| is_fresh(*at, now)) {
             return Ok(all);
         }
-        let all = self.forge.repositories(&session.secret()).await.map_err(|error| self.failed(session, error))?;
+        let all = self.forge.repositories(&session.secret()).await.map_err(|error| self.failed(session, error, now))?;
         let all = Arc::new(all);
         self.answers_to(session, |known| known.all = Some((now, all.clone())));
         Ok(all)
     }
 
-    fn failed(&self, session: &Session, error: SignInError) -> Failure {
+    fn failed(&self, session: &Session, error: SignInError, now: Timestamp) -> Failure {
         match error {
             SignInError::Rejected(_) => {
                 self.forget(session.person);
+                if session.person & TOKENS != 0 {
+                    let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                    make_room(&mut refused, session.person);
+                    refused.insert(session.person, now);
+                }
                 Failure::SignIn("/".to_owned())
             }
             SignInError::Unavailable(why) => {
@@ -228,10 +253,8 @@ impl Sessions {
     }
 
     fn known_of<T>(&self, person: u64, act: impl FnOnce(&mut Known) -> T) -> T {
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST_PEOPLE && !all.contains_key(&person) {
-            all.clear();
-        }
+        let mut all = self.known_with(person).lock().unwrap_or_else(PoisonError::into_inner);
+        make_room(&mut all, person);
         act(all.entry(person).or_insert_with(Known::new))
     }
 
@@ -253,6 +276,16 @@ impl Sessions {
             known.names.clear();
             known.all = None;
         });
+    }
+}
+
+/// Removes an entry of a map that is full, if it does not have this one.
+fn make_room<T>(all: &mut HashMap<u64, T>, person: u64) {
+    if all.len() >= MOST_PEOPLE
+        && !all.contains_key(&person)
+        && let Some(other) = all.keys().next().copied()
+    {
+        all.remove(&other);
     }
 }
 

@@ -96,3 +96,18 @@ async fn a_lost_answer_makes_no_second_issue() {
     let store: Arc<dyn Store> = world.store.clone();
     assert!(store.effects(true, 10).await.unwrap().is_empty(), "nothing was given up");
 }
+
+/// Whoever deletes the issue takes its actions away, and not the next retrospective.
+#[tokio::test]
+async fn a_deleted_issue_stops_no_retrospective() {
+    let world = World::with(Setup { policy: POLICY, ..Setup::default() }).await;
+    world.person("ada").open_issue("Cart", "", &[]).unwrap();
+    world.minute().await;
+    world.run(WEEK).await;
+    let [(number, ..)] = retros(&world)[..] else { panic!("{:?}", retros(&world)) };
+    world.person("bob").delete_issue(number).unwrap();
+    world.run(WEEK).await;
+    world.run(SignedDuration::from_hours(2)).await;
+    let titles: Vec<String> = retros(&world).into_iter().map(|(_, title, ..)| title).collect();
+    assert_eq!(titles.last().map(String::as_str), Some("Retrospective 2026-W11"), "{titles:?}");
+}

@@ -109,8 +109,11 @@ fn text(number: i64) -> String {
 
 /// Returns a cell, quoted where needed. One that a spreadsheet would take for a formula is text.
 fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() };
+    // Also where a spreadsheet separates cells by something else.
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/#+ ".contains(c)) && text.trim() == text;
+    if is_plain { text } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
 
 #[cfg(test)]
@@ -119,7 +122,20 @@ mod tests {
 
     #[test]
     fn no_cell_is_a_formula_or_ends_early() {
-        let shown = ["=cmd()", "+1", "-1", "@x", "a,b", "say \"a\"", "plain"].map(cell);
-        assert_eq!(shown, ["'=cmd()", "'+1", "'-1", "'@x", "\"a,b\"", "\"say \"\"a\"\"\"", "plain"]);
+        let shown = ["=cmd()", "+1", "-1", "@x", "a,b", "say \"a\"", "plain", "\n=1", "a;=1"].map(cell);
+        assert_eq!(
+            shown,
+            [
+                "\"'=cmd()\"",
+                "\"'+1\"",
+                "\"'-1\"",
+                "\"'@x\"",
+                "\"a,b\"",
+                "\"say \"\"a\"\"\"",
+                "plain",
+                "\"'\n=1\"",
+                "\"a;=1\""
+            ]
+        );
     }
 }

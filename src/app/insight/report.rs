@@ -30,7 +30,7 @@ pub struct Report {
     pub complete: bool,
     /// The whole time.
     pub figures: Figures,
-    /// Each part of it since the record began, if parts were asked for.
+    /// Each part of it since the record began, if parts were asked for; without the lists of items.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Figures>,
 }
@@ -69,6 +69,11 @@ impl Report {
         let query = asked.query(row.repo.id, rows, now)?;
         let mut figures = figures(rows, &query);
         let mut parts = asked.step.map_or_else(Vec::new, |step| series(rows, &query, step));
+        // The whole time lists each item once.
+        for part in &mut parts {
+            part.flow.finishes.clear();
+            part.flow.ageing.clear();
+        }
         // Before the record nothing is known, which is not nothing.
         if let Some(since) = figures.basis.recorded_since {
             let first = query.window.day_of(since);

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,15 +12,17 @@ use crate::{
         csv,
         report::{Asked, Report},
     },
+    domain::insight::RowKind,
     insight::{
         Step,
         figures::{Basis, flow::Flow},
     },
+    port::store::{InsightPage, RepositoryRow},
     web::{
         Web,
         answer::Failure,
         api::{
-            Repository,
+            Params, Repository,
             answer::{self, Refused},
         },
     },
@@ -32,6 +32,9 @@ use crate::{
 const DAYS: u16 = 90;
 /// Most days.
 const MOST_DAYS: u16 = 3_660;
+
+/// Most days with figures of their own.
+const MOST_DAY_PARTS: u16 = 366;
 
 /// What a caller asks for.
 #[derive(Deserialize)]
@@ -52,6 +55,9 @@ impl Wanted {
             Some(_) => return Err(Failure::Wanted("`by` is `day`, `week` or `month`.".to_owned())),
         };
         let days = days(self.since.as_deref())?;
+        if step == Some(Step::Day) && days > MOST_DAY_PARTS {
+            return Err(Failure::Wanted(format!("By day, `since` is at most `{MOST_DAY_PARTS}d`.")));
+        }
         Ok(Asked { days, step, service: self.service, environment: self.environment })
     }
 }
@@ -66,16 +72,26 @@ pub(super) fn days(text: Option<&str>) -> Result<u16, Failure> {
 
 async fn report(web: &Web, repository: &Repository, wanted: Wanted) -> Result<Report, Refused> {
     let asked = wanted.asked()?;
-    let _turn = web.turn().await?;
-    let found = web.report(&repository.0, asked).await?;
-    Ok(found.ok_or(Failure::NotFound)?.0)
+    let turn = web.turn().await?;
+    let Some((report, _)) = web.report(&repository.0, asked, &turn).await? else {
+        return Err(Refused(nothing_computed(web, &repository.0).await?));
+    };
+    Ok(report)
+}
+
+/// Returns why there are no figures: nothing is recorded, or more than one answer reads.
+async fn nothing_computed(web: &Web, row: &RepositoryRow) -> Result<Failure, Refused> {
+    let terms = InsightPage { kind: RowKind::Terms, since: Timestamp::MIN, after: None, limit: 1 };
+    let is_recorded = !web.store.insight(&row.repo, &terms).await?.is_empty();
+    let too_many = "There are more rows than one answer reads. Ask for a shorter time.";
+    Ok(if is_recorded { Failure::Wanted(too_many.to_owned()) } else { Failure::NotFound })
 }
 
 /// Returns the figures as `phasebot report --format json` shows them.
 pub(super) async fn metrics(
     State(web): State<Arc<Web>>,
     repository: Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     answer::json(&headers, &report(&web, &repository, wanted).await?)
@@ -85,7 +101,7 @@ pub(super) async fn metrics(
 pub(super) async fn metrics_csv(
     State(web): State<Arc<Web>>,
     repository: Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
     let report = report(&web, &repository, wanted).await?;
     Ok(answer::csv(csv::report_header() + &csv::of_report(&report)))
@@ -104,7 +120,7 @@ struct FlowReport<'r> {
 pub(super) async fn flow(
     State(web): State<Arc<Web>>,
     repository: Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let Report { repository, complete, figures, .. } = &report(&web, &repository, wanted).await?;

@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path},
+    extract::{FromRequestParts, Path, Query},
     middleware::from_fn_with_state,
+    response::{IntoResponse as _, Response},
     routing::get,
 };
 use http::request::Parts;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     port::store::RepositoryRow,
@@ -55,6 +56,11 @@ fn resources() -> Router<Arc<Web>> {
         .method_not_allowed_fallback(only_get)
 }
 
+/// Returns a refusal.
+pub(super) fn refused(failure: Failure) -> Response {
+    Refused(failure).into_response()
+}
+
 async fn nothing() -> Refused {
     Refused(Failure::NotFound)
 }
@@ -65,6 +71,19 @@ async fn only_get() -> Refused {
 
 /// The repository that an address names, which the caller may read.
 struct Repository(RepositoryRow);
+
+/// The parameters of an address.
+struct Params<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let found = Query::<T>::from_request_parts(parts, state).await;
+        let wrong = |_| Refused(Failure::Wanted("A parameter has no such value, or is named twice.".to_owned()));
+        found.map(|Query(found)| Self(found)).map_err(wrong)
+    }
+}
 
 #[derive(Deserialize)]
 struct Named {

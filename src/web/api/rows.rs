@@ -3,11 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{body::Body, extract::State, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures_util::stream;
@@ -25,7 +21,7 @@ use crate::{
         Web,
         answer::Failure,
         api::{
-            Repository,
+            Params, Repository,
             answer::{self, Refused},
             figures::days,
         },
@@ -114,6 +110,7 @@ fn stream<T: Listed>(web: Arc<Web>, row: RepositoryRow, wanted: &Wanted) -> Resu
     let begin = (web, row, Some(first), head);
     let pages = stream::try_unfold(begin, move |(web, row, next, mut text)| async move {
         let Some(after) = next else { return Ok(None) };
+        let _turn = web.turn().await.map_err(|_| std::io::Error::other("too many answers are being made"))?;
         let page = InsightPage { kind: T::KIND, since, after, limit: PAGE };
         let found = match web.store.insight(&row.repo, &page).await {
             Ok(found) => found,
@@ -135,7 +132,7 @@ fn stream<T: Listed>(web: Arc<Web>, row: RepositoryRow, wanted: &Wanted) -> Resu
 pub(super) async fn deployments(
     State(web): State<Arc<Web>>,
     Repository(row): Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     list::<DeploymentRow>(&web, &row, wanted, &headers).await
@@ -145,7 +142,7 @@ pub(super) async fn deployments(
 pub(super) async fn deployments_csv(
     State(web): State<Arc<Web>>,
     Repository(row): Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
     stream::<DeploymentRow>(web, row, &wanted)
 }
@@ -154,7 +151,7 @@ pub(super) async fn deployments_csv(
 pub(super) async fn changes(
     State(web): State<Arc<Web>>,
     Repository(row): Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     list::<ChangeRow>(&web, &row, wanted, &headers).await
@@ -164,7 +161,7 @@ pub(super) async fn changes(
 pub(super) async fn changes_csv(
     State(web): State<Arc<Web>>,
     Repository(row): Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
     stream::<ChangeRow>(web, row, &wanted)
 }
@@ -173,7 +170,7 @@ pub(super) async fn changes_csv(
 pub(super) async fn units_csv(
     State(web): State<Arc<Web>>,
     Repository(row): Repository,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
     stream::<UnitRow>(web, row, &wanted)
 }

@@ -43,9 +43,49 @@ const STORY: &str = "00:00 push main c0\n\
     18:00 issue 7 opened by bob\n18:10 issue 7 closed by bob as not_planned\n\
     1d08:00 issue 1 reopened by ann\n";
 
+/// Commits that landed without a pull request: brought, rolled back, and deployed again.
+const DIRECT_PUSHES: &str = "00:00 push main c0\n00:05 deploy 1 production of c0 success\n\
+    01:00 push main d1\n01:10 deploy 11 production of d1 success\n\
+    02:00 push main d2\n02:10 deploy 12 production of d2 success\n\
+    03:00 push main d3\n03:10 deploy 13 production of d3 success\n\
+    04:00 deploy 14 production of d1 success\n\
+    05:00 deploy 15 production of d3 success\n";
+
+/// A fix whose issue becomes a feedback issue after it shipped.
+const FEEDBACK: &str = "00:00 push main c0\n00:05 deploy 1 production of c0 success\n\
+    06:00 issue 20 opened by ann\n\
+    06:10 pull 21 opened by ann head topic21 body \"Closes #20\"\n\
+    07:00 push main c21\n07:00 pull 21 merged by ann as c21\n\
+    07:10 deploy 16 production of c21 success\n\
+    08:00 issue 20 labeled feedback by ann\n";
+
+/// A deployment that first seems to repair another one, and ran before it.
+const MOVED: &str = "00:00 push main c0\n00:05 deploy 1 production of c0 success\n\
+    01:00 push main c2\n01:10 push main c3\n\
+    02:00 deploy 2 production of c2 success\n\
+    4d00:50 deploy 3 production of c3 success\n\
+    4d01:00 deploy 2 production of c2 failure\n\
+    4d02:00 deploy 3 production of c3 success\n\
+    4d05:00 tick\n";
+
 #[test]
 fn any_order_and_repetition_give_the_same_rows() {
-    let history = read(STORY);
+    for story in [STORY, DIRECT_PUSHES, FEEDBACK, MOVED] {
+        any_order_gives_the_same_rows(story);
+    }
+}
+
+#[test]
+fn a_rollback_takes_direct_pushes_out_and_a_deployment_brings_them_back() {
+    let until = |time: &str| {
+        let lines: Vec<&str> = DIRECT_PUSHES.lines().filter(|line| *line < time).collect();
+        play(&(lines.join("\n") + "\n")).rows.changes.iter().filter(|row| row.lost.is_some()).count()
+    };
+    assert_eq!((until("04"), until("05"), until("06")), (0, 2, 0), "the second commit comes back inside the third");
+}
+
+fn any_order_gives_the_same_rows(story: &str) {
+    let history = read(story);
     let count = history.events.len();
     let rows = |order: &[usize]| {
         let mut stage = Stage::of(&history);

@@ -277,7 +277,7 @@ impl Stage {
     pub(super) fn take_in(&mut self, input: Input<'_>) {
         let terms = terms(&self.policy, &self.alerts, self.now);
         self.repository.ingest(input, &terms);
-        let plan = self.repository.put_off(self.now);
+        let plan = self.repository.put_off(&terms);
         self.carry_out(plan);
     }
 

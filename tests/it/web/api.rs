@@ -99,6 +99,33 @@ async fn nobody_without_a_valid_token_reads_anything() {
 }
 
 #[tokio::test]
+async fn a_refused_token_reaches_github_once() {
+    let (world, client) = world().await;
+    populate(&world).await;
+    world.forge.clear_requests();
+    for repository in REPOSITORIES.iter().cycle().take(12) {
+        let answer = with_token(&client, &format!("/api/v1/repos/{repository}/metrics"), "made-up").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.body);
+    }
+    let asked = |world: &World| world.forge.requests().iter().filter(|one| one.status == Some(401)).count();
+    assert_eq!(asked(&world), 1);
+    world.run(SignedDuration::from_mins(6)).await;
+    with_token(&client, "/api/v1/repos/acme/open/metrics", "made-up").await;
+    assert_eq!(asked(&world), 2, "GitHub may accept it by then");
+}
+
+#[tokio::test]
+async fn every_refusal_is_json_and_no_answer_has_too_many_parts() {
+    let (_world, client) = open().await;
+    for resource in ["metrics?since=", "metrics?since=9d&since=8d", "metrics?since=3660d&by=day", "changes?limit=x"] {
+        let answer = client.get(&format!("/api/v1/repos/{REPO}/{resource}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{resource} {}", answer.body);
+        let said: Value = serde_json::from_str(&answer.body).unwrap();
+        assert!(said["error"].is_string(), "{resource} {said}");
+    }
+}
+
+#[tokio::test]
 async fn operators_read_everything_at_the_private_address() {
     let (world, _) = world().await;
     populate(&world).await;

@@ -70,10 +70,8 @@ struct Pending {
     cancel: Vec<String>,
     /// Timers that fired.
     fired: BTreeSet<TimerKey>,
-    /// Documents that were stored without a decision, for the rows of delivery metrics.
-    stored: BTreeSet<DocumentKey>,
-    /// What events replaced, for these rows.
-    former: Former,
+    /// What events replaced, for the rows of delivery metrics.
+    former: Box<Former>,
     /// Something changed that the repository's incidents, deploys or gates rest on.
     repository: bool,
     /// Commands that were decided.
@@ -298,7 +296,7 @@ impl Repository {
         }
         // Phases, and what of them is not shown yet.
         let derived = phase::derive_all(&self.facts, &pending.items, terms.policy, terms.now);
-        let changed = pending.changed.union(&pending.stored);
+        let changed = pending.changed.iter();
         plan.insight = insight::changed_rows(&self.facts, changed, &pending.former, &derived, terms, &mut self.terms);
         for derived in derived {
             let fired = pending.fired.contains(&TimerKey::Item(derived.item));
@@ -341,13 +339,16 @@ impl Repository {
 
     /// Keeps what was ingested without deciding on it: timers bring it up again
     /// at once. For what is noted while the repository is not ours to decide on.
-    pub fn put_off(&mut self, now: Timestamp) -> Plan {
+    pub fn put_off(&mut self, terms: &DecisionContext<'_>) -> Plan {
+        let now = terms.now;
         let mut plan = Plan::new(now);
         let mut pending = std::mem::take(&mut self.pending);
         // They are told with the decision.
         self.pending.notes = std::mem::take(&mut pending.notes);
-        // Their rows are derived with it, too.
-        self.pending.stored = pending.stored.union(&pending.changed).cloned().collect();
+        // Rows of items are derived with it, too; those of documents now, because after a restart nothing
+        // shows that these changed.
+        let changed = pending.changed.iter();
+        plan.insight = insight::changed_rows(&self.facts, changed, &pending.former, &[], terms, &mut self.terms);
         self.pending.former = std::mem::take(&mut pending.former);
         plan.timers.extend(pending.items.iter().map(|item| (TimerKey::Item(*item), Some(now))));
         if pending.repository {

@@ -16,6 +16,8 @@
 //! Nothing is built in advance: a history is a view of the tables in [`EnvironmentIndex`], and
 //! reading its newest runs costs nothing for older ones.
 
+mod around;
+
 use std::ops::RangeTo;
 
 use jiff::{SignedDuration, Timestamp};

@@ -10,7 +10,8 @@ use crate::{
     domain::{
         decision::GateName,
         event::DeployState,
-        fact::deploy_request::RequestKind,
+        fact::{RepoFacts, deploy_request::RequestKind},
+        id::{ItemId, Sha},
         insight::{KEEPS_ALL, RowGroup, RowKind},
         rule::name_key,
         service::Scope,
@@ -44,7 +45,7 @@ pub(crate) struct Turn<'f> {
     pub(crate) before: Option<usize>,
 }
 
-/// The newest part of an environment's history.
+/// The part of an environment's history around the deployments that are due.
 pub(crate) struct Recent<'e, 'f> {
     pub(crate) eval: &'e EvalContext<'f>,
     pub(crate) environment: &'e Environment<'f>,
@@ -55,10 +56,14 @@ pub(crate) struct Recent<'e, 'f> {
 }
 
 impl<'e, 'f> Recent<'e, 'f> {
-    fn new(eval: &'e EvalContext<'f>, environment: &'e Environment<'f>, since: Timestamp) -> Self {
+    fn new(eval: &'e EvalContext<'f>, environment: &'e Environment<'f>, due: &Due) -> Self {
+        let (history, since) = (eval.history(environment.name), due.earliest());
+        // The repair of a deployment that failed later is the next one after the failure.
+        let failed = |latest| history.failure_of(since, latest).map_or(latest, |failed| failed.max(latest));
+        let end = due.latest().map(failed).and_then(|latest| history.after(latest, CONTEXT));
         let mut runs: Vec<Run<'f>> = Vec::new();
         let mut older = 0;
-        for run in eval.history(environment.name).backwards() {
+        for run in end.map_or_else(|| history.backwards(), |end| history.backwards_from(end)) {
             older += usize::from(run.from < since);
             if older > CONTEXT {
                 break;
@@ -104,8 +109,7 @@ impl<'e, 'f> Recent<'e, 'f> {
         let base = turn.before.and_then(|before| self.runs[before].commit);
         let between = base.and_then(|base| eval.known_commits_between(base, commit));
         let mut works = if let Some(commits) = between {
-            let gate = GateName::Deploy(self.environment.name.to_owned());
-            eval.works_among(&Subject::new(gate, commit.clone(), turn.run.from), &commits)
+            self.works_among(&turn.run, commit, &commits)
         } else {
             let oldest = turn.run.from.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
             let merges = eval.facts.index.merges.range((oldest, 0)..);
@@ -119,6 +123,31 @@ impl<'e, 'f> Recent<'e, 'f> {
             eval.is_within(work, takes) && first().is_some_and(|(run, _)| run.deployment == turn.run.deployment)
         });
         Brought { repairs: repairs && !works.is_empty(), works }
+    }
+
+    /// Returns the commits without a pull request that the environment runs since a run, or no longer
+    /// runs: those between its commit and the one that ran before, in both directions.
+    fn exchanged(&self, place: usize) -> BTreeSet<Work> {
+        let (eval, run) = (self.eval, &self.runs[place]);
+        let base = self.runs[..place].iter().rev().find_map(|run| run.commit);
+        let Some((commit, base)) = run.commit.zip(base).filter(|(commit, base)| commit != base) else {
+            return BTreeSet::new();
+        };
+        let contains = |newer, older| eval.known_to_contain(newer, older) == Some(true);
+        let between = |older, newer| eval.known_commits_between(older, newer).unwrap_or_default();
+        let commits = match contains(commit, base) {
+            true => between(base, commit),
+            false if contains(base, commit) => between(commit, base),
+            false => between(base, commit).into_iter().chain(between(commit, base)).collect(),
+        };
+        let works = self.works_among(run, commit, &commits).into_iter();
+        // A pull request is derived again by itself.
+        works.filter(|work| matches!(work, Work::Commit(_))).collect()
+    }
+
+    fn works_among(&self, run: &Run<'_>, commit: &Sha, commits: &BTreeSet<&Sha>) -> BTreeSet<Work> {
+        let gate = GateName::Deploy(self.environment.name.to_owned());
+        self.eval.works_among(&Subject::new(gate, commit.clone(), run.from), commits)
     }
 }
 
@@ -168,7 +197,7 @@ pub(crate) fn derive_due<'f>(
     blame: &Blame<'_, 'f>,
     out: &mut Derived,
 ) {
-    let mut recent = Recent::new(eval, environment, due.earliest());
+    let mut recent = Recent::new(eval, environment, &due);
     let mut failures = Failures::default();
     loop {
         let mut more = failure::victims(&recent, blame, &due);
@@ -178,7 +207,7 @@ pub(crate) fn derive_due<'f>(
             break;
         }
         due.at.extend(more);
-        recent = Recent::new(eval, environment, due.earliest());
+        recent = Recent::new(eval, environment, &due);
     }
     failures.find(&recent, blame, &due);
     let services = services(eval, environment.name);
@@ -188,6 +217,9 @@ pub(crate) fn derive_due<'f>(
         let row = row(&recent, turn, services.clone(), &brought, failed, &failures.fixes);
         out.groups.push(group(eval, turn.run.deployment, Some(&row)));
         out.works.extend(brought.works);
+    }
+    for (place, _) in recent.runs.iter().enumerate().filter(|(_, run)| due.covers(run.from)) {
+        out.works.append(&mut recent.exchanged(place));
     }
 }
 
@@ -260,8 +292,7 @@ fn row(
 /// feedback issue.
 fn is_rework(eval: &EvalContext<'_>, work: &Work) -> bool {
     let facts = eval.facts;
-    let reverts =
-        |commit: &crate::domain::id::Sha| facts.commits.get(commit).is_some_and(|said| !said.reverts.is_empty());
+    let reverts = |commit: &Sha| facts.commits.get(commit).is_some_and(|said| !said.reverts.is_empty());
     match work {
         Work::Commit(sha) => reverts(sha),
         Work::Pull(number) => {
@@ -271,15 +302,16 @@ fn is_rework(eval: &EvalContext<'_>, work: &Work) -> bool {
             let pull = facts.pull(*number);
             let says = || pull.and_then(|pull| pull.refs.as_ref()).is_some_and(|refs| !refs.value.reverts.is_empty());
             let merged = || pull.and_then(|pull| pull.merged.as_ref()).is_some_and(|merge| reverts(&merge.sha));
-            let feedback = || eval.named_issues(*number).iter().any(|issue| is_feedback(eval, *issue));
+            let feedback = || eval.named_issues(*number).iter().any(|issue| is_feedback(eval.facts, *issue));
             labelled() || says() || merged() || feedback()
         }
     }
 }
 
-fn is_feedback(eval: &EvalContext<'_>, issue: u64) -> bool {
-    let labels = eval.facts.item_labels(issue).into_iter().flatten();
-    eval.facts.index.shown_in.contains_key(&issue) || labels.into_iter().any(|label| label == "feedback")
+/// Returns whether an issue is a feedback issue.
+pub(crate) fn is_feedback(facts: &RepoFacts, issue: ItemId) -> bool {
+    let labels = facts.item_labels(issue).into_iter().flatten();
+    facts.index.shown_in.contains_key(&issue) || labels.into_iter().any(|label| label == "feedback")
 }
 
 /// Deployments to one environment that are to be derived again.
@@ -299,6 +331,12 @@ impl Due {
         let first = self.at.first().copied();
         let between = self.between.iter().map(|(from, _)| *from).min();
         [first, self.open, between].into_iter().flatten().min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// Returns the time of the last deployment that is due; `None`: there is no end.
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
+        let between = self.between.iter().map(|(_, to)| *to).max();
+        if self.open.is_some() { None } else { self.at.last().copied().max(between) }
     }
 
     /// Returns whether a deployment that succeeded at this time is due.

@@ -71,9 +71,12 @@ pub(crate) fn repaired(recent: &Recent<'_, '_>, due: &Due) -> Vec<Timestamp> {
 impl Failures {
     /// Returns the times of deployments that are not due, and that brought what a due one reverts.
     pub(crate) fn reverted(&mut self, recent: &Recent<'_, '_>, due: &Due) -> Vec<Timestamp> {
-        let mut found = Vec::new();
+        let (mut found, window) = (Vec::new(), recent.eval.policy.insight.rework_window);
         for turn in recent.turns.iter().filter(|turn| due.covers(turn.run.from)) {
-            let before = |run: &Run<'_>| run.from <= turn.run.from && !due.covers(run.from);
+            let before = |run: &Run<'_>| {
+                let since = turn.run.from.duration_since(run.from);
+                !since.is_negative() && since <= window && !due.covers(run.from)
+            };
             for work in &self.brought_by(recent, turn).works {
                 let reverted = change::reverted_by(recent.eval, work);
                 let runs = reverted.iter().filter_map(|other| first_run(recent.eval, recent.environment, other));

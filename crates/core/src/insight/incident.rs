@@ -12,14 +12,9 @@ use crate::{
     commits::landing::Work,
     context::EvalContext,
     domain::{
-        alert::Says,
-        event::{DeployState, Event, Seen},
-        fact::{
-            RepoFacts,
-            deployment::DeploymentFacts,
-            incident::{IncidentFacts, incident_id},
-        },
-        id::{ItemId, Sha},
+        event::DeployState,
+        fact::{deployment::DeploymentFacts, incident::IncidentFacts},
+        id::Sha,
         insight::{RowGroup, RowKind},
         rule::name_key,
     },
@@ -29,6 +24,7 @@ use crate::{
     insight::{
         change::first_run,
         deployment::{AllDue, CONTEXT, Turn},
+        former::Former,
         row::{IncidentRow, Row as _, sortable},
     },
 };
@@ -214,51 +210,6 @@ impl<'e, 'f> Blame<'e, 'f> {
 /// Returns the beginning of the cycle that a time lies in, or that time.
 fn cycle_at(blamed: &[Blamed], at: Timestamp) -> Timestamp {
     blamed.iter().rev().map(|one| one.cycle.began).find(|began| *began <= at).unwrap_or(at)
-}
-
-/// What the last events replaced: what is blamed on what may differ from there on.
-#[derive(Debug, Default)]
-pub(crate) struct Former {
-    /// Incidents before the first event on them; `None`: there was none.
-    pub(crate) incidents: BTreeMap<String, Option<IncidentFacts>>,
-    /// Deployments before the first event on them; `None`: there was none.
-    pub(crate) deployments: BTreeMap<u64, Option<DeploymentFacts>>,
-    /// Pull requests that a pull request reverted before the first event on it.
-    pub(crate) reverts: BTreeMap<ItemId, Vec<ItemId>>,
-}
-
-impl Former {
-    /// Keeps what an event is about to change.
-    pub(crate) fn note(&mut self, facts: &RepoFacts, event: &Event) {
-        if let Seen::Alert(message) = &event.seen
-            && let Says::Group(group) = &message.says
-        {
-            let id = incident_id(&message.connection, &group.key);
-            let known = facts.incidents.get(&id).cloned();
-            self.incidents.entry(id).or_insert(known);
-        }
-        if let Seen::Deployment(seen) = &event.seen {
-            self.deployments.entry(seen.id).or_insert_with(|| facts.deployments.get(&seen.id).cloned());
-        }
-        if let Seen::Pull(seen) = &event.seen {
-            let number = seen.item.number;
-            let refs = facts.pull(number).and_then(|pull| pull.refs.as_ref());
-            let reverts = refs.map(|refs| refs.value.reverts.clone()).unwrap_or_default();
-            self.reverts.entry(number).or_insert(reverts);
-        }
-    }
-
-    /// Returns the first and the last time at which an incident can have begun that a deployment is,
-    /// or was, suspected for; `None` if that did not change.
-    pub(crate) fn suspected_for(&self, eval: &EvalContext<'_>, id: u64) -> Option<(Timestamp, Timestamp)> {
-        let deployment = eval.facts.deployments.get(&id)?;
-        let (first, last) = suspected_for(eval, deployment);
-        let Some(Some(before)) = self.deployments.get(&id) else { return Some((first, last)) };
-        let (former_first, former_last) = suspected_for(eval, before);
-        let counts = |one: &DeploymentFacts| (name_key(&one.environment), one.origin(), one.run);
-        let is_same = (first, last) == (former_first, former_last) && counts(deployment) == counts(before);
-        (!is_same).then(|| (first.min(former_first), last.max(former_last)))
-    }
 }
 
 /// Returns the first time from which an incident's firings differ from what they were: what it is

@@ -20,7 +20,7 @@ use crate::{
         rule::name_key,
     },
     evidence::shipped::first,
-    insight::{Former, TermsRow, Touched, counts, deployment::AllDue, gate_rows, incident::Blame},
+    insight::{Former, TermsRow, counts, deployment::AllDue, gate_rows, incident::Blame, touched::Touched},
     phase,
 };
 

@@ -66,6 +66,16 @@ pub struct RetroFacts {
     pub week: String,
     /// Its issue, once the forge has reported its number.
     pub issue: Option<ItemId>,
+    /// Issue of the last retrospective before it that has one, until its own is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<ItemId>,
+}
+
+impl RetroFacts {
+    /// Returns the newest issue of a retrospective.
+    pub fn last_issue(&self) -> Option<ItemId> {
+        self.issue.or(self.former)
+    }
 }
 
 /// Maximum environments whose removals are kept.

@@ -19,11 +19,11 @@ use crate::{
         policy::{Mode, Policy},
     },
     insight::window::Window,
-    plan::{EffectOutcome, PartialPlan},
+    plan::{EffectOutcome, PartialPlan, PlannedEffect},
 };
 
-/// Wait between a retrospective that is due and another look at it.
-const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// Shortest and longest wait between a retrospective that is due and another look at it.
+const AGAIN: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(1), SignedDuration::from_hours(12));
 
 /// A week of the ISO calendar, as a retrospective names it: `2026-W10`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,49 +108,57 @@ pub fn due(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Option<Week> {
     (last.week < week.name()).then_some(week)
 }
 
-/// Notes since when a repository has retrospectives, so that the first one is the next. Returns whether
-/// that is new.
+/// Notes since when a repository has retrospectives, so that the first one is the next, and forgets it
+/// while it has none. Returns whether that is new.
 pub(crate) fn note(facts: &mut RepoFacts, policy: &Policy, now: Timestamp) -> bool {
-    let Some(rules) = &policy.insight.retro else { return false };
+    let Some(rules) = policy.insight.retro.as_ref().filter(|_| policy.mode != Mode::Observe) else {
+        return facts.about.retro.take().is_some();
+    };
     if facts.about.retro.is_some() {
         return false;
     }
-    facts.about.retro = Some(RetroFacts { week: week_of(rules, slot(rules, now)).name(), issue: None });
+    let week = week_of(rules, slot(rules, now)).name();
+    facts.about.retro = Some(RetroFacts { week, issue: None, former: None });
     true
 }
 
-/// Returns when to look again whether a retrospective is due.
+/// Returns when to look again whether a retrospective is due. What hinders one that is due is waited for
+/// with growing gaps.
 pub(crate) fn wake_at(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-    let rules = policy.insight.retro.as_ref()?;
+    let rules = policy.insight.retro.as_ref().filter(|_| policy.mode != Mode::Observe)?;
+    let slot = slot(rules, now);
     if due(facts, policy, now).is_some() {
-        return now.checked_add(AGAIN).ok();
+        return now.checked_add((now.duration_since(slot) / 2).clamp(AGAIN.0, AGAIN.1)).ok();
     }
     // A civil week later: clocks may change in between.
-    let next = slot(rules, now).to_zoned(rules.zone.clone()).checked_add(7.days()).ok()?;
+    let next = slot.to_zoned(rules.zone.clone()).checked_add(7.days()).ok()?;
     Some(next.timestamp())
 }
 
-/// Plans the issue of a week's retrospective, and the end of the one before; notes that it was planned.
-pub fn plan(facts: &mut RepoFacts, week: Week, title: String, body: String) -> Vec<(String, Effect)> {
+/// Plans the issue of a week's retrospective; notes that it was planned.
+pub fn plan(facts: &mut RepoFacts, week: Week, title: String, body: String) -> (String, Effect) {
     let name = week.name();
-    let before = facts.about.retro.as_ref().and_then(|last| last.issue);
-    facts.about.retro = Some(RetroFacts { week: name.clone(), issue: None });
+    let former = facts.about.retro.as_ref().and_then(RetroFacts::last_issue);
+    facts.about.retro = Some(RetroFacts { week: name.clone(), issue: None, former });
     let marker = format!("{RETRO_MARKER}{name}");
-    let open = Effect::OpenIssue { marker, title, body, labels: Vec::new(), gate: None };
-    let close = before.map(|item| (format!("retro/close/{item}"), Effect::SetIssueState { item, open: false }));
-    [(format!("retro/{name}"), open)].into_iter().chain(close).collect()
+    (format!("retro/{name}"), Effect::OpenIssue { marker, title, body, labels: Vec::new(), gate: None })
 }
 
-/// Records the number of a retrospective's issue.
+/// Records the number of a retrospective's issue, and closes the one before.
 pub(crate) fn ended(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'_>, out: &mut PartialPlan) {
     let Effect::OpenIssue { marker, .. } = effect else { return };
     let (Some(week), EffectOutcome::Done { issue: Some(number), .. }) = (marker.strip_prefix(RETRO_MARKER), outcome)
     else {
         return;
     };
-    if let Some(retro) = facts.about.retro.as_mut().filter(|retro| retro.week == week && retro.issue.is_none()) {
-        retro.issue = Some(number);
-        out.changed.insert(DocumentKey::About);
+    let Some(retro) = facts.about.retro.as_mut().filter(|retro| retro.week == week && retro.issue.is_none()) else {
+        return;
+    };
+    retro.issue = Some(number);
+    out.changed.insert(DocumentKey::About);
+    if let Some(item) = retro.former.take().filter(|former| *former != number) {
+        let effect = Effect::SetIssueState { item, open: false };
+        out.effects.push(PlannedEffect { key: format!("retro/close/{item}"), replaces: false, effect });
     }
 }
 

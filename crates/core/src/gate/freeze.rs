@@ -54,10 +54,10 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
                 moment(at, zone),
                 people::or_may(freeze.by, &may)
             )),
-            None => {
-                let who = people::human(freeze.by).map_or(may, |who| format!("{who} (froze it)"));
-                Turn::people(who, format!("comment {unfreeze} as soon as that is safe"))
-            }
+            None => Turn::people(
+                people::human(freeze.by).map_or(may, |who| format!("{who} (froze it)")),
+                format!("comment {unfreeze} as soon as that is safe"),
+            ),
         };
         standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words, turn });
     }

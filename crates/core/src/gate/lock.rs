@@ -30,10 +30,10 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
             moment(at, zone),
             people::or_may(lock.by, &may)
         )),
-        None => {
-            let who = people::human(lock.by).map_or(may, |who| format!("{who} (locked it)"));
-            Turn::people(who, format!("comment {unlock} as soon as that is safe"))
-        }
+        None => Turn::people(
+            people::human(lock.by).map_or(may, |who| format!("{who} (locked it)")),
+            format!("comment {unlock} as soon as that is safe"),
+        ),
     };
     let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));
     let finding = match owner {

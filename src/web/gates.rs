@@ -171,7 +171,8 @@ fn rows(condition: &Condition, depth: usize) -> Markup {
             th scope="row" { @for _ in 0..depth { "· " } code { (condition.name) } }
             td { (state(condition.standing)) }
             td {
-                (prose::inline(&condition.sentence))
+                @if condition.standing.is_open() { (prose::inline(&condition.sentence)) }
+                @else { (prose::inline(&condition.turn.after(&condition.sentence))) }
                 @if let Some(link) = condition.link.as_deref().filter(|link| link.starts_with("https://")) {
                     " " a rel="noreferrer" href=(link) { "evidence" }
                 }

@@ -132,7 +132,7 @@ pub(crate) fn no_deploys(facts: &RepoFacts, policy: &Policy, environment: &str) 
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
     let file = Links::of(facts).edit_policy(&format!("`{FILE}`"));
-    let turn = Turn::asker(format!("add {} to {file}", wants.join(" and ")));
+    let turn = Turn::people(WRITERS, format!("add {} to {file}", wants.join(" and ")));
     let headline = Headline::new(format!("phasebot does not deploy to {}", quoted(environment)), turn);
     if policy.mode == Mode::Act { headline } else { headline.with("```yaml\nmode: act\n```") }
 }

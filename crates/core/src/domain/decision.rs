@@ -88,7 +88,7 @@ pub struct Condition {
     /// Time at which it next changes by itself.
     pub next_at: Option<Timestamp>,
     /// Who acts next while it is not open.
-    #[serde(default, skip_serializing_if = "Turn::is_of_nobody")]
+    #[serde(default, skip_serializing_if = "Turn::is_untold")]
     pub turn: Turn,
     /// The approval that it lacks, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,4 +141,28 @@ impl Condition {
 
 fn all_say(these: &[Condition], those: &[Condition]) -> bool {
     these.len() == those.len() && these.iter().zip(those).all(|(this, that)| this.says(that))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_that_is_not_recorded_is_not_nobodys() {
+        let stored = r#"{"name": "hold", "standing": "pending", "code": "held", "sentence": "item 5 is on hold",
+            "link": null, "observed_at": null, "next_at": null, "parts": []}"#;
+        let condition: Condition = serde_json::from_str(stored).unwrap();
+        assert_eq!(condition.turn, Turn::Untold);
+        let decision = Decision {
+            gate: GateName::Deploy("staging".to_owned()),
+            sha: "a".repeat(40).parse().unwrap(),
+            policy: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+            standing: ConditionState::Pending,
+            needs_person: true,
+            conditions: vec![condition],
+            next_at: None,
+        };
+        assert_eq!(crate::gate::check_run::title(&decision), "Blocked: 1 of 1 — item 5 is on hold");
+    }
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
-    /// Nobody has to do anything.
+    /// It is not recorded, as in records of earlier versions, or does not matter: nothing is said.
     #[default]
+    Untold,
+    /// Nobody has to do anything.
     Nobody,
     /// Nobody has to do anything, because this follows by itself; a clause that names the actor:
     /// `phasebot waits for the checks`.
@@ -49,9 +51,9 @@ impl Turn {
         matches!(self, Self::Asker(_) | Self::People { .. })
     }
 
-    /// Returns true if nobody has to act; for a stored record, where it is left out.
-    pub fn is_of_nobody(&self) -> bool {
-        *self == Self::Nobody
+    /// Returns true if it is not recorded; for a stored record, where it is left out.
+    pub fn is_untold(&self) -> bool {
+        *self == Self::Untold
     }
 
     /// Returns the turn with the name of the person whom the message answers.
@@ -59,13 +61,20 @@ impl Turn {
     pub fn asked_by(self, asker: &str) -> Self {
         match self {
             Self::Asker(act) => Self::people(asker, act),
-            Self::Nobody | Self::ByItself(_) | Self::People { .. } => self,
+            Self::Untold | Self::Nobody | Self::ByItself(_) | Self::People { .. } => self,
         }
     }
 
-    /// Returns the end of a first line, without a full stop.
+    /// Adds the turn to a sentence that has no full stop.
+    pub fn after(&self, sentence: &str) -> String {
+        let (sentence, words) = (sentence.trim_end_matches('.'), self.words());
+        if words.is_empty() { sentence.to_owned() } else { format!("{sentence}. {words}") }
+    }
+
+    /// Returns the end of a first line, without a full stop; empty if it is not recorded.
     pub fn words(&self) -> String {
         match self {
+            Self::Untold => String::new(),
             Self::Nobody => NOTHING.to_owned(),
             Self::ByItself(what) => format!("{NOTHING}: {what}"),
             Self::Asker(act) => format!("{NEXT}whoever asked: {act}"),
@@ -95,6 +104,7 @@ mod tests {
         for turn in turns {
             assert!(is_told(&turn.words()) && is_told(&turn.clone().asked_by("**bob**").words()), "{turn:?}");
         }
+        assert_eq!(Turn::default().after("It waits."), "It waits");
         assert_eq!(Turn::asker("repeat it").asked_by("**bob**").words(), "Next, **bob**: repeat it");
         assert!(!is_told("Passed") && !is_told("Next, somebody acts"));
     }

@@ -149,7 +149,7 @@ pub(crate) fn sentence_of(condition: &Condition, links: &Links) -> String {
     if condition.standing.is_open() {
         return condition.sentence.clone();
     }
-    format!("{}. {}", condition.sentence.trim_end_matches('.'), turn_of(condition, links).words())
+    turn_of(condition, links).after(&condition.sentence)
 }
 
 /// Returns who asks for a subject or initiated it; `Err`: that can't be known, or not yet.

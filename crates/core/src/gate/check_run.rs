@@ -58,7 +58,7 @@ fn title_with(decision: &Decision, turn: &Turn) -> String {
         Some(first) => format!("Blocked: {closed} of {all} — {}", short(&first.sentence)),
         None => passed(decision),
     };
-    one_line(&format!("{state}. {}", turn.words()))
+    one_line(&turn.after(&state))
 }
 
 /// Returns the state of an open gate.
@@ -124,13 +124,9 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         let _ = write!(summary, "\n```text\n{command}\n```\n");
     }
     summary.push('\n');
-    // What is said above is not said again as a table of one row.
-    let is_said = |condition: &&Condition| {
-        decision.closed().0 == 1
-            && condition.parts.is_empty()
-            && condition.link.is_none()
-            && condition.next_at.is_none()
-    };
+    // What is said above is not said again as a row.
+    let is_said =
+        |condition: &&Condition| condition.parts.is_empty() && condition.link.is_none() && condition.next_at.is_none();
     summary.push_str(&conditions_but(decision, first.filter(is_said), page.policy, &links));
     if let Some(carries) = carries {
         let _ = write!(summary, "\n### What it carries\n\n{carries}\n");
@@ -168,7 +164,11 @@ pub(super) fn deploy_failed(page: Page<'_>, decision: &Decision, why: &str) -> E
 
 /// Returns the check run of a gate that the policy no longer has. It fails.
 pub(super) fn abolished(page: Page<'_>, decision: &Decision) -> Effect {
-    let line = headline::line("the policy no longer has this gate, so nothing passes it", &Turn::Nobody);
+    let turn = Turn::people(
+        "an administrator of the repository",
+        format!("end the requirement of {}, if a rule of a branch or tag has it", quoted(&decision.gate.check())),
+    );
+    let line = headline::line("the policy no longer has this gate, so nothing passes it", &turn);
     let last = conditions(decision, page.policy, &Links::of(page.facts));
     let summary = format!("❌ {line} Its last evaluation:\n\n{last}");
     run(page, decision, CheckVerdict::Failure, one_line(line.trim_end_matches('.')), summary)
@@ -285,14 +285,11 @@ pub(crate) fn blocking(decision: &Decision) -> Vec<&Condition> {
     closed
 }
 
-/// Returns the place of a closed condition among others: what failed first, then what people have to
-/// do, then what time or a machine decides.
-pub(super) fn rank(condition: &Condition) -> u8 {
-    match condition.standing {
-        ConditionState::Fail | ConditionState::Error => 0,
-        _ if condition.turn.is_of_people() => 1,
-        ConditionState::Pending | ConditionState::Waived | ConditionState::Pass => 2,
-    }
+/// Returns the place of a closed condition among others: what people have to do first, then what
+/// time or a machine decides; in both, what failed comes first.
+pub(super) fn rank(condition: &Condition) -> (bool, bool) {
+    let has_failed = matches!(condition.standing, ConditionState::Fail | ConditionState::Error);
+    (!condition.turn.is_of_people(), !has_failed)
 }
 
 /// Returns the symbol of a condition's state: who or what changes it.
@@ -365,7 +362,7 @@ impl Table<'_> {
         if let Some(link) = condition.link.as_ref().filter(|link| is_plain_link(link)) {
             reason = format!("{reason} · [open]({link})");
         }
-        let turns = condition.next_at.map(|at| moment(at, self.zone)).filter(|at| !reason.contains(at.as_str()));
+        let turns = condition.next_at.map(|at| cell(&moment(at, self.zone))).filter(|at| !reason.contains(at.as_str()));
         if let Some(at) = turns {
             reason = format!("{reason} · until {at} at the latest");
         }

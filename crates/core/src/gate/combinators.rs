@@ -71,7 +71,7 @@ fn waive(mut finding: ConditionResult, condition: Option<ConditionName>, waivers
         return finding;
     }
     finding.condition.standing = ConditionState::Waived;
-    finding.condition.turn = Turn::Nobody;
+    finding.condition.turn = Turn::Untold;
     finding.condition.sentence = format!("{}; without the waiver: {}", waiver.words, finding.condition.sentence);
     finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
     finding.holds = Some(true);
@@ -125,7 +125,9 @@ fn group(
     let code = format!("{name}_{}", if standing.is_open() { "open" } else { "closed" });
     let turn = match (name, parts.as_slice()) {
         ("not", [part]) => turns::of_not(&part.condition, standing),
-        _ => turns::of_parts(parts.iter().map(|part| &part.condition).filter(|_| !standing.is_open())),
+        _ if standing.is_open() => Turn::Untold,
+        ("any", parts) => turns::of_any(parts.iter().map(|part| &part.condition)),
+        (_, parts) => turns::of_all(parts.iter().map(|part| &part.condition)),
     };
     let mut finding = ConditionResult::error(&code, sentence, turn).named(name);
     finding.condition.standing = standing;

@@ -38,7 +38,7 @@ impl ConditionResult {
 
     /// Returns a result that holds.
     pub(super) fn pass(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(ConditionState::Pass, Some(true), code, sentence, Turn::Nobody)
+        Self::new(ConditionState::Pass, Some(true), code, sentence, Turn::Untold)
     }
 
     /// Returns a result that does not hold and that nothing under way will change.

@@ -7,7 +7,10 @@ use crate::{
     context::rights::{FREEZES, who_may},
     domain::{fact::command::ALL, turn::Turn, when},
     gate::{ConditionContext, calendar, condition_result::ConditionResult, turns},
-    text::message::{command, moment, person, quoted, reason},
+    text::{
+        message::{command, moment, quoted, reason},
+        people,
+    },
 };
 
 /// A freeze that covers the time of the evaluation.
@@ -44,14 +47,17 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         let unfreeze = command(&["unfreeze", name]);
         let by = quoted(&freeze.by.login);
         let words = format!("{what} frozen by {by}{until}{}", reason(freeze.reason));
-        let who = person(&freeze.by.login);
+        let may = who_may(eval.policy, "unfreeze", FREEZES);
         let turn = match freeze.until {
             Some(at) => Turn::by_itself(format!(
-                "the freeze ends {}, or when {who} or {} comments {unfreeze}",
+                "the freeze ends {}, or when {} comments {unfreeze}",
                 moment(at, zone),
-                who_may(eval.policy, "unfreeze", FREEZES)
+                people::or_may(freeze.by, &may)
             )),
-            None => Turn::people(format!("{who} (froze it)"), format!("comment {unfreeze} as soon as that is safe")),
+            None => Turn::people(
+                people::human(freeze.by).map_or(may, |who| format!("{who} (froze it)")),
+                format!("comment {unfreeze} as soon as that is safe"),
+            ),
         };
         standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words, turn });
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     commits::landing::Work,
-    context::rights::{TRIAGES, WRITERS, who_may},
+    context::rights::WRITERS,
     domain::{
         fact::command::Guard,
         id::{ItemId, Sha},
@@ -12,7 +12,7 @@ use crate::{
         turn::Turn,
     },
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
-    text::message::{command, person, quoted, reason},
+    text::message::{command, count, person, quoted, reason},
 };
 
 /// Limit on the commits of unknown origin that are asked about.
@@ -38,7 +38,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
                 let words = format!(
                     "#{item} is on hold, and of {commits} commits it is not known which pull requests brought them"
                 );
-                return ConditionResult::error("hold_unknown", words, lifts(ctx, &holds)).by_hand();
+                return ConditionResult::error("hold_unknown", words, lifts(&holds)).by_hand();
             }
             Err(Unclear::Unseen(pull)) => {
                 let held = if pull == item { String::new() } else { format!(" for #{item}") };
@@ -55,14 +55,14 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         [] => ConditionResult::pass("hold_none", "nothing in it is on hold"),
         [one] => {
             let words = format!("#{} is on hold by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
-            ConditionResult::wait("held", words, lifts(ctx, &standing)).seen(since).by_hand()
+            ConditionResult::wait("held", words, lifts(&standing)).seen(since).by_hand()
         }
         several => {
             let words: Vec<String> = several.iter().take(MOST_NAMED).map(named).collect();
             let more = several.len().saturating_sub(MOST_NAMED);
-            let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+            let more = if more == 0 { String::new() } else { format!(", and {}", count(more, "more hold")) };
             let words = format!("{} holds: {}{more}", several.len(), words.join(" and "));
-            ConditionResult::wait("held", words, lifts(ctx, several)).seen(since).by_hand()
+            ConditionResult::wait("held", words, lifts(several)).seen(since).by_hand()
         }
     }
 }
@@ -73,8 +73,7 @@ fn named(hold: &Guard<'_>) -> String {
 }
 
 /// Returns the turn of those who lift holds: whoever set them.
-fn lifts(ctx: ConditionContext<'_, '_>, holds: &[Guard<'_>]) -> Turn {
-    let may = who_may(ctx.eval.policy, "unhold", TRIAGES);
+fn lifts(holds: &[Guard<'_>]) -> Turn {
     let line = |hold: &Guard<'_>| format!("{} on #{}", command(&["unhold", hold.name]), hold.item);
     let mut people: Vec<String> = Vec::new();
     for hold in holds.iter().take(MOST_NAMED) {
@@ -89,7 +88,7 @@ fn lifts(ctx: ConditionContext<'_, '_>, holds: &[Guard<'_>]) -> Turn {
         (1, _) => "when the reasons for these holds are gone",
         _ => "each when your own reason is gone",
     };
-    Turn::people(people.join(" and "), format!("comment {} {when}; {may} may do it, too", lines.join(" and ")))
+    Turn::people(people.join(" and "), format!("comment {} {when}", lines.join(" and ")))
 }
 
 /// Reason why it is unknown whether a commit brings a change.

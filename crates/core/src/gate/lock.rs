@@ -5,7 +5,10 @@ use crate::{
     context::rights::{DEPLOYS, who_may},
     domain::{fact::lock::LockOwner, turn::Turn},
     gate::{ConditionContext, condition_result::ConditionResult},
-    text::message::{command, moment, person, quoted, reason},
+    text::{
+        message::{command, moment, quoted, reason},
+        people,
+    },
 };
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
@@ -19,14 +22,18 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let zone = &ctx.eval.policy.commands.zone;
     let until = lock.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
     let since = format!(" since {}{until}", moment(lock.since, zone));
-    let (who, unlock) = (person(&lock.by.login), command(&["unlock", environment]));
+    let unlock = command(&["unlock", environment]);
+    let may = who_may(ctx.eval.policy, "unlock", DEPLOYS);
     let turn = match lock.until {
         Some(at) => Turn::by_itself(format!(
-            "the lock ends {}, or when {who} or {} comments {unlock}",
+            "the lock ends {}, or when {} comments {unlock}",
             moment(at, zone),
-            who_may(ctx.eval.policy, "unlock", DEPLOYS)
+            people::or_may(lock.by, &may)
         )),
-        None => Turn::people(format!("{who} (locked it)"), format!("comment {unlock} as soon as that is safe")),
+        None => Turn::people(
+            people::human(lock.by).map_or(may, |who| format!("{who} (locked it)")),
+            format!("comment {unlock} as soon as that is safe"),
+        ),
     };
     let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));
     let finding = match owner {

@@ -277,7 +277,7 @@ fn elsewhere(sha: &Sha) -> Headline {
 fn not_merged(environment: &str, what: &str) -> Headline {
     Headline::new(
         format!("{what} is not merged, and {} accepts only merged changes", quoted(environment)),
-        Turn::asker("merge it first, then repeat the command"),
+        Turn::people(WRITERS, "merge it; then repeat the command"),
     )
     .with(format!("Or let the environment accept it: `unmerged: true` for {} in `{FILE}`.", quoted(environment)))
 }

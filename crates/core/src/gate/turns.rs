@@ -6,6 +6,7 @@ use crate::{
     context::rights::{DEPLOYS, OVERRIDES, WRITERS, who_may},
     domain::{
         decision::{Condition, ConditionState},
+        fact::deploy_request::{Origin, RequestKind},
         id::Sha,
         policy::FILE,
         rule::ConditionName,
@@ -22,11 +23,14 @@ impl ConditionContext<'_, '_> {
     /// Returns the turn of those who may deploy a commit to another environment.
     pub(super) fn deploys(self, sha: &Sha, environment: &str) -> Turn {
         let by_command = self.eval.policy.environments.get(environment).is_some_and(|rule| rule.deploy.is_some());
-        let asker = self.subject.requester.as_ref().map(|asker| format!("{} (asked for it)", person(&asker.login)));
         if !by_command {
-            let act = format!("deploy {} to {}", sha.code(), quoted(environment));
-            return Turn::people(asker.unwrap_or_else(|| WRITERS.to_owned()), act);
+            return Turn::people(WRITERS, format!("deploy {} to {}", sha.code(), quoted(environment)));
         }
+        // Whoever rolls back, promotes or publishes need not be allowed to deploy.
+        let request = self.subject.request.as_ref().and_then(|id| self.eval.facts.requests.get(id));
+        let request = request.filter(|request| request.kind == RequestKind::Deploy);
+        let request = request.filter(|request| matches!(request.origin, Origin::Command(_)));
+        let asker = request.map(|request| format!("{} (asked for it)", person(&request.by.login)));
         let reference = format!("ref={}", sha.short());
         let line = command(&["deploy", environment, &reference]);
         let who = asker.unwrap_or_else(|| who_may(self.eval.policy, "deploy", DEPLOYS));
@@ -63,20 +67,27 @@ pub(super) fn edits_policy(what: &str) -> Turn {
 
 /// Returns the turn after GitHub refused an answer.
 pub(super) fn refused() -> Turn {
-    Turn::by_itself("phasebot asks GitHub again, and `phasebot doctor` shows its administrator what is missing")
+    Turn::people("phasebot's administrator", "grant what `phasebot doctor` names")
 }
 
-/// Returns the turn of a combinator: that of the part which opens it.
-pub(super) fn of_parts<'a>(parts: impl Iterator<Item = &'a Condition>) -> Turn {
-    let mut closed: Vec<&Condition> = parts.filter(|part| !part.standing.is_open()).collect();
-    closed.sort_by_key(|part| check_run::rank(part));
-    closed.first().map_or(Turn::Nobody, |part| part.turn.clone())
+/// Returns the turn of an `all`: that of the part which opens it.
+pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Condition>) -> Turn {
+    let first = parts.filter(|part| !part.standing.is_open()).min_by_key(|part| check_run::rank(part));
+    first.map_or(Turn::Untold, |part| part.turn.clone())
+}
+
+/// Returns the turn of an `any`: that of the part which opens it. Nobody mends what failed while
+/// another part is under way.
+pub(super) fn of_any<'a>(parts: impl Iterator<Item = &'a Condition>) -> Turn {
+    let closed = parts.filter(|part| !part.standing.is_open());
+    let first = closed.min_by_key(|part| (part.standing != ConditionState::Pending, check_run::rank(part)));
+    first.map_or(Turn::Untold, |part| part.turn.clone())
 }
 
 /// Returns the turn of a `not`, whose part must not hold.
 pub(super) fn of_not(part: &Condition, standing: ConditionState) -> Turn {
     match standing {
-        ConditionState::Pass | ConditionState::Waived => Turn::Nobody,
+        ConditionState::Pass | ConditionState::Waived => Turn::Untold,
         ConditionState::Pending if part.next_at.is_some() => {
             Turn::by_itself("phasebot goes on when it no longer holds")
         }
@@ -84,5 +95,30 @@ pub(super) fn of_not(part: &Condition, standing: ConditionState) -> Turn {
         ConditionState::Pending | ConditionState::Error | ConditionState::Fail => {
             Turn::people(WRITERS, format!("end it, or change the policy in `{FILE}`"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::condition_result::ConditionResult;
+
+    #[test]
+    fn a_person_acts_before_what_ends_by_itself() {
+        let person = Turn::people("**bob**", "approve it");
+        let failed = ConditionResult::fail("failed", "it failed", Turn::by_itself("it is tried again")).condition;
+        let waits = ConditionResult::wait("waits", "it waits", person.clone()).condition;
+        assert_eq!(of_all([&failed, &waits].into_iter()), person);
+        let refused = ConditionResult::error("refused", "GitHub did not say it", refused()).condition;
+        assert!(of_all([&waits, &refused].into_iter()).is_of_people());
+        assert_eq!(of_all([&refused, &failed].into_iter()), refused.turn);
+    }
+
+    #[test]
+    fn of_several_ways_the_one_under_way_opens_the_gate() {
+        let failed = ConditionResult::fail("failed", "it failed", Turn::people("**bob**", "mend it")).condition;
+        let runs = ConditionResult::wait("runs", "it runs", Turn::by_itself("it ends")).condition;
+        assert_eq!(of_any([&failed, &runs].into_iter()), runs.turn);
+        assert_eq!(of_any([&failed].into_iter()), failed.turn);
     }
 }

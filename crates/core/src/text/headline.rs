@@ -67,7 +67,8 @@ impl Headline {
 
 /// Returns a first line: the state in bold, then whose turn it is.
 pub(crate) fn line(state: &str, turn: &Turn) -> String {
-    format!("**{}** {}.", sentence(state), turn.words())
+    let (state, words) = (sentence(state), turn.words());
+    if words.is_empty() { format!("**{state}**") } else { format!("**{state}** {words}.") }
 }
 
 /// Returns the state of a text that begins with a first line, or its first line.

@@ -36,9 +36,10 @@ pub fn sentence(text: &str) -> String {
     format!("{}{end}", capitalized(text))
 }
 
-/// Escapes Markdown for a table's cell: a bar would end the cell even in code.
+/// Escapes Markdown for a table's cell: a bar would end the cell even in code. Times may break, as a
+/// cell is narrow on a small screen.
 pub fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    text.replace('|', "\\|").replace(['\n', '\r', '\u{a0}'], " ")
 }
 
 /// Returns a deployment's name. The id of an external deployment means nothing to people.
@@ -160,7 +161,12 @@ pub fn count(number: usize, what: &str) -> String {
 /// Returns a command as people write it, quoted: words that contain spaces are in quotation marks.
 pub(crate) fn command(words: &[&str]) -> String {
     let word = |word: &&str| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() };
-    quoted(&format!("/{}", words.iter().map(word).collect::<Vec<_>>().join(" ")))
+    whole(&format!("/{}", words.iter().map(word).collect::<Vec<_>>().join(" ")))
+}
+
+/// Returns a command as inline code, never cut: people copy it.
+pub(crate) fn whole(line: &str) -> String {
+    sanitize::code(&lookalike::escaped(line), usize::MAX)
 }
 
 /// Returns a phase with the evidence that would bring an item into it.
@@ -256,6 +262,19 @@ mod tests {
     #[test]
     fn titles_are_plain() {
         assert_eq!(plain("**a** [`abc1234`](https://x.test/c) and `b`"), "a abc1234 and b");
+    }
+
+    #[test]
+    fn a_command_is_never_cut() {
+        let reference = "x".repeat(120);
+        assert_eq!(command(&["deploy", "staging", &reference]), format!("`/deploy staging {reference}`"));
+        assert_eq!(command(&["hold", "a`b"]), "`/hold ab`");
+    }
+
+    #[test]
+    fn times_break_in_a_cell() {
+        let at = moment("2026-11-30T08:00:00Z".parse().unwrap(), &jiff::tz::TimeZone::UTC);
+        assert_eq!(cell(&at), "Mon 30 Nov 08:00 UTC");
     }
 
     #[test]

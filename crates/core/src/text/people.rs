@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         fact::RepoFacts,
-        id::{ItemId, Sha},
+        id::{Account, ItemId, Sha},
     },
     text::message::person,
 };
@@ -35,4 +35,29 @@ pub(crate) fn makers(facts: &RepoFacts, sha: &Sha) -> Option<String> {
         let mut by = pushes.filter_map(|push| push.pusher.as_ref()).filter(|by| !by.login.ends_with("[bot]"));
         by.next().map(|by| format!("{} (pushed {})", person(&by.login), sha.code()))
     })
+}
+
+/// Names an account; `None`: it is phasebot or a bot, which act on no comment.
+pub(crate) fn human(account: &Account) -> Option<String> {
+    let is_own = account.id.is_none() && account.login == "phasebot";
+    (!is_own && !account.login.ends_with("[bot]")).then(|| person(&account.login))
+}
+
+/// Names an account and those who may do the same; a bot is left out.
+pub(crate) fn or_may(account: &Account, may: &str) -> String {
+    human(account).map_or_else(|| may.to_owned(), |who| format!("{who} or {may}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_people_are_told_to_comment() {
+        for login in ["phasebot", "renovate[bot]"] {
+            assert_eq!(human(&Account::login_only(login)), None);
+            assert_eq!(or_may(&Account::login_only(login), "anyone"), "anyone");
+        }
+        assert_eq!(or_may(&Account::login_only("bob"), "anyone"), "**bob** or anyone");
+    }
 }

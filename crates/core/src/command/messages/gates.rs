@@ -2,7 +2,7 @@
 
 use crate::{
     command::messages::list,
-    context::rights,
+    context::rights::{self, WRITERS},
     domain::{
         fact::RepoFacts,
         policy::{FILE, Mode, Policy},
@@ -19,13 +19,13 @@ use crate::{
 pub(crate) fn gates_off(facts: &RepoFacts, policy: &Policy) -> Option<Headline> {
     (policy.mode != Mode::Act).then(|| {
         let file = Links::of(facts).edit_policy(&format!("`{FILE}`"));
-        let turn = Turn::asker(format!("add `mode: act` to {file} on the default branch"));
+        let turn = Turn::people(WRITERS, format!("add `mode: act` to {file} on the default branch"));
         Headline::new("gates and deploys are switched off here", turn).with("```yaml\nmode: act\n```")
     })
 }
 
 pub(crate) fn no_gate(what: &str, section: &str) -> Headline {
-    let turn = Turn::asker(format!("add it under `{section}:` with its `require:` in `{FILE}`"));
+    let turn = Turn::people(WRITERS, format!("add it under `{section}:` with its `require:` in `{FILE}`"));
     Headline::new(format!("the policy has no {what}"), turn)
 }
 

@@ -1,6 +1,7 @@
 //! Messages about deploys and releases that a gate keeps back.
 
 use crate::{
+    context::rights::WRITERS,
     deploy::messages::{busy as busy_with, what},
     domain::{
         decision::{Condition, Decision, GateName},
@@ -8,14 +9,14 @@ use crate::{
             RepoFacts,
             deploy_request::{DeployRequest, Origin},
         },
-        policy::Policy,
+        policy::{FILE, Policy},
         turn::Turn,
     },
     gate::{self, check_run},
     text::{
         headline::Headline,
         links::Links,
-        message::{quoted, sentence},
+        message::{quoted, sentence, whole},
     },
 };
 
@@ -26,14 +27,31 @@ pub(crate) fn gate_closed(facts: &RepoFacts, decision: &Decision) -> Headline {
     let [first, rest @ ..] = blocking.as_slice() else {
         return Headline::new("the gate is not open", Turn::asker("repeat the command"));
     };
-    let turn = match gate::turn_of(first, &links) {
-        Turn::People { who, act } => Turn::people(who, format!("{act}; then repeat the command")),
-        Turn::Nobody => Turn::asker("repeat the command when that has changed"),
-        other @ (Turn::ByItself(_) | Turn::Asker(_)) => other,
-    };
+    let turn = after_refusal(&decision.gate, gate::turn_of(first, &links));
     let state =
         format!("the gate of {} is closed: {}", what_gate(&decision.gate), first.sentence.trim_end_matches('.'));
-    Headline::new(state, turn).with(blocking_list(rest, &links))
+    let rows = rest.iter().map(|condition| {
+        let turn = after_refusal(&decision.gate, gate::turn_of(condition, &links));
+        row(condition, &turn.after(&condition.sentence))
+    });
+    Headline::new(state, turn).with(rows.collect::<Vec<_>>().join("\n"))
+}
+
+/// Returns whose turn it is once a request has been refused. Nothing waits at an environment's gate
+/// any more, so nobody can approve it or override the gate.
+fn after_refusal(gate: &GateName, turn: Turn) -> Turn {
+    let repeat = || Turn::asker("repeat the command when that has changed");
+    let is_deploy = matches!(gate, GateName::Deploy(_));
+    match turn {
+        Turn::People { act, .. } if is_deploy && act.starts_with("comment `/override ") => Turn::people(
+            WRITERS,
+            format!("change what {} requires in `{FILE}`; then repeat the command", what_gate(gate)),
+        ),
+        Turn::People { act, .. } if is_deploy && act.starts_with("comment `/approve ") => repeat(),
+        Turn::People { who, act } => Turn::people(who, format!("{act}; then repeat the command")),
+        Turn::Untold | Turn::Nobody | Turn::ByItself(_) => repeat(),
+        asker @ Turn::Asker(_) => asker,
+    }
 }
 
 fn what_gate(gate: &GateName) -> String {
@@ -49,16 +67,17 @@ fn for_real(facts: &RepoFacts, request: &DeployRequest) -> String {
         Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => None,
     };
     let words: Vec<&str> = line.unwrap_or_default().split_whitespace().filter(|word| *word != "dry-run").collect();
-    quoted(&words.join(" "))
+    whole(&words.join(" "))
 }
 
 /// Lists conditions that block, with whose turn it is at each.
 fn blocking_list(conditions: &[&Condition], links: &Links) -> String {
-    let rows = conditions.iter().map(|condition| {
-        let (symbol, name) = (check_run::symbol(condition), quoted(&condition.name));
-        format!("- {symbol} {name}: {}", gate::sentence_of(condition, links))
-    });
+    let rows = conditions.iter().map(|condition| row(condition, &gate::sentence_of(condition, links)));
     rows.collect::<Vec<_>>().join("\n")
+}
+
+fn row(condition: &Condition, words: &str) -> String {
+    format!("- {} {}: {words}", check_run::symbol(condition), quoted(&condition.name))
 }
 
 /// Returns the outcome of a dry run.
@@ -93,4 +112,25 @@ pub(in crate::deploy) fn would(
     };
     let target = if request.note.is_empty() { String::new() } else { format!("Target: {}", sentence(&request.note)) };
     headline.with(target).with(carries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_overrides_or_approves_what_was_refused() {
+        let gate = GateName::Deploy("production".to_owned());
+        for act in ["comment `/override deploy production checks reason: TEXT`", "comment `/approve deploy production`"]
+        {
+            let turn = after_refusal(&gate, Turn::people("**bob**", act));
+            assert!(turn.is_of_people() && !turn.words().contains("`/"), "{}", turn.words());
+        }
+        for turn in [Turn::Untold, Turn::Nobody, Turn::by_itself("the freeze ends")] {
+            assert!(after_refusal(&gate, turn).is_of_people());
+        }
+        let draft = GateName::Release("release".to_owned());
+        let line = "comment `/override release checks reason: TEXT`";
+        assert!(after_refusal(&draft, Turn::people("**bob**", line)).words().contains("`/override"));
+    }
 }

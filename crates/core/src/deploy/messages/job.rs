@@ -59,7 +59,7 @@ pub(in crate::deploy) fn job_blocked(decision: &Decision) -> String {
         Turn::People { who, act } if act.starts_with("comment `/") && !act.contains(" on ") => {
             Turn::people(who, format!("{act} on any issue or pull request"))
         }
-        turn @ (Turn::Nobody | Turn::ByItself(_) | Turn::Asker(_) | Turn::People { .. }) => turn.clone(),
+        turn @ (Turn::Untold | Turn::Nobody | Turn::ByItself(_) | Turn::Asker(_) | Turn::People { .. }) => turn.clone(),
     };
     let headline = Headline::new(&first.sentence, turn);
     let rest = rest.iter().map(row).collect::<Vec<_>>().join("\n");

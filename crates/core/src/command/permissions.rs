@@ -208,6 +208,11 @@ pub(crate) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
     }
 }
 
+/// Returns who may deploy by command.
+pub(crate) fn deploy_grant(policy: &Policy) -> Grant {
+    grant(policy, &crate::command::deploy::ROW).0
+}
+
 /// Checks whether the sender may use a command. `Err`: the reason, and who may.
 pub(super) fn permit(policy: &Policy, row: &Row, standing: &CallerPermissions, by: &str) -> Result<(), String> {
     let (grant, by_policy) = grant(policy, row);

@@ -19,6 +19,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+pub(super) use crate::deploy::messages::open::label_removed;
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
 pub(crate) use crate::deploy::messages::outcome::run_link;
 pub(super) use crate::deploy::messages::outcome::{
@@ -382,10 +383,10 @@ pub(super) fn pull_closed() -> &'static str {
     "The pull request was closed."
 }
 
-/// Returns that an environment is being torn down, and why.
+/// Returns that an environment is to be torn down, and why.
 pub(super) fn torn_down(environment: &str, is_closed: bool) -> String {
     let why = if is_closed { "its pull request is closed" } else { "its time is over" };
-    format!("{} is torn down: {why}", quoted(environment))
+    format!("{} is to be torn down: {why}", quoted(environment))
 }
 
 /// Returns what to do about a teardown that failed.

@@ -31,3 +31,8 @@ fn line(request: &DeployRequest, policy: &Policy) -> String {
     };
     format!("{} by {}, since {since}: {state}", what(request), quoted(&request.by.login))
 }
+
+/// Returns why a request by a label is not wanted any more.
+pub(in crate::deploy) fn label_removed() -> &'static str {
+    "The label that asked for it was removed."
+}

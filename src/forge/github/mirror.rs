@@ -50,8 +50,9 @@ pub(super) async fn show(
     context: &ApplyContext,
     it: &Mirror<'_>,
 ) -> Result<Applied, ForgeError> {
+    // An earlier try may have created it and failed at its status.
     let known = match it.made {
-        None if context.in_doubt => find(repo, identity, it).await?,
+        None => find(repo, identity, it).await?,
         made => made,
     };
     let id = match known {
@@ -61,11 +62,8 @@ pub(super) async fn show(
         }
         None => create(repo, it).await?,
     };
-    if !context.look_only
-        && let Err(error) = deploy::set_status(repo, id, it.state, it.description, None).await
-    {
-        // It exists now: the next try has to look for it.
-        return Err(if it.made.is_some() { error } else { ForgeError::Doubt(error.to_string()) });
+    if !context.look_only {
+        deploy::set_status(repo, id, it.state, it.description, None).await?;
     }
     let result = ForgeResult::Deployed { deployment: id, sha: it.sha.clone(), at: None };
     Ok(Applied { made: Some(id.to_string()), result: Some(result), ..Applied::default() })

@@ -203,3 +203,12 @@ fn a_problem_between_files_points_into_the_right_one() {
     let seen: Vec<_> = problems.iter().map(|p| (p.file.as_str(), p.line, p.column)).collect();
     assert_eq!(seen, [("Repository", 2, 34)]);
 }
+
+#[test]
+fn no_layer_below_makes_an_environment_for_pull_requests_only() {
+    let below = "environments: { Production: { per: pull_request, teardown: down.yml, deploy: { via: deployment } } }";
+    let merged = merged(&[(Organisation, "environments: { production: {} }"), (Repository, below)]);
+    let problems = compile(&merged).unwrap_err();
+    let seen: Vec<_> = problems.iter().map(|p| (p.file.as_str(), p.message.as_str())).collect();
+    assert_eq!(seen, [("Repository", "a layer above describes `Production` as one environment")]);
+}

@@ -64,6 +64,14 @@ pub const SAMPLES: &[Sample] = &[
     parser_only(
         "environments: { a: { per: pull_request, teardown: down.yml, deploy: { via: deployment }, production: true } }",
     ),
+    parser_only(
+        "environments: { production-1: { production: true }, \
+         a: { per: pull_request, name: 'Production-{n}', teardown: down.yml, deploy: { via: deployment } } }",
+    ),
+    parser_only(
+        "environments: { a: { per: pull_request, name: 'pr-{n}', teardown: down.yml, deploy: { via: deployment } }, \
+         b: { per: pull_request, name: 'pr-1{n}', teardown: down.yml, deploy: { via: deployment } } }",
+    ),
     parser_only("services: { web: { paths: 'web/**', label: phase/plan } }"),
     both("checks: { settle: 1m1h }"),
     both("branches: main"),

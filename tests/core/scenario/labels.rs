@@ -145,6 +145,7 @@ fn event(minute: i64, label: String, on: bool, bot: bool) -> LabelEvent {
         label,
         on,
         by: "x".into(),
+        id: None,
         bot,
         beside: std::collections::BTreeSet::new(),
         meant: None,

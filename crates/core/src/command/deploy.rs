@@ -64,6 +64,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
             return CommandResult::Refused(messages::no_room(made));
         }
         request.for_pull = Some(turn.id.item);
+        request.after_closing = turn.item().and_then(crate::domain::fact::item::ItemFacts::last_closing);
     }
     request.inputs = inputs;
     request.dry_run = given.has("dry-run");

@@ -34,7 +34,7 @@ pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, 
     }
     let Some(name) = given.optional(ENVIRONMENT.name) else { return Ok(None) };
     let name = name_key(name);
-    if policy.environments.contains_key(&name) {
+    if policy.environment(&name).is_some() {
         Ok(Some(GateName::Deploy(name)))
     } else {
         Err(messages::no_gate(&quoted(&name), "environments"))

@@ -210,6 +210,11 @@ pub(crate) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
     }
 }
 
+/// Returns who may deploy by command.
+pub(crate) fn deploy_grant(policy: &Policy) -> Grant {
+    grant(policy, &crate::command::deploy::ROW).0
+}
+
 /// Checks whether the sender `by` may use a command, as `line` has it. `Err`: the reason, and who may:
 /// `approvers` too.
 pub(super) fn permit(

@@ -33,6 +33,7 @@ pub(super) use crate::deploy::messages::gate::would;
 pub(super) use crate::deploy::messages::job::{
     deployment_unknown, foreign_job, job_blocked, job_commit_unknown, job_starts, job_waits, pull_job,
 };
+pub(super) use crate::deploy::messages::open::label_removed;
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
 pub(crate) use crate::deploy::messages::outcome::run_link;
 pub(super) use crate::deploy::messages::outcome::{
@@ -361,10 +362,10 @@ pub(super) fn pull_closed() -> Headline {
     Headline::new("the pull request was closed", Turn::Nobody)
 }
 
-/// Returns that an environment is being torn down, and why.
+/// Returns that an environment is to be torn down, and why.
 pub(super) fn torn_down(environment: &str, is_closed: bool) -> String {
     let why = if is_closed { "its pull request is closed" } else { "its time is over" };
-    format!("{} is torn down: {why}", quoted(environment))
+    format!("{} is to be torn down: {why}", quoted(environment))
 }
 
 /// Returns what to do about a teardown that failed.

@@ -55,12 +55,14 @@ fn effect(facts: &RepoFacts, id: u64, terms: &DecisionContext<'_>) -> Option<Eff
     };
     let runs = || eval.history(&environment).current().is_some_and(|run| run.deployment == id);
     let last = deployment.statuses.last()?;
+    // What is made for a pull request has no history: its states are shown as they are.
+    let has_history = terms.policy.instance(&environment).is_none();
     // What was replaced before is inactive already.
-    if last.state == DeployState::Inactive && !ran_until(last.at) {
+    if last.state == DeployState::Inactive && has_history && !ran_until(last.at) {
         return None;
     }
     // The forge takes the deployment that succeeded last for the one that runs.
-    let is_replaced = last.state == DeployState::Success && !runs();
+    let is_replaced = last.state == DeployState::Success && has_history && !runs();
     let state = if is_replaced { DeployState::Inactive } else { last.state };
     let by = deployment.source.as_deref().unwrap_or_default();
     Some(Effect::MirrorDeployment {

@@ -6,29 +6,37 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    context::{EvalContext, rights::WRITERS},
+    command::permissions,
+    context::{
+        EvalContext,
+        rights::{PermissionState, WRITERS},
+    },
     deploy::{change, finish::finish, messages},
     domain::{
         effect::{Effect, RefGuard},
         fact::{
             DocumentKey, RepoFacts,
-            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, Teardown},
             item::ItemFacts,
         },
         id::{Account, ItemId, Sha},
         instance::Instance,
         per_pull::PerPullRule,
         policy::{Mode, Policy},
-        rule::name_key,
+        rule::{EnvironmentRule, name_key},
     },
-    gate::target,
+    gate::target::{self, Refusal},
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
 };
 
-/// Asks whether reviewers may write, for the heads of forks that a label wants deployed.
+/// Asks for the permissions of those who put a label on, and of those who approved a fork's head.
 pub(super) fn want_access(eval: &EvalContext<'_>) {
     for (instance, head) in labelled(eval.facts, eval.policy, eval.now) {
-        let _ = is_permitted(eval, instance, &head);
+        let environment = name_key(&instance.made.name_for(instance.pull));
+        if has_room(eval.facts, eval.policy, instance.made, &environment) {
+            let _ = is_permitted(eval, instance, &head);
+            let _ = requester(eval, instance);
+        }
     }
 }
 
@@ -37,15 +45,18 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
     if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
     }
-    withdraw_closed(facts, terms, out);
+    withdraw(facts, terms, out);
     tear_down(facts, terms, out);
     for (instance, head) in labelled(facts, terms.policy, terms.now) {
         let environment = name_key(&instance.made.name_for(instance.pull));
+        if !has_room(facts, terms.policy, instance.made, &environment) {
+            continue;
+        }
         let eval = EvalContext::new(facts, terms.policy, terms.now);
-        let is_permitted = is_permitted(&eval, instance, &head);
+        let by = requester(&eval, instance).filter(|_| is_permitted(&eval, instance, &head));
         drop(eval);
-        if is_permitted && has_room(facts, terms.policy, instance.made, &environment) {
-            record(facts, instance, &environment, head, terms, out);
+        if let Some(by) = by {
+            record(facts, instance, &environment, (head, by), terms, out);
         }
     }
 }
@@ -64,13 +75,44 @@ fn is_over(item: Option<&ItemFacts>, now: Timestamp) -> bool {
     item.is_none_or(|item| item.gone.is_some() || item.closed(now).is_some())
 }
 
-/// Withdraws deployments of closed pull requests that have not begun.
-fn withdraw_closed(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    let waiting = facts.open_requests().filter(|(_, request)| !request.is_under_way());
-    let closed = |pull: ItemId| is_over(facts.items.get(&pull), terms.now);
-    let closed = waiting.filter(|(_, request)| request.for_pull.is_some_and(closed));
-    for id in closed.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-        finish(facts, &id, RequestEnd::Withdrawn, &messages::pull_closed(), terms, out);
+/// Checks whether a request for a pull request is still wanted: it is open, and has the label if that
+/// asked for it.
+pub(super) fn is_wanted(
+    eval: &EvalContext<'_>,
+    rule: &EnvironmentRule,
+    request: &DeployRequest,
+) -> Result<(), Refusal> {
+    let Some(pull) = request.for_pull else { return Ok(()) };
+    let Some(item) = eval.facts.items.get(&pull).filter(|item| !is_over(Some(item), eval.now)) else {
+        return Err(Refusal::No(messages::pull_closed()));
+    };
+    let is_labelled = || rule.per_pull.as_ref().is_some_and(|made| asks_for(item, made));
+    if matches!(request.origin, Origin::Label(_)) && !is_labelled() {
+        return Err(Refusal::No(messages::label_removed()));
+    }
+    Ok(())
+}
+
+/// Withdraws deployments that have not begun and whose pull request is closed, or lost the label that
+/// asked for them.
+fn withdraw(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    let mut ended = Vec::new();
+    for (id, request) in facts.open_requests().filter(|(_, request)| !request.is_under_way()) {
+        let Some(pull) = request.for_pull else { continue };
+        let Some(item) = facts.items.get(&pull).filter(|item| !is_over(Some(item), terms.now)) else {
+            ended.push((id.clone(), false));
+            continue;
+        };
+        let made = terms.policy.instance(&request.environment).map(|instance| instance.made);
+        let is_unlabelled = made.is_some_and(|made| made.label.is_some() && !asks_for(item, made));
+        if matches!(request.origin, Origin::Label(_)) && is_unlabelled {
+            ended.push((id.clone(), true));
+        }
+    }
+    for (id, label_removed) in ended {
+        let why = if label_removed { messages::label_removed() } else { messages::pull_closed() };
+        change(facts, &id, out, |request| request.label_removed = label_removed);
+        finish(facts, &id, RequestEnd::Withdrawn, &why, terms, out);
     }
 }
 
@@ -84,21 +126,23 @@ fn tear_down(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Parti
     }
     for (environment, ids) in live {
         let Some(instance) = terms.policy.instance(&environment) else { continue };
-        if facts.under_way(&environment).is_some() {
-            continue;
-        }
-        let expires = expires_at(facts, &ids, instance.made);
-        let is_closed = is_over(facts.items.get(&instance.pull), terms.now);
-        if !is_closed && expires.is_none_or(|at| at > terms.now) {
-            out.wake(expires);
-            continue;
-        }
-        for id in &ids {
-            change(facts, id, out, |request| request.torn_down = true);
-        }
-        let Some(last) = ids.iter().max_by_key(|id| facts.requests.get(*id).map(|request| request.at)) else {
-            continue;
+        let is_closed = match teardown_due(facts, instance, &environment, terms.now) {
+            Ok(is_closed) => is_closed,
+            Err(NotDue { until, .. }) => {
+                out.wake(until);
+                continue;
+            }
         };
+        let states = || ids.iter().filter_map(|id| facts.requests.get(id)).map(|request| request.teardown);
+        let queued = states().find(|state| matches!(state, Teardown::Queued(_)));
+        let attempt = states().map(Teardown::attempts).max().unwrap_or(0) + 1;
+        let last = ids.iter().max_by_key(|id| facts.requests.get(*id).map(|request| request.at)).cloned();
+        // One that is queued still takes down what came since.
+        let state = queued.unwrap_or(Teardown::Queued(attempt));
+        for id in &ids {
+            change(facts, id, out, |request| request.teardown = state);
+        }
+        let Some(last) = last.filter(|_| queued.is_none()) else { continue };
         let effect = Effect::TearDown {
             request: format!("{last}-down"),
             environment: instance.made.name_for(instance.pull),
@@ -107,13 +151,34 @@ fn tear_down(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Parti
             reference: format!("refs/heads/{}", facts.default_branch()),
         };
         out.notes.push(messages::torn_down(&environment, is_closed));
-        out.effects.push(PlannedEffect { key: format!("teardown/{last}"), replaces: false, effect });
+        // One that was withheld has used its key.
+        out.effects.push(PlannedEffect { key: format!("teardown/{last}/{attempt}"), replaces: false, effect });
     }
 }
 
-fn expires_at(facts: &RepoFacts, ids: &[String], made: &PerPullRule) -> Option<Timestamp> {
-    let started = ids.iter().filter_map(|id| facts.requests.get(id)?.started_at).max()?;
-    started.checked_add(made.ttl?).ok()
+/// Why an environment is not to be torn down now.
+struct NotDue {
+    why: String,
+    until: Option<Timestamp>,
+}
+
+/// Returns whether an environment is due because its pull request is closed (`true`), or because its
+/// time is over.
+fn teardown_due(facts: &RepoFacts, instance: Instance<'_>, environment: &str, now: Timestamp) -> Result<bool, NotDue> {
+    let mut open = facts.open_requests().filter(|(_, request)| request.environment == environment);
+    if open.any(|(_, request)| !request.dry_run) {
+        return Err(NotDue { why: "it is deployed again".to_owned(), until: None });
+    }
+    if is_over(facts.items.get(&instance.pull), now) {
+        return Ok(true);
+    }
+    let live = facts.requests_for(environment).filter(|(id, _)| facts.requests.index().live.contains(*id));
+    let started = live.filter_map(|(_, request)| request.started_at).max();
+    let until = started.zip(instance.made.ttl).and_then(|(started, ttl)| started.checked_add(ttl).ok());
+    match until {
+        Some(at) if at <= now => Ok(false),
+        _ => Err(NotDue { why: format!("#{} is open again", instance.pull), until }),
+    }
 }
 
 /// Rechecks a teardown before it is sent: the pull request may have been reopened.
@@ -128,13 +193,7 @@ pub(crate) fn recheck_teardown(
     let Some(instance) = instance.filter(|instance| instance.made.teardown == workflow) else {
         return Err("the policy no longer describes how to tear it down".to_owned());
     };
-    if facts.open_requests().any(|(_, request)| request.environment == environment) {
-        return Err("it is deployed again".to_owned());
-    }
-    let of_it = facts.requests_for(&environment).map(|(id, _)| id.clone());
-    let expires = expires_at(facts, &of_it.collect::<Vec<_>>(), instance.made);
-    let is_due = is_over(facts.items.get(&instance.pull), terms.now) || expires.is_some_and(|at| at <= terms.now);
-    if is_due { Ok(()) } else { Err(format!("#{} is open again", instance.pull)) }
+    teardown_due(facts, instance, &environment, terms.now).map(drop).map_err(|not| not.why)
 }
 
 /// Notes how a teardown ended. One that was not sent is due again later; one that failed is left to
@@ -146,14 +205,20 @@ pub(super) fn teardown_ended(
     outcome: EffectOutcome<'_>,
     out: &mut PartialPlan,
 ) {
+    let key = name_key(environment);
+    let of_it = facts.requests_for(&key);
+    let queued = of_it.filter(|(_, request)| matches!(request.teardown, Teardown::Queued(_)));
+    for id in queued.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+        change(facts, &id, out, |request| {
+            request.teardown = match outcome {
+                EffectOutcome::Done { .. } => Teardown::Done,
+                EffectOutcome::Withheld(_) => Teardown::Withheld(request.teardown.attempts()),
+                EffectOutcome::Failed(_) => Teardown::Failed,
+            };
+        });
+    }
     match outcome {
-        EffectOutcome::Done { .. } => {}
-        EffectOutcome::Withheld(_) => {
-            let ids: Vec<String> = facts.requests_for(&name_key(environment)).map(|(id, _)| id.clone()).collect();
-            for id in ids {
-                change(facts, &id, out, |request| request.torn_down = false);
-            }
-        }
+        EffectOutcome::Done { .. } | EffectOutcome::Withheld(_) => {}
         EffectOutcome::Failed(why) => {
             let body = messages::not_torn_down(environment, workflow, why).text_for(WRITERS);
             let marker = format!("teardown:{}", name_key(environment));
@@ -178,17 +243,29 @@ fn labelled<'p>(facts: &RepoFacts, policy: &'p Policy, now: Timestamp) -> Vec<(I
         for rule in policy.environments.values() {
             let Some(made) = rule.per_pull.as_ref().filter(|made| asks_for(item, made)) else { continue };
             let environment = name_key(&made.name_for(*number));
-            let since = item.reopened_at(now);
-            let mut known = facts.requests_for(&environment);
-            let is_asked = known.any(|(_, request)| {
-                request.sha.as_ref() == Some(head) && !request.dry_run && Some(request.at) >= since
-            });
-            if !is_asked {
+            if !is_asked(facts, item, &environment, head) {
                 found.push((Instance { rule, made, pull: *number }, head.clone()));
             }
         }
     }
     found
+}
+
+/// Returns the newest request for an environment, dry runs aside.
+fn newest<'f>(facts: &'f RepoFacts, environment: &str) -> Option<(&'f String, &'f DeployRequest)> {
+    facts.requests_for(environment).rfind(|(_, request)| !request.dry_run)
+}
+
+/// Returns whether the newest request for an environment is for this head, since the last closing.
+/// An earlier one does not count: the head may have been pushed away and back.
+fn is_asked(facts: &RepoFacts, item: &ItemFacts, environment: &str, head: &Sha) -> bool {
+    newest(facts, environment).is_some_and(|(_, request)| {
+        let is_of_head = match &request.sha {
+            Some(sha) => sha == head,
+            None => request.is_open(),
+        };
+        is_of_head && !request.label_removed && request.after_closing == item.last_closing()
+    })
 }
 
 /// Returns whether a pull request has the label that makes an environment.
@@ -203,28 +280,46 @@ fn is_permitted(eval: &EvalContext<'_>, instance: Instance<'_>, head: &Sha) -> b
     target::unmerged_pull(eval.facts, eval.policy, &environment, instance.pull, head, &access).is_ok()
 }
 
+/// Returns the person who put the label on, if they may deploy by command. Unknown means no.
+fn requester(eval: &EvalContext<'_>, instance: Instance<'_>) -> Option<Account> {
+    let label = instance.made.label.as_ref()?;
+    let item = eval.facts.items.get(&instance.pull)?;
+    let last = item.label_events.iter().rfind(|event| event.label.eq_ignore_ascii_case(label))?;
+    if !last.on || last.bot {
+        return None;
+    }
+    let by = Account { id: last.id, login: last.by.clone() };
+    let grant = permissions::deploy_grant(eval.policy);
+    (eval.is_granted(&by, &grant, None) == PermissionState::Held).then_some(by)
+}
+
 fn record(
     facts: &mut RepoFacts,
     instance: Instance<'_>,
     environment: &str,
-    head: Sha,
+    (head, by): (Sha, Account),
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
+    let after_closing = facts.items.get(&instance.pull).and_then(ItemFacts::last_closing);
+    let previous = newest(facts, environment).map(|(id, _)| id.as_str()).unwrap_or_default();
+    let digest = Sha256::digest(format!("{environment}\n{head}\n{after_closing:?}\n{previous}"));
+    let id = format!("pb-pull-{}", hex::encode(&digest[..8]));
+    if facts.requests.contains_key(&id) {
+        return;
+    }
     // An older head that has not begun is not wanted any more.
     let waiting = facts.open_requests();
     let older = waiting.filter(|(_, request)| request.environment == environment && !request.is_under_way());
     for id in older.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
         finish(facts, &id, RequestEnd::Withdrawn, &messages::newer_came(), terms, out);
     }
-    let reopened = facts.items.get(&instance.pull).and_then(|item| item.reopened_at(terms.now));
-    let digest = Sha256::digest(format!("{environment}\n{head}\n{reopened:?}"));
-    let id = format!("pb-pull-{}", hex::encode(&digest[..8]));
     let origin = Origin::Label(instance.pull);
     let request = DeployRequest {
-        by: Account::login_only("phasebot"),
+        by,
         watched: RefGuard::Pull(instance.pull),
         for_pull: Some(instance.pull),
+        after_closing,
         ..DeployRequest::new(environment, RequestKind::Deploy, origin, terms.now, Some(head))
     };
     out.notes.push(messages::asked(&request));

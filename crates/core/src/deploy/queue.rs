@@ -2,7 +2,7 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{approval_request, change, finish::finish, messages, set_state, start, track},
+    deploy::{approval_request, change, finish::finish, messages, preview, set_state, start, track},
     domain::{
         decision::{ConditionState, Decision},
         event::RefName,
@@ -342,6 +342,7 @@ pub(super) fn still_permitted<'p>(
         Origin::Incident(_) => rule.rollback.on_incident.is_some(),
         Origin::Label(_) => rule.per_pull.as_ref().is_some_and(|made| made.label.is_some()),
     };
+    preview::is_wanted(eval, rule, request)?;
     if !by_itself {
         return Err(Refusal::No(messages::no_auto(environment)));
     }

@@ -230,8 +230,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
-            let cancelled = runs.into_values().find(|run| run.outcome == RunOutcome::Cancelled);
-            let runs = runs_of(facts, id, &request);
+            let cancelled = runs.values().copied().find(|run| run.outcome == RunOutcome::Cancelled);
             let job = jobs::failed(facts, &request, &runs).filter(|_| cancelled.is_none());
             let why = messages::failed(facts, &request, cancelled, job, running(facts, &request, terms).as_ref());
             return finish(facts, id, RequestEnd::Failed, &why, terms, out);

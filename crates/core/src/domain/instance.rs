@@ -22,8 +22,12 @@ impl Policy {
         }
     }
 
-    /// Returns the environment that is made for a pull request, if the name is that of one.
+    /// Returns the environment (lower case) that is made for a pull request, if the name is that of
+    /// one. A name that the policy describes is never one.
     pub fn instance(&self, name: &str) -> Option<Instance<'_>> {
+        if self.environments.contains_key(name) {
+            return None;
+        }
         self.environments.values().find_map(|rule| {
             let made = rule.per_pull.as_ref()?;
             Some(Instance { rule, made, pull: made.pull_of(name)? })

@@ -31,12 +31,33 @@ impl PerPullRule {
     /// Returns the pull request for which an environment is made; names are compared without the case
     /// of ASCII letters.
     pub fn pull_of(&self, environment: &str) -> Option<ItemId> {
-        let (before, after) = self.name.split_once(NUMBER)?;
-        let end = environment.len().checked_sub(after.len())?;
-        let number = environment.get(before.len()..end)?;
-        let pull: ItemId = number.parse().ok()?;
-        self.name_for(pull).eq_ignore_ascii_case(environment).then_some(pull)
+        pull_in(&self.name, environment)
     }
+}
+
+/// Returns the pull request for which a template with [`NUMBER`] makes an environment.
+pub fn pull_in(template: &str, environment: &str) -> Option<ItemId> {
+    let (before, after) = template.split_once(NUMBER)?;
+    let end = environment.len().checked_sub(after.len())?;
+    let number = environment.get(before.len()..end)?;
+    let pull: ItemId = number.parse().ok()?;
+    template.replacen(NUMBER, &pull.to_string(), 1).eq_ignore_ascii_case(environment).then_some(pull)
+}
+
+/// Returns whether two templates may make environments of one name.
+pub fn may_overlap(one: &str, other: &str) -> bool {
+    let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+    let (Some((before, after)), Some((other_before, other_after))) = (one.split_once(NUMBER), other.split_once(NUMBER))
+    else {
+        return one == other;
+    };
+    // What one of them has in addition has to be part of the other's number, at least where they meet.
+    let more = |long: &str, short: &str| long.strip_prefix(short).map(|more| more.chars().next());
+    let less = |long: &str, short: &str| long.strip_suffix(short).map(|more| more.chars().next_back());
+    let meets = |more: Option<Option<char>>| more.is_some_and(|at| at.is_none_or(|at| at.is_ascii_digit()));
+    let starts = meets(more(before, other_before)) || meets(more(other_before, before));
+    let ends = meets(less(after, other_after)) || meets(less(other_after, after));
+    starts && ends
 }
 
 #[cfg(test)]
@@ -60,5 +81,17 @@ mod tests {
         }
         assert_eq!(rule("pr-{n}-web").pull_of("pr-12-web"), Some(12));
         assert_eq!(rule("pr-{n}-web").pull_of("pr-web"), None);
+    }
+
+    #[test]
+    fn two_templates_meet_where_a_number_can_be_part_of_the_other() {
+        for (one, other) in
+            [("pr-{n}", "PR-{n}"), ("pr-{n}", "pr-1{n}"), ("pr-{n}", "pr-{n}0"), ("pr-{n}-x7", "pr-3-x{n}")]
+        {
+            assert!(may_overlap(one, other) && may_overlap(other, one), "{one} {other}");
+        }
+        for (one, other) in [("pr-{n}", "pr-web-{n}"), ("pr-{n}", "pr-{n}-web"), ("a/{n}", "b/{n}")] {
+            assert!(!may_overlap(one, other) && !may_overlap(other, one), "{one} {other}");
+        }
     }
 }

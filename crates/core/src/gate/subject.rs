@@ -167,6 +167,10 @@ pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: 
         // In an incident, nobody has to confirm a replacement.
         subject.replaces = request.replace || request.kind == RequestKind::Rollback;
     }
+    if let Origin::Label(pull) = request.origin {
+        subject.requester = Some(request.by.clone());
+        subject.item = Some(pull);
+    }
     if let RefGuard::Tag(tag) = &request.watched {
         subject.tags.push(tag.clone());
     }

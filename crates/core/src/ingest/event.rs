@@ -184,6 +184,7 @@ impl Notes<'_> {
             label: label.to_owned(),
             on,
             by: sender.login.clone(),
+            id: sender.id,
             bot: sender.bot,
             beside: if on || sender.bot { BTreeSet::new() } else { beside.cloned().collect() },
             meant: None,

@@ -68,13 +68,18 @@ pub(super) fn environment(name: &Name, file: &EnvironmentFile) -> Result<Environ
     })
 }
 
+/// Returns the name of each environment that is made for a pull request, with [`NUMBER`] in it.
+pub(super) fn template(name: &Name, file: &EnvironmentFile) -> String {
+    match &file.name {
+        Some(name) => name.as_str().to_owned(),
+        None => format!("{}/pr-{NUMBER}", name.as_str()),
+    }
+}
+
 fn per_pull(name: &Name, file: &EnvironmentFile) -> Option<PerPullRule> {
     let Per::PullRequest = file.per?;
     Some(PerPullRule {
-        name: match &file.name {
-            Some(name) => name.as_str().to_owned(),
-            None => format!("{}/pr-{NUMBER}", name.as_str()),
-        },
+        name: template(name, file),
         label: file.label.as_ref().map(|label| label.as_str().to_owned()),
         teardown: file.teardown.as_ref().map_or("", WorkflowFile::file_name).to_owned(),
         ttl: file.ttl.map(Length::duration),

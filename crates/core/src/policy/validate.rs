@@ -1,6 +1,7 @@
 //! Checks that no single value can show: contradictions within a file, and between layers.
 
 mod insight;
+mod instances;
 mod references;
 mod services;
 
@@ -48,6 +49,7 @@ pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
     check_merged_order(merged, &mut problems);
     references::check(merged, &mut problems);
     insight::check(merged, &mut problems);
+    instances::check(merged, &mut problems);
     problems
 }
 

@@ -8,8 +8,12 @@ use crate::{
             deploy_request::{DeployRequest, RequestState},
         },
         policy::Policy,
+        turn::Turn,
     },
-    text::message::{moment, quoted},
+    text::{
+        headline::Headline,
+        message::{moment, quoted},
+    },
 };
 
 /// Returns lines about the open deploys to an environment (lower case), the oldest first.
@@ -30,4 +34,9 @@ fn line(request: &DeployRequest, policy: &Policy) -> String {
         RequestState::Running | RequestState::Ended { .. } => "is under way".to_owned(),
     };
     format!("{} by {}, since {since}: {state}", what(request), quoted(&request.by.login))
+}
+
+/// Returns why a request by a label is not wanted any more.
+pub(in crate::deploy) fn label_removed() -> Headline {
+    Headline::new("the label that asked for it was removed", Turn::Nobody)
 }

@@ -73,9 +73,17 @@ pub struct DeployRequest {
     /// The pull request for which its environment is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_pull: Option<ItemId>,
-    /// True if that environment was torn down since.
+    /// The last closing of that pull request before the request. Another one since then means that
+    /// the same head may be deployed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_closing: Option<Timestamp>,
+    /// True if it was withdrawn because the label that asked for it was removed: the label may ask
+    /// for the same head again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub torn_down: bool,
+    pub label_removed: bool,
+    /// State of that environment's teardown.
+    #[serde(default, skip_serializing_if = "Teardown::is_none")]
+    pub teardown: Teardown,
     /// Deployments that its jobs created.
     pub linked: BTreeSet<u64>,
     /// Text to report at once: for a rollback, the target and the reason for choosing it.
@@ -101,6 +109,42 @@ pub struct ApprovalRequest {
     pub at: Timestamp,
     /// True once the wait for an approval is over.
     pub closed: bool,
+}
+
+/// State of the teardown of an environment that was made for a pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Teardown {
+    /// It was never due.
+    #[default]
+    None,
+    /// It is queued, with the number of the attempt.
+    Queued(u32),
+    /// That attempt was not sent: it is queued again once it is due.
+    Withheld(u32),
+    /// Its workflow was started.
+    Done,
+    /// Its workflow could not be started: people were told.
+    Failed,
+}
+
+impl Teardown {
+    /// Returns true if it was never due.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// Returns true if the environment is not there any more, or is left to people.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+
+    /// Returns the number of attempts so far.
+    pub fn attempts(self) -> u32 {
+        match self {
+            Self::Queued(attempt) | Self::Withheld(attempt) => attempt,
+            Self::None | Self::Done | Self::Failed => 0,
+        }
+    }
 }
 
 /// The kind of a request.
@@ -197,7 +241,9 @@ impl DeployRequest {
             dry_run: false,
             replace: false,
             for_pull: None,
-            torn_down: false,
+            after_closing: None,
+            label_removed: false,
+            teardown: Teardown::None,
             linked: BTreeSet::new(),
         }
     }

@@ -113,6 +113,11 @@ impl ItemFacts {
         reopened.max(seen_open)
     }
 
+    /// Returns the time of the last closing, whether or not it was reopened since.
+    pub fn last_closing(&self) -> Option<Timestamp> {
+        self.closings.last_key_value().map(|(at, _)| *at)
+    }
+
     /// Returns the closing in effect at `now`, if it is closed.
     pub fn closed(&self, now: Timestamp) -> Option<(Timestamp, CloseReason)> {
         let (at, reason) = self.closings.range(..=now).next_back()?;

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::id::AccountId;
+
 /// Maximum number of stored events of one label by people: the last one determines the phase, those
 /// before it the history.
 const KEPT_OF_PEOPLE: usize = 4;
@@ -28,6 +30,9 @@ pub struct LabelEvent {
     pub on: bool,
     /// Login of the account, for display.
     pub by: String,
+    /// Id of the account, if the event names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<AccountId>,
     /// True if the account is a bot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bot: bool,
@@ -125,6 +130,7 @@ mod tests {
             label,
             on: false,
             by: "ann".into(),
+            id: None,
             bot: false,
             beside: BTreeSet::new(),
             meant,

@@ -47,7 +47,8 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
         } else {
             self.ended.insert((request.since, id.clone()));
         }
-        if request.for_pull.is_some() && request.started_at.is_some() && !request.torn_down && !request.dry_run {
+        if request.for_pull.is_some() && request.started_at.is_some() && !request.teardown.is_over() && !request.dry_run
+        {
             self.live.insert(id.clone());
         }
         self.by_environment.add(request.environment.clone(), (request.at, id.clone()));

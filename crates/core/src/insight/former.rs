@@ -69,15 +69,15 @@ impl Former {
         let (Some(now), Some(Some(before))) = (eval.facts.deployments.get(&id), self.deployments.get(&id)) else {
             return false;
         };
-        let what = |one: &DeploymentFacts| {
-            let commits = [one.listed_commit(), one.commit()].map(Clone::clone);
-            (name_key(&one.environment), commits, one.origin(), one.run, one.is_linked())
-        };
+        let what = |one: &DeploymentFacts| (name_key(&one.environment), one.origin(), one.run, one.is_linked());
         let periods = |one: &DeploymentFacts| -> Vec<_> {
             stretches(one).iter().map(|stretch| (stretch.from, stretch.failed)).collect()
         };
         let failed = |one: &DeploymentFacts| first(one, DeployState::Failure);
-        let is_same = what(now) == what(before) && periods(now) == periods(before) && failed(now) == failed(before);
+        let is_same = now.names_commits_of(before)
+            && what(now) == what(before)
+            && periods(now) == periods(before)
+            && failed(now) == failed(before);
         is_same && !self.left_empty(eval, id, now)
     }
 

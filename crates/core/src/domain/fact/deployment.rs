@@ -138,6 +138,11 @@ impl DeploymentFacts {
         &self.sha
     }
 
+    /// Returns whether an earlier state of it names the same commits.
+    pub fn names_commits_of(&self, before: &Self) -> bool {
+        (&self.sha, &self.given) == (&before.sha, &before.given)
+    }
+
     /// Lists it under a commit: of an external deployment, the one that its tag named. Returns whether
     /// that is another one.
     pub fn list_under(&mut self, commit: Sha) -> bool {

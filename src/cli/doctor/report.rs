@@ -99,13 +99,16 @@ impl Report {
             };
             let about = finding.about.as_ref().map_or_else(String::new, |about| format!("{}: ", text::line(about)));
             let says = format!("{about}{}", text::line(&finding.says.trim().replace('\n', "; ")));
-            let more = finding.remedy.iter().chain(&finding.link).map(|more| format!("→ {}", text::line(more)));
             let head = format!("{mark:<5} {:<12} ", finding.check);
-            let indent = head.chars().count();
+            let width = head.chars().count();
+            let indent = " ".repeat(width);
             text::put(out, &head, &says)?;
-            // What follows an arrow is set off from it.
-            for part in more {
-                text::put_hanging(out, &" ".repeat(indent), indent + 2, &part)?;
+            if let Some(remedy) = &finding.remedy {
+                text::put_hanging(out, &indent, width + 2, &format!("→ {}", text::line(remedy)))?;
+            }
+            // An address stays whole, so that a terminal makes a link of it.
+            if let Some(link) = &finding.link {
+                writeln!(out, "{indent}→ {}", text::line(link))?;
             }
         }
         let of = |verdict: Verdict| self.checks.iter().filter(move |finding| finding.verdict == verdict);

@@ -25,12 +25,13 @@ struct Examples {
 const FLAVOURS: [&str; 2] = ["api.github.com", "ghes-35"];
 
 /// Events that phasebot uses, each with the minimum number of examples in the package.
-const USED: [(&str, usize); 19] = [
+const USED: [(&str, usize); 20] = [
     ("check_run", 9),
     ("create", 5),
     ("delete", 4),
     ("deployment", 4),
     ("deployment_status", 4),
+    ("github_app_authorization", 1),
     ("installation", 7),
     ("installation_repositories", 3),
     ("issue_comment", 9),
@@ -122,8 +123,9 @@ fn every_example_is_understood() {
 #[test]
 fn times_are_the_payloads_own() {
     let Some(payloads) = payloads("api.github.com") else { return };
-    // A label, and the removal of an installation or a release, have no time of their own.
-    let timeless = ["label", "installation", "release"];
+    // A label, the removal of an installation or a release, and a revoked sign-in have no time of
+    // their own.
+    let timeless = ["label", "installation", "release", "github_app_authorization"];
     for (event, payload) in payloads {
         let used = USED.iter().any(|(used, _)| *used == event);
         if used && event != "check_suite" && !timeless.contains(&event.as_str()) {

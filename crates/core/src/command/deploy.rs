@@ -14,8 +14,7 @@ use crate::{
         effect::RefGuard,
         fact::{deploy_request::RequestKind, lock::LockOwner},
         id::{Account, Sha},
-        permission::Role,
-        policy::Mode,
+        policy::{self, Mode},
         rule::{EnvironmentRule, name_key},
     },
     gate::target,
@@ -23,7 +22,7 @@ use crate::{
 };
 
 pub(super) static ROW: Row = Row {
-    name: "deploy",
+    name: policy::DEPLOY.0,
     forms: &[&[
         must("ENV", Kind::Word),
         may("ref", Kind::Key(Value::Ref)),
@@ -31,7 +30,7 @@ pub(super) static ROW: Row = Row {
         may("dry-run", Kind::Flag),
         may("replace", Kind::Flag),
     ]],
-    least: Role::Write,
+    least: policy::DEPLOY.1,
     place: Place::Anywhere,
     // A fork's head needs the environment's permission and a review by someone who may write.
     forks: true,

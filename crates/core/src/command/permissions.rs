@@ -204,15 +204,7 @@ fn teams(grant: &Grant) -> &[String] {
 
 /// Returns who may use a command, and whether the policy says so.
 pub(crate) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
-    match policy.commands.permissions.get(row.name) {
-        Some(grant) => (grant.clone(), true),
-        None => (Grant::AtLeast(row.least), false),
-    }
-}
-
-/// Returns who may deploy by command.
-pub(crate) fn deploy_grant(policy: &Policy) -> Grant {
-    grant(policy, &crate::command::deploy::ROW).0
+    policy.commands.grant(row.name, row.least)
 }
 
 /// Checks whether the sender `by` may use a command, as `line` has it. `Err`: the reason, and who may:

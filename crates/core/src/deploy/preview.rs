@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    command::permissions,
     context::{
         EvalContext,
         rights::{PermissionState, WRITERS},
@@ -22,7 +21,7 @@ use crate::{
         id::{Account, ItemId, Sha},
         instance::Instance,
         per_pull::PerPullRule,
-        policy::{Mode, Policy},
+        policy::{DEPLOY, Mode, Policy},
         rule::{EnvironmentRule, name_key},
     },
     gate::target::{self, Refusal},
@@ -289,7 +288,7 @@ fn requester(eval: &EvalContext<'_>, instance: Instance<'_>) -> Option<Account> 
         return None;
     }
     let by = Account { id: last.id, login: last.by.clone() };
-    let grant = permissions::deploy_grant(eval.policy);
+    let grant = eval.policy.commands.grant(DEPLOY.0, DEPLOY.1).0;
     (eval.is_granted(&by, &grant, None) == PermissionState::Held).then_some(by)
 }
 

@@ -153,16 +153,5 @@ mod tests {
             "link": null, "observed_at": null, "next_at": null, "parts": []}"#;
         let condition: Condition = serde_json::from_str(stored).unwrap();
         assert_eq!(condition.turn, Turn::Untold);
-        let decision = Decision {
-            gate: GateName::Deploy("staging".to_owned()),
-            sha: "a".repeat(40).parse().unwrap(),
-            policy: String::new(),
-            at: Timestamp::UNIX_EPOCH,
-            standing: ConditionState::Pending,
-            needs_person: true,
-            conditions: vec![condition],
-            next_at: None,
-        };
-        assert_eq!(crate::gate::check_run::title(&decision), "Blocked: 1 of 1 — item 5 is on hold");
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     alert_policy::AlertPolicy,
     insight::InsightRules,
-    permission::Grant,
+    permission::{Grant, Role},
     rule::{FreezeRule, GateRule, OverrideRule},
     service::ServiceRule,
 };
@@ -228,6 +228,10 @@ pub struct CommandRules {
     pub zone: TimeZone,
 }
 
+/// Name of the command that deploys, and the role that it needs where the policy does not say.
+/// Labels that deploy need the same.
+pub const DEPLOY: (&str, Role) = ("deploy", Role::Write);
+
 impl Default for CommandRules {
     fn default() -> Self {
         Self { bare: true, permissions: BTreeMap::new(), apps: BTreeSet::new(), zone: TimeZone::UTC }
@@ -262,6 +266,15 @@ impl Policy {
 }
 
 impl CommandRules {
+    /// Returns who may use the command `name`: everyone with the role `least`, unless the policy
+    /// says otherwise. `true`: it does.
+    pub fn grant(&self, name: &str, least: Role) -> (Grant, bool) {
+        match self.permissions.get(name) {
+            Some(grant) => (grant.clone(), true),
+            None => (Grant::AtLeast(least), false),
+        }
+    }
+
     /// Returns true if commands in a comment count that the App `via` wrote in its author's name.
     /// `None`: the author wrote it, so they count.
     pub fn hears(&self, via: Option<&crate::domain::event::App>) -> bool {

@@ -100,8 +100,13 @@ pub(super) fn of_not(part: &Condition, standing: ConditionState) -> Turn {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
-    use crate::gate::condition_result::ConditionResult;
+    use crate::{
+        domain::decision::{Decision, GateName},
+        gate::{check_run, condition_result::ConditionResult},
+    };
 
     #[test]
     fn a_person_acts_before_what_ends_by_itself() {
@@ -120,5 +125,23 @@ mod tests {
         let runs = ConditionResult::wait("runs", "it runs", Turn::by_itself("it ends")).condition;
         assert_eq!(of_any([&failed, &runs].into_iter()), runs.turn);
         assert_eq!(of_any([&failed].into_iter()), failed.turn);
+    }
+
+    #[test]
+    fn a_condition_whose_turn_is_not_recorded_still_blocks() {
+        let stored = r#"{"name": "hold", "standing": "pending", "code": "held", "sentence": "item 5 is on hold",
+            "link": null, "observed_at": null, "next_at": null, "parts": []}"#;
+        let condition: Condition = serde_json::from_str(stored).unwrap();
+        let decision = Decision {
+            gate: GateName::Deploy("staging".to_owned()),
+            sha: "a".repeat(40).parse().unwrap(),
+            policy: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+            standing: ConditionState::Pending,
+            needs_person: true,
+            conditions: vec![condition],
+            next_at: None,
+        };
+        assert_eq!(check_run::title(&decision), "Blocked: 1 of 1 — item 5 is on hold");
     }
 }

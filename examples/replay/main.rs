@@ -24,10 +24,12 @@ fn main() {
     for change in 0..changes {
         let mark = MARKS.into_iter().find(|mark| change + WINDOW >= *mark && change < *mark);
         for (kind, event) in life.change() {
+            let timers = player.wake(event.at);
             let started = Instant::now();
             player.play(&event);
             if mark.is_some() {
                 player.took(kind, started.elapsed());
+                timers.into_iter().for_each(|took| player.took("timer", took));
             }
             events += 1;
         }

@@ -54,7 +54,7 @@ pub struct Player {
     documents: BTreeMap<String, String>,
     costs: BTreeMap<&'static str, Vec<Duration>>,
     /// Timers that fired.
-    pub fired: u64,
+    pub fired: usize,
 }
 
 impl Player {
@@ -71,20 +71,30 @@ impl Player {
         }
     }
 
-    /// Decides what is due before an event, and then the event.
-    pub fn play(&mut self, event: &Event) {
-        let alerts = AlertRules::default();
-        let policy = self.policy.clone();
-        let at = |now| DecisionContext { policy: &policy, alerts: &alerts, now, writes_disabled: None };
-        while let Some((now, key)) = self.timers.first().copied().filter(|(at, _)| *at <= event.at) {
+    /// Decides what is due up to a time. Returns what each timer cost.
+    pub fn wake(&mut self, until: Timestamp) -> Vec<Duration> {
+        let mut costs = Vec::new();
+        while let Some((now, key)) = self.timers.first().copied().filter(|(at, _)| *at <= until) {
+            let started = Instant::now();
             self.set_timer(key, None);
-            self.fired += 1;
-            self.repository.ingest(Input::Timers(&[key].into()), &at(now));
-            self.decide(now);
+            self.ingest(Input::Timers(&[key].into()), now);
+            costs.push(started.elapsed());
         }
+        self.fired += costs.len();
+        costs
+    }
+
+    /// Decides an event.
+    pub fn play(&mut self, event: &Event) {
         let us = Us { bot: None };
-        self.repository.ingest(Input::Event { event, us: &us }, &at(event.at));
-        self.decide(event.at);
+        self.ingest(Input::Event { event, us: &us }, event.at);
+    }
+
+    fn ingest(&mut self, input: Input<'_>, now: Timestamp) {
+        let alerts = AlertRules::default();
+        let terms = DecisionContext { policy: &self.policy.clone(), alerts: &alerts, now, writes_disabled: None };
+        self.repository.ingest(input, &terms);
+        self.decide(now);
     }
 
     fn decide(&mut self, now: Timestamp) {

@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use crate::{
     context::EvalContext,
     domain::{
+        event::CommitSeen,
         fact::commit::PushFacts,
         id::Sha,
         needs::{Answer, Need},
@@ -24,7 +25,16 @@ use crate::{
 /// A known part of a commit's ancestry: all of `base`'s ancestry, and `more`.
 struct Step<'f> {
     base: Option<&'f Sha>,
-    more: Vec<&'f Sha>,
+    /// `more`, as a push lists it.
+    pushed: &'f [Sha],
+    /// `more`, as a comparison lists it.
+    compared: &'f [CommitSeen],
+}
+
+impl<'f> Step<'f> {
+    fn more(&self) -> impl Iterator<Item = &'f Sha> + use<'f> {
+        self.pushed.iter().chain(self.compared.iter().map(|commit| &commit.sha))
+    }
 }
 
 /// Ancestry of a commit, as far as recorded.
@@ -87,8 +97,8 @@ impl<'f> EvalContext<'f> {
     fn is_near(&self, newer: &Sha, older: &Sha) -> bool {
         let mut at = newer;
         for _ in 0..NEAR {
-            let Some(step) = self.steps(at).into_iter().next() else { return false };
-            if step.base == Some(older) || step.more.contains(&older) {
+            let Some(step) = self.steps(at).next() else { return false };
+            if step.base == Some(older) || step.more().any(|commit| commit == older) {
                 return true;
             }
             let Some(base) = step.base else { return false };
@@ -117,13 +127,13 @@ impl<'f> EvalContext<'f> {
             if at == older {
                 return Some(between);
             }
-            let step = self.steps(at).into_iter().find(|step| step.base.is_some())?;
+            let step = self.steps(at).find(|step| step.base.is_some())?;
             // A push that brought `older` among others shows which commits came with it, but not
             // their ancestry.
-            if step.more.contains(&older) {
+            if step.more().any(|commit| commit == older) {
                 return None;
             }
-            between.extend(step.more);
+            between.extend(step.more());
             at = step.base?;
         }
         None
@@ -219,23 +229,24 @@ impl<'f> EvalContext<'f> {
         }
         let mut past = Ancestors::default();
         let mut open = Vec::new();
-        let first = self.steps(start);
-        past.unrecorded = first.is_empty();
-        for step in first {
-            past.commits.extend(step.more.iter().filter(|c| **c != start));
+        past.unrecorded = true;
+        for step in self.steps(start) {
+            past.unrecorded = false;
+            past.commits.extend(step.more().filter(|c| *c != start));
             open.extend(step.base);
         }
         while let Some(commit) = open.pop() {
             if !past.commits.insert(commit) {
                 continue;
             }
-            let steps = self.steps(commit);
-            if steps.is_empty() {
-                past.roots.push(commit);
-            }
-            for step in steps {
-                past.commits.extend(step.more.iter().filter(|c| **c != commit));
+            let mut is_root = true;
+            for step in self.steps(commit) {
+                is_root = false;
+                past.commits.extend(step.more().filter(|c| *c != commit));
                 open.extend(step.base);
+            }
+            if is_root {
+                past.roots.push(commit);
             }
         }
         let past = Rc::new(past);
@@ -243,21 +254,19 @@ impl<'f> EvalContext<'f> {
         past
     }
 
-    fn steps(&self, commit: &Sha) -> Vec<Step<'f>> {
+    /// Returns the known parts of a commit's ancestry: first those that pushes show.
+    fn steps<'c>(&self, commit: &'c Sha) -> impl Iterator<Item = Step<'f>> + use<'f, 'c> {
         let facts = self.facts;
         let pushes = facts.index.ended_at.get(commit).into_iter().flatten();
         let pushes = pushes.filter_map(|id| facts.pushes.get(id)).filter(|push| push.is_exact());
-        let mut steps: Vec<Step<'f>> =
-            pushes.map(|push| Step { base: Some(&push.before), more: push.commits.iter().collect() }).collect();
-        for need in facts.index.compared.get(commit).into_iter().flatten() {
-            let answer = facts.answers.get(need).map(|a| &a.answer);
+        let pushed = pushes.map(|push| Step { base: Some(&push.before), pushed: &push.commits, compared: &[] });
+        let compared = facts.index.compared.get(commit).into_iter().flatten().filter_map(move |need| {
+            let answer = facts.answers.get(need).map(|known| &known.answer);
+            let Some(Answer::Commits { merge_base, commits, complete: true }) = answer else { return None };
             // If the head itself is the common ancestor, the answer shows nothing of its ancestry.
-            if let Some(Answer::Commits { merge_base, commits, complete: true }) = answer
-                && merge_base.as_ref() != Some(commit)
-            {
-                steps.push(Step { base: merge_base.as_ref(), more: commits.iter().map(|c| &c.sha).collect() });
-            }
-        }
-        steps
+            let shows_more = merge_base.as_ref() != Some(commit);
+            shows_more.then(|| Step { base: merge_base.as_ref(), pushed: &[], compared: commits })
+        });
+        pushed.chain(compared)
     }
 }

@@ -103,18 +103,22 @@ fn pushed<'a>(
     now: Timestamp,
 ) -> Vec<(&'a String, &'a String, &'a GateRule, Subject)> {
     let since = now.checked_sub(NEWS).unwrap_or(Timestamp::MIN);
+    let guards: Vec<_> = policy.gates.iter().filter(|(_, rule)| rule.issue_on_violation).collect();
     let mut found = Vec::new();
+    if guards.is_empty() {
+        return found;
+    }
     for (at, tag) in facts.index.tag_moves.range((since, String::new())..) {
         let place = facts.refs.get(&RefName::Tag(tag.clone()));
         let Some((last, Some(sha))) = place.and_then(|place| place.moves().last()) else { continue };
         if last != at {
             continue;
         }
-        for (name, rule) in &policy.gates {
-            if rule.issue_on_violation && rule.tag.as_ref().is_some_and(|pattern| pattern.matches(tag)) {
-                let mut subject = Subject::new(GateName::Release(name.clone()), sha.clone(), *at);
+        for (name, rule) in &guards {
+            if rule.tag.as_ref().is_some_and(|pattern| pattern.matches(tag)) {
+                let mut subject = Subject::new(GateName::Release((*name).clone()), sha.clone(), *at);
                 subject.tags.push(tag.clone());
-                found.push((tag, name, rule, subject));
+                found.push((tag, *name, *rule, subject));
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Deployments of an environment: their kinds, what they brought, and which of them failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,10 +42,10 @@ const MERGED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 pub(crate) struct Turn<'f> {
     /// Its run.
     pub(crate) run: Run<'f>,
-    /// Its kind.
-    pub(crate) kind: DeploymentKind,
     /// Place of the last run before it, among the runs.
     pub(crate) before: Option<usize>,
+    /// Its kind, once somebody asked for it: most deployments are read only for their times.
+    kind: OnceCell<DeploymentKind>,
 }
 
 /// The part of an environment's history around the deployments that are due.
@@ -84,11 +87,15 @@ impl<'e, 'f> Recent<'e, 'f> {
         if !is_first || is_sibling(self.eval, self.environment.name, &run) {
             return None;
         }
-        let before = place.checked_sub(1);
-        Some(Turn { run, kind: self.kind(&run, before), before })
+        Some(Turn { run, before: place.checked_sub(1), kind: OnceCell::new() })
     }
 
-    fn kind(&self, run: &Run<'_>, before: Option<usize>) -> DeploymentKind {
+    /// Returns the kind of a deployment.
+    pub(crate) fn kind(&self, turn: &Turn<'_>) -> DeploymentKind {
+        *turn.kind.get_or_init(|| self.kind_of(&turn.run, turn.before))
+    }
+
+    fn kind_of(&self, run: &Run<'_>, before: Option<usize>) -> DeploymentKind {
         let Some(commit) = run.commit else { return DeploymentKind::Unknown };
         let asked = self.eval.facts.request_of(run.deployment).map(|(_, request)| request.kind);
         let earlier = before.map_or(&[][..], |before| &self.runs[..=before]);
@@ -269,21 +276,22 @@ fn row(
     failed: Failed,
     fixes: &BTreeSet<u64>,
 ) -> DeploymentRow {
-    let is_forward = turn.kind == DeploymentKind::Forward;
+    let kind = recent.kind(turn);
+    let is_forward = kind == DeploymentKind::Forward;
     DeploymentRow {
         id: turn.run.deployment,
         environment: recent.environment.name.to_owned(),
         production: recent.environment.production,
         services,
         commit: turn.run.commit.map(ToString::to_string),
-        kind: turn.kind,
+        kind,
         at: turn.run.from,
         brought: u32::try_from(brought.works.len()).unwrap_or(u32::MAX),
         failures: failed.reasons.into_iter().collect(),
         hurt: failed.hurt,
         alerted: failed.alerted,
         restored: failed.restored,
-        rework: turn.kind == DeploymentKind::Rollback
+        rework: kind == DeploymentKind::Rollback
             || (is_forward && (brought.repairs || fixes.contains(&turn.run.deployment))),
     }
 }

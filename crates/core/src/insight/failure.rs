@@ -48,8 +48,8 @@ pub(crate) struct Failures {
 
 /// Returns the times of deployments that are not due and that a due rollback took out.
 pub(crate) fn victims(recent: &Recent<'_, '_>, blame: &Blame<'_, '_>, due: &Due) -> Vec<Timestamp> {
-    let by_due = rollbacks(recent, blame).into_iter().filter(|(by, _)| due.covers(recent.turns[*by].run.from));
-    by_due.map(|(_, victim)| recent.turns[victim].run.from).filter(|at| !due.covers(*at)).collect()
+    let victims = rollbacks(recent, blame, |by| due.covers(by.run.from)).into_iter();
+    victims.map(|(_, victim)| recent.turns[victim].run.from).filter(|at| !due.covers(*at)).collect()
 }
 
 /// Returns the times of deployments that are not due, that failed after their success, and that a due
@@ -93,7 +93,8 @@ impl Failures {
     /// Finds the failures of the deployments that are due.
     pub(crate) fn find(&mut self, recent: &Recent<'_, '_>, blame: &Blame<'_, '_>, due: &Due) {
         let failures = self;
-        for (by, victim) in rollbacks(recent, blame) {
+        // A rollback takes out what succeeded before it.
+        for (by, victim) in rollbacks(recent, blame, |by| by.run.from > due.earliest()) {
             let by = &recent.turns[by].run;
             let failed = failures.failed.entry(recent.turns[victim].run.deployment).or_default();
             failed.reasons.insert(FailureReason::RolledBack(by.deployment));
@@ -128,7 +129,7 @@ impl Failures {
     /// A revert of something that it brought went live within the rework window, with another
     /// deployment.
     fn reverts(&mut self, recent: &Recent<'_, '_>, turn: &Turn<'_>) {
-        if turn.kind != DeploymentKind::Forward {
+        if recent.kind(turn) != DeploymentKind::Forward {
             return;
         }
         let eval = recent.eval;
@@ -175,15 +176,20 @@ impl Failed {
     }
 }
 
-/// Returns the deployments that rollbacks took out, each with its rollback, by their places among
-/// the turns: the first forward one after what the rollback returned to, unless people named
+/// Returns the deployments that some rollbacks took out, each with its rollback, by their places
+/// among the turns: the first forward one after what the rollback returned to, unless people named
 /// another cause of an incident in that time.
-fn rollbacks(recent: &Recent<'_, '_>, blame: &Blame<'_, '_>) -> Vec<(usize, usize)> {
+fn rollbacks<'f>(
+    recent: &Recent<'_, 'f>,
+    blame: &Blame<'_, '_>,
+    concerns: impl Fn(&Turn<'f>) -> bool,
+) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
-    for (place, turn) in recent.turns.iter().enumerate().filter(|(_, turn)| turn.kind == DeploymentKind::Rollback) {
+    let is_rollback = |turn: &Turn<'_>| recent.kind(turn) == DeploymentKind::Rollback;
+    for (place, turn) in recent.turns.iter().enumerate().filter(|(_, turn)| concerns(turn) && is_rollback(turn)) {
         let target = target(recent, turn);
         let taken = |victim: &Turn<'_>| {
-            victim.kind == DeploymentKind::Forward && target.is_none_or(|target| victim.run.from > target)
+            recent.kind(victim) == DeploymentKind::Forward && target.is_none_or(|target| victim.run.from > target)
         };
         let mut between = (0..place).filter(|other| taken(&recent.turns[*other]));
         let named = blame.named_between(recent.environment.name, target, turn.run.from);

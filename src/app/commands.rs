@@ -15,8 +15,8 @@ use crate::{
         runtime::Runtime,
     },
     command::{
+        caller::{Asks, CallerPermissions, Unanswered},
         extract::{Request, hear},
-        permissions::{Asks, CallerPermissions, Unanswered},
         run::asks,
         wait,
     },

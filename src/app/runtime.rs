@@ -18,7 +18,7 @@ use crate::{
         duplicate_guard::DuplicateGuard,
         external::EventConnections,
         identity::Identities,
-        insight::StaleRows,
+        insight::stale::StaleRows,
         leases::Leases,
         limits::Limits,
         policy::PolicySource,

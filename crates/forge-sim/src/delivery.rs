@@ -51,6 +51,15 @@ impl Delivery {
     }
 }
 
+/// A completed action.
+#[derive(Debug, Clone)]
+pub struct Act<T> {
+    /// Its result: a number, an id, a commit.
+    pub made: T,
+    /// The webhooks that it created, which now wait to be sent.
+    pub deliveries: Vec<Delivery>,
+}
+
 /// Returns the value of `X-Hub-Signature-256`.
 ///
 /// <https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries>

@@ -2,23 +2,24 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use rand::RngExt;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use super::{
     SimError,
+    app::{App, Hook, SignIns},
     auth::AppKey,
-    delivery::{Attempt, Delivery},
+    delivery::Act,
     fault::Faults,
     limits::Limits,
-    person::{Act, Person},
     server,
-    state::{App, Hook, State},
+    shared::Shared,
+    state::State,
 };
 use crate::Clock;
 
@@ -118,65 +119,6 @@ impl Options {
     }
 }
 
-/// State shared by the handles, the server and the sender.
-pub(super) struct Shared {
-    state: Mutex<State>,
-    hook_id: u64,
-    client: reqwest::Client,
-    /// Keeps deliveries in order: one is sent at a time.
-    turn: tokio::sync::Mutex<()>,
-    pub(super) news: Notify,
-}
-
-impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) async fn send(&self, delivery: &Delivery) -> u16 {
-        let (app, target, secret) = {
-            let state = self.state();
-            (state.app.id, state.app.hook.url.clone(), state.app.hook.secret.clone())
-        };
-        let mut status = 502;
-        if let Some(target) = target {
-            let mut request = self.client.post(target).body(delivery.body());
-            for (name, value) in delivery.headers(self.hook_id, app, secret.expose_secret()) {
-                request = request.header(name, value);
-            }
-            if let Ok(answer) = request.send().await {
-                status = answer.status().as_u16();
-            }
-        }
-        self.note(delivery, status);
-        status
-    }
-
-    /// Posts a body with a bearer token, as a monitoring system does; returns the status of the
-    /// answer.
-    pub(super) async fn post(&self, url: &str, token: &str, body: String) -> Result<u16, SimError> {
-        let answer = self.client.post(url).bearer_auth(token).body(body).send().await;
-        answer.map(|answer| answer.status().as_u16()).map_err(|error| SimError::Network(error.to_string()))
-    }
-
-    pub(super) fn note(&self, delivery: &Delivery, status: u16) {
-        let mut state = self.state();
-        let (id, at) = (state.id(), state.now());
-        state.attempts.push(Attempt { id, delivery: delivery.clone(), at, status });
-    }
-
-    pub(super) async fn deliver_pending(&self) -> Vec<(Delivery, u16)> {
-        let _turn = self.turn.lock().await;
-        let mut sent = Vec::new();
-        loop {
-            let next = self.state().outgoing.pop_front();
-            let Some(delivery) = next else { return sent };
-            let status = self.send(&delivery).await;
-            sent.push((delivery, status));
-        }
-    }
-}
-
 struct Running {
     shared: Arc<Shared>,
     tasks: Vec<JoinHandle<()>>,
@@ -213,7 +155,7 @@ impl SimForge {
             web: format!("http://{address}"),
             signed_in: options.signed_in,
             registrations: BTreeMap::new(),
-            sign_ins: super::oauth::SignIns::default(),
+            sign_ins: SignIns::default(),
             base_path: options.base_path,
             app: App {
                 id: options.app_id,
@@ -359,13 +301,6 @@ impl SimForge {
     /// Uninstalls the App.
     pub fn uninstall(&self, id: u64, by: &str) -> Result<Act<()>, SimError> {
         self.act(|state| state.uninstall(id, by))
-    }
-
-    /// Returns an account that acts on a repository, which may be renamed meanwhile.
-    pub fn person(&self, login: &str, full_name: &str) -> Result<Person, SimError> {
-        let mut state = self.shared().state();
-        state.user(login, "User");
-        Ok(Person::new(self.clone(), login, number_of(&state, full_name)?))
     }
 
     /// Carries out an action, and collects the deliveries that it creates.

@@ -13,14 +13,15 @@
 //! | `route` | the API, one file per family |
 //! | `change` | changes of the state, with their webhooks |
 //! | `shape` | JSON of the objects |
-//! | `registration`, `web` | pages on which people register and install the App |
-//! | `state`, `model`, `git` | the stored state |
+//! | `manifest`, `registration`, `oauth`, `web` | pages on which people register and install the App, and sign in |
+//! | `state`, `shared`, `app`, `model`, `workflow`, `git` | the stored state |
 //! | `auth`, `limits`, `fault` | authentication, rate limits, injected faults |
-//! | `delivery`, `exchange` | sent deliveries, recorded requests |
+//! | `webhook`, `delivery`, `exchange` | webhooks as they are made and sent, recorded requests |
 //!
 //! The simulation stays in one process and in memory; nothing here is reachable from outside the
 //! machine.
 
+mod app;
 mod auth;
 mod change;
 mod clock;
@@ -31,6 +32,7 @@ mod fault;
 mod forge;
 mod git;
 mod limits;
+mod manifest;
 mod model;
 mod oauth;
 mod person;
@@ -38,20 +40,24 @@ mod registration;
 mod route;
 mod server;
 mod shape;
+mod shared;
 mod state;
 mod watch;
 mod web;
+mod webhook;
+mod workflow;
 
 pub use auth::AppKey;
-pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease, Worker};
+pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease};
 pub use clock::Clock;
-pub use delivery::{Delivery, sign};
+pub use delivery::{Act, Delivery, sign};
 pub use exchange::Exchange;
 pub use fault::{Fault, FaultKind, Matcher, Weather};
 pub use forge::{Options, Sending, SimForge};
 pub use git::NewCommit;
 pub use model::{Dispatched, LabelChange, ProtectionAnswer};
-pub use person::{Act, Person};
+pub use person::Person;
+pub use workflow::Worker;
 
 /// Returns every route as `METHOD /template`, as in GitHub's description.
 pub fn routes() -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{change::Worker, git::Git};
+use super::{git::Git, workflow::Worker};
 
 /// An account.
 #[derive(Debug, Clone)]

@@ -2,47 +2,23 @@
 //!
 //! <https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app>
 
-use std::collections::BTreeMap;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use rand::RngExt;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{SimError, SimForge, state::State};
+use super::{
+    SimError,
+    app::Code,
+    forge::{SimForge, number_of},
+    state::State,
+};
 
 /// Lifetime of a code.
 const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// Lifetime of a user access token.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(8);
-
-/// The App's registration for sign-in, and the people who signed in.
-#[derive(Debug, Default)]
-pub(super) struct SignIns {
-    client_id: String,
-    client_secret: String,
-    /// Addresses to which the browser may be sent back.
-    callbacks: Vec<String>,
-    codes: BTreeMap<String, Code>,
-    tokens: BTreeMap<String, (String, Timestamp)>,
-}
-
-/// A code that was not exchanged yet.
-#[derive(Debug)]
-struct Code {
-    login: String,
-    challenge: String,
-    redirect: String,
-    at: Timestamp,
-}
-
-impl SignIns {
-    /// Registers what an App needs to sign people in.
-    pub(super) fn register(&mut self, client_id: String, client_secret: String, callbacks: Vec<String>) {
-        *self = Self { client_id, client_secret, callbacks, ..Self::default() };
-    }
-}
 
 impl State {
     /// Agrees in the name of the account that is signed in; returns the address to which the
@@ -162,7 +138,7 @@ impl SimForge {
     /// Makes a repository private, or public.
     pub fn set_private(&self, full_name: &str, private: bool) -> Result<(), SimError> {
         let mut state = self.shared().state();
-        let repo = super::forge::number_of(&state, full_name)?;
+        let repo = number_of(&state, full_name)?;
         state.repo_mut(repo)?.private = private;
         Ok(())
     }

@@ -2,21 +2,13 @@
 
 use super::{
     SimError,
-    change::{CheckChange, ItemEdit, MergeMethod, NewDeployment, NewPull, NewRelease, NewStatus, Worker},
-    delivery::Delivery,
-    forge::SimForge,
+    change::{CheckChange, ItemEdit, MergeMethod, NewDeployment, NewPull, NewRelease, NewStatus},
+    delivery::Act,
+    forge::{SimForge, number_of},
     git::NewCommit,
     state::State,
+    workflow::Worker,
 };
-
-/// A completed action.
-#[derive(Debug, Clone)]
-pub struct Act<T> {
-    /// Its result: a number, an id, a commit.
-    pub made: T,
-    /// The webhooks that it created, which now wait to be sent.
-    pub deliveries: Vec<Delivery>,
-}
 
 /// An account that acts on one repository. Its actions need no permission here: the simulation
 /// trusts its author.
@@ -29,11 +21,16 @@ pub struct Person {
 
 type Done<T> = Result<Act<T>, SimError>;
 
-impl Person {
-    pub(super) fn new(sim: SimForge, login: &str, repo: u64) -> Self {
-        Self { sim, login: login.to_owned(), repo }
+impl SimForge {
+    /// Returns an account that acts on a repository, which may be renamed meanwhile.
+    pub fn person(&self, login: &str, full_name: &str) -> Result<Person, SimError> {
+        let mut state = self.shared().state();
+        state.user(login, "User");
+        Ok(Person { sim: self.clone(), login: login.to_owned(), repo: number_of(&state, full_name)? })
     }
+}
 
+impl Person {
     /// Returns another account on the same repository.
     #[must_use]
     pub fn colleague(&self, login: &str) -> Self {

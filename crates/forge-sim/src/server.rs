@@ -17,8 +17,8 @@ use tower::ServiceExt;
 
 use super::{
     dispatch::{Asked, Outcome, dispatch},
-    forge::Shared,
     route::Reply,
+    shared::Shared,
     web::{self, Page},
 };
 

@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 
-use super::{registration::Manifest, route::unescape, state::State};
+use super::{manifest::Manifest, route::unescape, state::State};
 
 /// A page, or a redirect of the browser.
 pub(super) enum Page {

@@ -3,16 +3,17 @@
 
 pub mod csv;
 pub mod report;
+pub(crate) mod stale;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::{
     app::{decision::Failure, runtime::Runtime, wake::stopped},
@@ -123,24 +124,6 @@ fn memo(repo: &RepoKey) -> String {
     format!("insight/{}/{}", repo.forge, repo.id)
 }
 
-/// Repositories whose rows may have been derived under another policy.
-#[derive(Debug, Default)]
-pub(crate) struct StaleRows {
-    repos: Mutex<BTreeSet<RepoKey>>,
-    bell: Notify,
-}
-
-impl StaleRows {
-    pub(crate) fn add(&self, repo: RepoKey) {
-        self.repos.lock().unwrap_or_else(PoisonError::into_inner).insert(repo);
-        self.bell.notify_one();
-    }
-
-    fn take(&self) -> BTreeSet<RepoKey> {
-        std::mem::take(&mut *self.repos.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// Derives the rows of every repository that has none yet, or whose policy changed, one after the
 /// other, beside everything else. A process that is stopped goes on from the step at which it was when
 /// it starts again.
@@ -155,7 +138,7 @@ pub(crate) async fn fill(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>)
             Ok(true) => {
                 first = false;
                 tokio::select! {
-                    () = runtime.stale_rows.bell.notified() => {}
+                    () = runtime.stale_rows.added() => {}
                     () = stopped(&mut stop) => return,
                 }
                 continue;

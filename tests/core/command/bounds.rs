@@ -4,8 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
     command::{
+        caller::CallerPermissions,
         extract::hear,
-        permissions::CallerPermissions,
         run::{self, CommandRun, asks},
     },
     domain::{

@@ -9,6 +9,7 @@
 //! [`COMMANDS`] is the one table: the parser, `/help`, `docs/commands.md` and the README's table
 //! are made from it. A new command is a file here and a row there.
 
+pub mod caller;
 pub mod conclude;
 pub mod environments;
 pub mod extract;
@@ -26,6 +27,7 @@ pub mod status_comment;
 mod time;
 mod tokenize;
 pub mod wait;
+mod waiting_commit;
 
 mod ack;
 mod approve;
@@ -105,7 +107,20 @@ pub enum Place {
 /// wait for none of them.
 static SAFETY: [&Row; 4] = [&rollback::ROW, &freeze::ROW, &lock::ROW, &hold::ROW];
 
+/// Commands that act on the head of a pull request.
+static ON_HEAD: [&Row; 2] = [&deploy::ROW, &retest::ROW];
+
 impl Row {
+    /// Returns whether the command acts on the head of the pull request on which it is written.
+    pub(crate) fn acts_on_head(&self) -> bool {
+        ON_HEAD.iter().any(|row| row.name == self.name)
+    }
+
+    /// Returns whether the command approves a gate, which those may do whom the gate names.
+    pub(crate) fn is_approval(&self) -> bool {
+        self.name == approve::ROW.name
+    }
+
     /// Returns whether the command stops or undoes something, so that it goes before others.
     pub fn is_safety(&self) -> bool {
         SAFETY.iter().any(|row| row.name == self.name)

@@ -1,81 +1,27 @@
 //! Permissions for commands: the questions to the forge, and the decision.
 
 use crate::{
-    command::{Row, extract::Request, gate, messages, parse::Call, share},
+    command::{
+        Row,
+        caller::{Asks, CallerPermissions, Unanswered},
+        extract::Request,
+        gate, messages,
+        parse::Call,
+        share,
+    },
     context::rights::{member_need, role_need},
     domain::{
         fact::{
             DocumentKey, RepoFacts,
-            command::{CommandAction, CommandFacts, Evidence},
+            command::{CommandAction, CommandFacts},
         },
-        needs::{Answer, Answered, PullHead},
-        permission::{Grant, Role},
+        needs::{Answer, Answered},
+        permission::Grant,
         policy::Policy,
     },
     text::{headline::Headline, message::quoted},
 };
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
-
-/// Questions for the forge before a request can be decided.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asks {
-    /// Something has to be asked; then the sender's role is.
-    pub role: bool,
-    /// Teams whose membership is to be asked.
-    pub teams: BTreeSet<String>,
-    /// The pull request's head has to be asked for: its commit, or whether it is a fork's, is
-    /// unknown.
-    pub head: bool,
-}
-
-/// Reason why a question about a sender has no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unanswered {
-    /// The forge's reason, or phasebot's.
-    pub why: String,
-    /// Time from which the forge may answer; `None`: it refused for good.
-    pub again_at: Option<Timestamp>,
-    /// Reason why it is not asked again, as a sentence by phasebot.
-    pub given_up: Option<String>,
-}
-
-impl Unanswered {
-    /// Returns the state in which the forge refuses to answer, and will refuse again.
-    pub fn refused(why: impl Into<String>) -> Self {
-        Self { why: why.into(), again_at: None, given_up: None }
-    }
-
-    /// Returns the state in which the forge may answer from `again_at` on.
-    pub fn until(again_at: Timestamp, why: impl Into<String>) -> Self {
-        Self { why: why.into(), again_at: Some(again_at), given_up: None }
-    }
-}
-
-/// The forge's answers about a caller.
-#[derive(Debug, Clone)]
-pub struct CallerPermissions {
-    /// Role of the sender.
-    pub role: Result<Role, Unanswered>,
-    /// Membership of the sender, by team.
-    pub teams: BTreeMap<String, Result<bool, Unanswered>>,
-    /// Head of the pull request, if it was asked for.
-    pub head: Option<Result<PullHead, Unanswered>>,
-    /// Time at which the forge was asked.
-    pub asked_at: Timestamp,
-}
-
-impl CallerPermissions {
-    /// Returns the answers for the record.
-    pub(super) fn evidence(&self) -> Evidence {
-        Evidence {
-            role: self.role.as_ref().ok().copied(),
-            teams: self.teams.iter().map(|(team, member)| (team.clone(), member.as_ref().ok().copied())).collect(),
-            asked_at: self.asked_at,
-        }
-    }
-}
 
 /// Returns the questions to ask before [`crate::command::run::run`].
 pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
@@ -101,10 +47,9 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
         asks.teams.extend(policy.commands.permissions.get(row.name).into_iter().flat_map(teams).cloned());
         asks.teams.extend(approvers(policy, &line.call).into_iter().cloned());
         let known = request.commit(facts).is_some();
-        let head = [crate::command::retest::ROW.name, crate::command::deploy::ROW.name].contains(&row.name);
         let shape = facts.pull(request.item).and_then(|pull| pull.shape.as_ref());
         let is_pull = facts.items.get(&request.item).is_some_and(|item| item.is_pull);
-        asks.head |= is_pull && ((head && !known) || (!row.forks && shape.is_none()));
+        asks.head |= is_pull && ((row.acts_on_head() && !known) || (!row.forks && shape.is_none()));
     }
     asks
 }
@@ -112,7 +57,7 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
 /// Returns the teams that a gate requires, if the line approves something there.
 fn approvers<'p>(policy: &'p Policy, call: &Call) -> Vec<&'p String> {
     let Call::Known(row, Ok(given)) = call else { return Vec::new() };
-    if row.name != crate::command::approve::ROW.name {
+    if !row.is_approval() {
         return Vec::new();
     }
     match gate::named(policy, given) {
@@ -132,7 +77,7 @@ pub(super) fn unanswered<'s>(
     let Call::Known(row, _) = call else { return None };
     let named = approvers(policy, call);
     // An approval is counted again by the same answers.
-    if row.name != crate::command::approve::ROW.name && permit_line(policy, call, standing, by, "").is_ok() {
+    if !row.is_approval() && permit_line(policy, call, standing, by, "").is_ok() {
         // It may also be unknown whether this is a fork's pull request.
         let fork = standing.head.as_ref().filter(|_| !row.forks)?.as_ref().err()?;
         return Some((fork.why.as_str(), fork.again_at?));

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use crate::{
     command::{
         Place, Row,
+        caller::{Asks, CallerPermissions},
         extract::Request,
         messages,
         parse::{Call, Line},
-        permissions::{self, Asks, CallerPermissions},
+        permissions,
         reaction::Reaction,
         reply::{self, AnswerText},
         share::Share,

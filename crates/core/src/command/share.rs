@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    command::{Row, extract::Request, messages, permissions::CallerPermissions, reaction::Reaction},
+    command::{Row, caller::CallerPermissions, extract::Request, messages, reaction::Reaction},
     domain::fact::{
         RepoFacts,
         command::{MOST_LASTING, Recent},

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     command::{
+        caller::CallerPermissions,
         extract::Request,
         parse::{self, Call, Line},
-        permissions::{self, CallerPermissions},
-        share,
+        permissions, share,
     },
     domain::{
         fact::{

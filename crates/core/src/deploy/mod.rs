@@ -13,6 +13,7 @@
 mod approval_request;
 mod auto;
 mod auto_rollback;
+mod draft;
 mod finish;
 mod jobs;
 mod messages;
@@ -39,6 +40,7 @@ use crate::{
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
+pub(crate) use crate::deploy::draft::drafts;
 pub(crate) use crate::deploy::messages::{
     asker, gate_closed, no_deploys, open_requests_to, run_link, state_word, waits_for_another, what,
 };
@@ -48,7 +50,7 @@ pub(crate) use crate::deploy::preview::{has_room, recheck_teardown};
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
 pub(crate) use crate::deploy::publish::{
-    Wanted, drafts, effect as publication, recheck as recheck_publication, recheck_violation,
+    Wanted, effect as publication, recheck as recheck_publication, recheck_violation,
 };
 pub(crate) use crate::deploy::rollback::way_back;
 pub(crate) use crate::deploy::start::recheck as recheck_start;

@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     context::EvalContext,
     deploy::{
+        draft::{drafts, drafts_in},
         messages,
-        publish::{covers, drafts, drafts_in},
     },
     domain::{
         decision::GateName,
@@ -39,7 +39,7 @@ fn are_compared(eval: &EvalContext<'_>) -> bool {
 fn gate_of<'p>(policy: &'p Policy, gate: &GateName, tag: &str) -> Option<&'p str> {
     let GateName::Release(name) = gate else { return None };
     let (name, rule) = policy.gates.get_key_value(name)?;
-    (rule.notes && covers(rule, tag)).then_some(name)
+    (rule.notes && rule.covers_draft(tag)).then_some(name)
 }
 
 /// Queues the notes of every draft release whose contents changed.

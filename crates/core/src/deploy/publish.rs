@@ -6,13 +6,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     context::{EvalContext, rights::WRITERS},
-    deploy::{messages, notes},
+    deploy::{
+        draft::{Draft, drafts, drafts_in},
+        messages, notes,
+    },
     domain::{
         decision::{ConditionState, Decision, GateName},
         effect::{Effect, LabelSpec},
         event::RefName,
         fact::{DocumentKey, RepoFacts, command::CommandId, deploy_request::Publication},
-        id::{Account, Sha},
+        id::Sha,
         policy::{Mode, Policy},
         rule::GateRule,
         turn::Turn,
@@ -29,72 +32,6 @@ use crate::{
 
 /// Age beyond which a pushed tag is no longer examined.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
-
-/// A draft release that waits to be published.
-pub(crate) struct Draft {
-    pub(crate) id: u64,
-    pub(crate) tag: String,
-    /// Branch that it is made from, if it names one.
-    pub(crate) branch: Option<String>,
-    /// Subject of the gate that publishes it, or of the first gate that guards it.
-    pub(crate) subject: Subject,
-    /// Subjects of the other gates that guard it: they have to be open, too.
-    others: Vec<Subject>,
-}
-
-impl Draft {
-    /// Evaluates the gates of the draft for `requester`: returns the decision of one that is not
-    /// open, or of the first if all are.
-    pub(crate) fn evaluate(
-        &self,
-        facts: &RepoFacts,
-        policy: &Policy,
-        requester: Option<&Account>,
-        now: Timestamp,
-    ) -> Decision {
-        let evaluate = |subject: &Subject| {
-            // A requester can't approve their own request.
-            let subject = Subject { requester: requester.cloned(), ..subject.clone() };
-            gate::evaluate(facts, policy, &subject, now)
-        };
-        let first = evaluate(&self.subject);
-        let mut others = self.others.iter().map(evaluate);
-        if first.standing.is_open() { others.find(|other| !other.standing.is_open()).unwrap_or(first) } else { first }
-    }
-}
-
-/// Returns the drafts that a gate guards and whose commit is known.
-pub(crate) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Draft> {
-    drafts_in(&EvalContext::new(facts, policy, now))
-}
-
-pub(super) fn drafts_in(eval: &EvalContext<'_>) -> Vec<Draft> {
-    let mut found = Vec::new();
-    for (id, release) in eval.facts.draft_releases() {
-        let state = &release.state.value;
-        let mut gates: Vec<_> = eval.policy.gates.iter().filter(|(_, rule)| covers(rule, &state.tag)).collect();
-        gates.sort_by_key(|(_, rule)| !rule.publish);
-        let Some(sha) = eval.draft_commit(&state.tag, &state.target) else { continue };
-        let pinned = state.target.parse().is_ok_and(|target: Sha| target == sha);
-        let branch = (!pinned).then(|| match state.target.as_str() {
-            "" => eval.facts.default_branch().to_owned(),
-            target => target.to_owned(),
-        });
-        let mut subjects = gates.into_iter().map(|(gate, _)| {
-            let mut subject = Subject::new(GateName::Release(gate.clone()), sha.clone(), release.state.at);
-            subject.tags.push(state.tag.clone());
-            subject
-        });
-        let Some(subject) = subjects.next() else { continue };
-        found.push(Draft { id, tag: state.tag.clone(), branch, subject, others: subjects.collect() });
-    }
-    found
-}
-
-/// Returns whether a gate guards a draft; a gate without a pattern guards every draft.
-pub(super) fn covers(rule: &GateRule, tag: &str) -> bool {
-    rule.draft && rule.tag.as_ref().is_none_or(|pattern| pattern.matches(tag))
-}
 
 /// Returns the tags that were pushed lately, each with the gate that guards it.
 fn pushed<'a>(
@@ -214,7 +151,7 @@ pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &DecisionCo
     if terms.policy.mode != Mode::Act {
         return Err(messages::not_acting(terms.policy));
     }
-    let Some(rule) = terms.policy.gates.get(gate).filter(|rule| covers(rule, tag)) else {
+    let Some(rule) = terms.policy.gates.get(gate).filter(|rule| rule.covers_draft(tag)) else {
         return Err(messages::no_gate(gate, tag));
     };
     if command.is_none() && !rule.publish {

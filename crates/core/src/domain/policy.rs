@@ -10,8 +10,7 @@ use crate::domain::{
     alert_policy::AlertPolicy,
     insight::InsightRules,
     permission::{Grant, Role},
-    rule::{FreezeRule, GateRule, OverrideRule},
-    service::ServiceRule,
+    rule::{FreezeRule, GateRule, OverrideRule, ServiceRule},
 };
 pub use crate::domain::{pattern::Pattern, rule::EnvironmentRule};
 

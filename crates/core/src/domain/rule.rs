@@ -64,6 +64,13 @@ pub struct GateRule {
     pub issue_on_violation: bool,
 }
 
+impl GateRule {
+    /// Returns whether the gate applies to draft releases of this tag.
+    pub fn covers_draft(&self, tag: &str) -> bool {
+        self.draft && self.tag.as_ref().is_none_or(|pattern| pattern.matches(tag))
+    }
+}
+
 /// Policy for one environment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnvironmentRule {
@@ -205,4 +212,17 @@ impl Default for OverrideRule {
     fn default() -> Self {
         Self { second: false, ttl: SignedDuration::from_hours(2), never: Vec::new() }
     }
+}
+
+/// Paths, tags and environments of a service.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServiceRule {
+    /// Paths of its files.
+    pub paths: Vec<Pattern>,
+    /// Its version tags; empty: those that no service claims.
+    pub tags: Vec<Pattern>,
+    /// Its environments, lower case; empty: those that no service claims.
+    pub environments: Vec<Pattern>,
+    /// The label of the items that belong to it, if they get one.
+    pub label: Option<String>,
 }

@@ -2,20 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{pattern::Pattern, policy::Policy, rule::AutoRule};
-
-/// Paths, tags and environments of a service.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ServiceRule {
-    /// Paths of its files.
-    pub paths: Vec<Pattern>,
-    /// Its version tags; empty: those that no service claims.
-    pub tags: Vec<Pattern>,
-    /// Its environments, lower case; empty: those that no service claims.
-    pub environments: Vec<Pattern>,
-    /// The label of the items that belong to it, if they get one.
-    pub label: Option<String>,
-}
+use crate::domain::{
+    pattern::Pattern,
+    policy::Policy,
+    rule::{AutoRule, ServiceRule},
+};
 
 /// The part of a repository for which evidence is collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

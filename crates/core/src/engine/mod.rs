@@ -27,7 +27,7 @@ pub use crate::engine::stages::{advance, ended};
 pub use crate::plan::{Plan, PlannedEffect, TimerKey};
 
 use crate::{
-    command::{conclude::conclude, extract::Request, permissions::CallerPermissions, run},
+    command::{caller::CallerPermissions, conclude::conclude, extract::Request, run},
     domain::{
         effect::Effect,
         event::Event,

@@ -12,8 +12,7 @@ use crate::{
         policy::{
             CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
         },
-        rule::name_key,
-        service::ServiceRule,
+        rule::{ServiceRule, name_key},
     },
     policy::{
         Merged, Problem,

@@ -16,7 +16,6 @@ pub(super) use ci::{CheckChange, NewStatus};
 pub(super) use items::ItemEdit;
 pub use pulls::{MergeMethod, NewPull};
 pub use ship::{NewDeployment, NewRelease};
-pub use worker::Worker;
 
 /// Returns the issues that a text closes by GitHub's keywords, such as `Fixes #12`.
 ///

@@ -9,7 +9,9 @@ use super::{
         shape,
         state::State,
     },
-    Call, Reply, Route, graphql_lists,
+    Call, Reply, Route,
+    graphql_item::{basics, named},
+    graphql_lists,
     query::{self, Field, Operation},
 };
 
@@ -136,28 +138,6 @@ fn authors(state: &State, repo: &Repo, oid: &str) -> Value {
         })
         .collect();
     json!({ "__typename": "Commit", "oid": oid, "authors": connection(&nodes) })
-}
-
-fn named(repo: &Repo) -> Value {
-    json!({
-        "id": shape::node("R_kgDO", repo.id),
-        "databaseId": repo.id,
-        "name": repo.name,
-        "nameWithOwner": repo.full_name(),
-        "isArchived": repo.archived,
-        "owner": { "login": repo.owner },
-        "defaultBranchRef": { "name": repo.default_branch },
-    })
-}
-
-pub(super) fn basics(repo: &Repo, item: &Item) -> Value {
-    json!({
-        "number": item.number,
-        "databaseId": item.id,
-        "title": item.title,
-        "state": if item.open { "OPEN" } else { "CLOSED" },
-        "repository": named(repo),
-    })
 }
 
 fn connection(nodes: &[Value]) -> Value {

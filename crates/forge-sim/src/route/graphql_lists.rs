@@ -9,7 +9,7 @@ use super::{
         shape,
         state::State,
     },
-    graphql::basics,
+    graphql_item::basics,
     query::Field,
 };
 

@@ -8,6 +8,7 @@ mod commits;
 mod deployments;
 #[expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 mod graphql;
+mod graphql_item;
 mod graphql_lists;
 mod issues;
 mod labels;

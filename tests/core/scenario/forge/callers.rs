@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use phasebot_core::{
     command::{
+        caller::{Asks, CallerPermissions, Unanswered},
         extract::Request,
-        permissions::{Asks, CallerPermissions, Unanswered},
     },
     domain::needs::PullHead,
 };

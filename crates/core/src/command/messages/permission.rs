@@ -1,7 +1,7 @@
 //! Replies about who may use a command.
 
 use crate::{
-    command::{Row, messages::list, permissions::Unanswered},
+    command::{Row, caller::Unanswered, messages::list},
     domain::{
         fact::command::Evidence,
         permission::{Grant, Role},

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    domain::{policy::Pattern, service::ServiceRule},
+    domain::{policy::Pattern, rule::ServiceRule},
     engine::policy_diff::{PolicyDiff, added},
     text::message::quoted,
 };

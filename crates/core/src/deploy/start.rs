@@ -202,7 +202,7 @@ pub(super) fn began(
         }
         Some(ForgeResult::NameMoved { .. }) if is_bare => refused(messages::left_its_branch(sha.as_ref()), facts, out),
         Some(ForgeResult::NameMoved { found }) => {
-            refused(messages::moved(&reference, sha.as_ref(), found.as_ref()), facts, out)
+            refused(messages::moved(&reference, sha.as_ref(), found.as_ref()), facts, out);
         }
         Some(ForgeResult::NotStarted(why)) => refused(messages::not_started(why), facts, out),
         Some(ForgeResult::Deployed { deployment, sha: made, at }) => {

@@ -166,6 +166,19 @@ pub(super) fn run(
     }
 }
 
+/// Returns the turn of phasebot while a deploy may start or has started.
+pub(super) fn carries_out(request: &DeployRequest) -> Turn {
+    let what = match request.kind {
+        RequestKind::Deploy | RequestKind::Promote => "deploy",
+        RequestKind::Rollback => "rollback",
+    };
+    let by = match &request.origin {
+        Origin::Command(_) => format!(" that {} asked for", person(&request.by.login)),
+        Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => String::new(),
+    };
+    Turn::by_itself(format!("phasebot carries out the {what}{by}"))
+}
+
 impl<'a> Page<'a> {
     /// Returns the newest deploy request that a decision is about.
     pub(super) fn request(self, decision: &Decision) -> Option<&'a DeployRequest> {
@@ -202,22 +215,9 @@ impl<'a> Page<'a> {
 
     fn after_deploy_gate(self, decision: &Decision) -> Turn {
         match self.request(decision).filter(|request| request.is_open()) {
-            Some(request) => self.carries_out(request),
+            Some(request) => carries_out(request),
             None => Turn::by_itself("the job that waits for it starts"),
         }
-    }
-
-    /// Returns the turn of phasebot while a deploy may start or has started.
-    pub(super) fn carries_out(self, request: &DeployRequest) -> Turn {
-        let what = match request.kind {
-            RequestKind::Deploy | RequestKind::Promote => "deploy",
-            RequestKind::Rollback => "rollback",
-        };
-        let by = match &request.origin {
-            Origin::Command(_) => format!(" that {} asked for", person(&request.by.login)),
-            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => String::new(),
-        };
-        Turn::by_itself(format!("phasebot carries out the {what}{by}"))
     }
 
     /// Adds the item on which a command has to be commented.

@@ -177,7 +177,9 @@ fn came_to_nothing(
 ) -> Effect {
     let (verdict, mark) = match how {
         RequestEnd::Withdrawn | RequestEnd::NotBegun => (CheckVerdict::Cancelled, "⏹️"),
-        _ => (CheckVerdict::Failure, "❌"),
+        RequestEnd::Succeeded | RequestEnd::Failed | RequestEnd::Refused | RequestEnd::DryRunEnded => {
+            (CheckVerdict::Failure, "❌")
+        }
     };
     let title = one_line(&why.turn.after(&format!("Not deployed — {}", why.summary())));
     run(page, decision, Some(request), verdict, title, &format!("{mark} {}", why.text))
@@ -185,7 +187,7 @@ fn came_to_nothing(
 
 /// Returns the check run of a deploy that is under way while its gate is closed again.
 fn under_way_check(page: Page<'_>, decision: &Decision, request: &DeployRequest) -> Effect {
-    let turn = page.carries_out(request);
+    let turn = check_run::carries_out(request);
     let state = format!(
         "the gate of {} was open for {} when the deploy started, and has closed since",
         of_gate(&decision.gate),

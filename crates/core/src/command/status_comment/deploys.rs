@@ -241,7 +241,10 @@ impl StatusComment<'_, '_> {
                 };
                 let turn = match &request.state {
                     RequestState::Ended { why, .. } => why.turn.clone().read_on(self.derived.item),
-                    _ => Turn::Untold,
+                    RequestState::Asked
+                    | RequestState::Waiting(_)
+                    | RequestState::Starting(_)
+                    | RequestState::Running => Turn::Untold,
                 };
                 deploys.heading.get_or_insert(Heading { state: format!("deploy to {name} failed"), turn });
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();

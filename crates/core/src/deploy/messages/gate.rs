@@ -42,12 +42,14 @@ pub(crate) fn gate_closed(facts: &RepoFacts, decision: &Decision) -> Headline {
 fn after_refusal(gate: &GateName, turn: Turn) -> Turn {
     let repeat = || Turn::asker("repeat the command when that has changed");
     let is_deploy = matches!(gate, GateName::Deploy(_));
+    if is_deploy && turn.starts_with("override") {
+        let change = format!("change what {} requires in `{FILE}`; then repeat the command", what_gate(gate));
+        return Turn::people(WRITERS, change);
+    }
+    if is_deploy && turn.starts_with("approve") {
+        return repeat();
+    }
     match turn {
-        turn if is_deploy && turn.starts_with("override") => Turn::people(
-            WRITERS,
-            format!("change what {} requires in `{FILE}`; then repeat the command", what_gate(gate)),
-        ),
-        turn if is_deploy && turn.starts_with("approve") => repeat(),
         Turn::People { who, act } => Turn::people(who, act.and("; then repeat the command")),
         Turn::Untold | Turn::Nobody | Turn::ByItself(_) => repeat(),
         asker @ Turn::Asker(_) => asker,

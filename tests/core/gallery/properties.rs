@@ -1,6 +1,6 @@
 //! Properties of every message of the gallery, and of all other scenarios.
 
-use std::sync::OnceLock;
+use std::{fmt::Write as _, sync::OnceLock};
 
 use phasebot_core::{
     domain::turn::is_told,
@@ -53,9 +53,11 @@ fn hostile(scenario: &str) -> String {
         match line.split_once("title \"") {
             Some((before, after)) if !line.starts_with(':') => {
                 let rest = after.split_once('"').map_or("", |(_, rest)| rest);
-                out.push_str(&format!("{before}title \"{HOSTILE} {COMMIT}\"{rest}"));
+                let _ = write!(out, "{before}title \"{HOSTILE} {COMMIT}\"{rest}");
             }
-            _ if is_reason && line.starts_with(": ") => out.push_str(&format!("{line} {HOSTILE}")),
+            _ if is_reason && line.starts_with(": ") => {
+                let _ = write!(out, "{line} {HOSTILE}");
+            }
             _ => out.push_str(line),
         }
         out.push('\n');

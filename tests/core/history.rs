@@ -153,7 +153,7 @@ fn request(n: usize, deployment: &Deployed, started: Timestamp) -> (String, Depl
     request.started_at = Some(started);
     request.since = started;
     request.run = Some(800 + n as u64);
-    request.state = RequestState::Ended { how: RequestEnd::Succeeded, why: String::new() };
+    request.state = RequestState::Ended { how: RequestEnd::Succeeded, why: String::new().into() };
     (format!("pb-test-{n}"), request)
 }
 
@@ -185,7 +185,7 @@ impl Played {
             line: "/hold".into(),
             verb: "hold".into(),
             evidence: Evidence { role: Some(Role::Write), teams: [].into(), asked_at: end() },
-            ending: Ending::Done(String::new()),
+            ending: Ending::Done(String::new().into()),
             action: Some(CommandAction::Hold { name: "h1".into(), reason: "bad".into() }),
             reply: None,
             node: None,

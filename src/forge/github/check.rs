@@ -112,6 +112,7 @@ fn body(check: &Check<'_>) -> Value {
         CheckVerdict::Success => ("completed", Some("success")),
         CheckVerdict::Failure => ("completed", Some("failure")),
         CheckVerdict::ActionRequired => ("completed", Some("action_required")),
+        CheckVerdict::Cancelled => ("completed", Some("cancelled")),
     };
     let annotations: Vec<Value> = check.annotations.iter().take(MAX_ANNOTATIONS).map(annotation).collect();
     let mut body = json!({

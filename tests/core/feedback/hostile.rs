@@ -247,6 +247,8 @@ fn stormy(lines: Vec<StormLine>, texts: &[String]) -> StormView {
     StormView {
         lines,
         connections: view.connection,
+        environments: view.environment.iter().cloned().collect(),
+        severities: view.severity.iter().cloned().collect(),
         environment: view.environment,
         severity: view.severity,
         own: Vec::new(),

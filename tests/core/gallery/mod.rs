@@ -33,13 +33,26 @@ pub struct Message {
     pub text: String,
 }
 
-/// A status comment as it is sent. The gallery has those that a scenario shows instead.
+/// A status comment and an issue as they are sent. The gallery has those that a scenario shows instead.
 const SENT_STATUS: &str = "Status comment, sent";
+const SENT_ISSUE: &str = "Issue, sent";
+/// A deployment's description.
+const DEPLOYMENT: &str = "Deployment";
+/// The notes of a release.
+const NOTES: &str = "Release notes";
+
+/// Returns whether the gallery has messages of a kind.
+fn is_shown(kind: &str) -> bool {
+    ![SENT_STATUS, SENT_ISSUE, DEPLOYMENT].contains(&kind)
+}
 
 impl Message {
     /// Returns the lines that people read first: the text's, and a check run's title, which stands in
-    /// the list of checks without the text.
+    /// the list of checks without the text. Texts that ask nothing of anybody have none.
     pub fn first_lines(&self) -> Vec<&str> {
+        if [DEPLOYMENT, NOTES].contains(&self.kind.as_str()) {
+            return Vec::new();
+        }
         let title = self.kind.starts_with("Check run").then_some(self.title.as_str());
         title.into_iter().chain(self.text.lines().next()).collect()
     }
@@ -55,7 +68,7 @@ impl Messages {
         let message = Message { kind, place, title, text };
         // A check run that changes before anything else is said was never read.
         let is_check = |message: &Message| message.kind.starts_with("Check run");
-        let is_read = |known: &Message| !is_check(known) && known.kind != SENT_STATUS;
+        let is_read = |known: &Message| !is_check(known) && is_shown(&known.kind);
         let unread = self.0.iter().rposition(is_read).map_or(0, |at| at + 1);
         if is_check(&message) {
             let at = self.0[unread..].iter().position(|known| known.place == message.place && is_check(known));
@@ -72,7 +85,7 @@ impl Messages {
 
     /// Returns the messages that the gallery has.
     pub fn shown(&self) -> impl Iterator<Item = &Message> {
-        self.0.iter().filter(|message| message.kind != SENT_STATUS)
+        self.0.iter().filter(|message| is_shown(&message.kind))
     }
 
     /// Adds the message of an effect that was carried out; `opened`: the issue that it opened.
@@ -99,6 +112,7 @@ impl Messages {
                     CheckVerdict::Failure => "failure",
                     CheckVerdict::ActionRequired => "action_required",
                     CheckVerdict::InProgress => "in_progress",
+                    CheckVerdict::Cancelled => "cancelled",
                 };
                 let place = format!("{name} on {}", sha.short());
                 self.add(&format!("Check run ({verdict})"), &place, title, summary);
@@ -106,7 +120,24 @@ impl Messages {
             Effect::AnswerProtection { run, environment, comment, .. } => {
                 self.add("Answer to a job", &format!("run {run} in {environment}"), "", comment);
             }
-            _ => {}
+            Effect::EditIssue { item, title, body, .. } => self.add(SENT_ISSUE, &format!("#{item}"), title, body),
+            Effect::UpsertIssue { title, body, .. } => self.add("Issue", "new", title, body),
+            Effect::SetReleaseNotes { tag, text, .. } => self.add(NOTES, tag, "", text),
+            Effect::CreateDeployment { description, .. }
+            | Effect::SetDeployment { description, .. }
+            | Effect::MirrorDeployment { description, .. } => self.add(DEPLOYMENT, "", "", description),
+            Effect::SetPhase { .. }
+            | Effect::React { .. }
+            | Effect::FoldComment { .. }
+            | Effect::Assign { .. }
+            | Effect::SetMilestone { .. }
+            | Effect::RerunFailed { .. }
+            | Effect::SetIssueState { .. }
+            | Effect::SetLabels { .. }
+            | Effect::Dispatch { .. }
+            | Effect::TearDown { .. }
+            | Effect::CancelRun { .. }
+            | Effect::PublishRelease { .. } => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Properties of every message of the gallery, and of all other scenarios.
 
-use std::sync::OnceLock;
+use std::{fmt::Write as _, sync::OnceLock};
 
 use phasebot_core::{
     domain::turn::is_told,
@@ -10,7 +10,8 @@ use phasebot_core::{
 use super::{Message, all};
 use crate::scenario::{self, folder};
 
-/// Returns every message of the gallery and of the scenarios of commands, deploys, gates and alerts.
+/// Returns every message of the gallery, of all other scenarios, and of the gallery's scenarios with
+/// hostile words of people.
 fn messages() -> &'static [(String, Message)] {
     static MESSAGES: OnceLock<Vec<(String, Message)>> = OnceLock::new();
     MESSAGES.get_or_init(played)
@@ -21,13 +22,47 @@ fn played() -> Vec<(String, Message)> {
     for (name, (_, messages)) in all() {
         found.extend(messages.0.into_iter().map(|message| (name.clone(), message)));
     }
-    for area in ["alerts", "commands", "deploys", "gates", "people"] {
+    for area in ["", "alerts", "commands", "deploys", "gates", "people", "services"] {
         for (path, text) in folder::files(area) {
             found.extend(scenario::messages(&text).0.into_iter().map(|message| (path.clone(), message)));
         }
     }
-    assert!(found.len() > 300, "{}", found.len());
+    let before = found.len();
+    for (path, text) in folder::files("gallery") {
+        let name = format!("{path}, hostile");
+        found.extend(scenario::messages(&hostile(&text)).0.into_iter().map(|message| (name.clone(), message)));
+    }
+    let words = |message: &Message| message.text.contains("everyone") || message.title.contains("everyone");
+    let shown = found[before..].iter().filter(|(_, message)| words(message)).count();
+    assert!(before > 500 && shown > 30, "{before}, {shown}");
     found
+}
+
+/// What an attacker writes: a mention, a link, HTML, a command, and what would end code, bold words, a
+/// table's cell or a quotation.
+const HOSTILE: &str = "@everyone [x](https://evil.test) <img src=x> ` ** _ | “ ” #1 /deploy production \
+                       GH-1 https://evil.test";
+/// A commit in full, which an answer repeats in the command of whoever wrote it.
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// Returns a scenario in which titles, and the reasons that people give, are hostile.
+fn hostile(scenario: &str) -> String {
+    let mut out = String::new();
+    for line in scenario.lines().filter(|line| !line.starts_with("    ")) {
+        let is_reason = ["/hold ", "/lock ", "/freeze ", "/override "].iter().any(|name| line.contains(name));
+        match line.split_once("title \"") {
+            Some((before, after)) if !line.starts_with(':') => {
+                let rest = after.split_once('"').map_or("", |(_, rest)| rest);
+                let _ = write!(out, "{before}title \"{HOSTILE} {COMMIT}\"{rest}");
+            }
+            _ if is_reason && line.starts_with(": ") => {
+                let _ = write!(out, "{line} {HOSTILE}");
+            }
+            _ => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// Returns a text without the targets of its links, and without the commands that people typed,
@@ -64,6 +99,12 @@ fn no_message_has_two_time_zones() {
     for (name, message) in messages() {
         let words = message.text.split(|c: char| !c.is_ascii_alphanumeric());
         let mut zones: Vec<&str> = words.filter(|word| ZONES.contains(word)).collect();
+        // Whatever stands behind a time is a zone, too.
+        let times = message.text.split([' ', '\u{a0}']).collect::<Vec<_>>();
+        let is_time = |word: &str| word.len() == 5 && word.as_bytes()[2] == b':';
+        let is_zone = |word: &&str| word.len() >= 3 && word.bytes().all(|b| b.is_ascii_uppercase());
+        let after = times.windows(2).filter(|pair| is_time(pair[0])).map(|pair| pair[1]);
+        zones.extend(after.map(|word| word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric())).filter(is_zone));
         zones.sort_unstable();
         zones.dedup();
         // Summer and winter are one zone.
@@ -88,6 +129,11 @@ fn no_word_from_outside_is_active() {
                 Live::Command(_) | Live::Address(_) => false,
             };
             assert!(ours, "{name}: {thing:?}\n{}", message.text);
+        }
+        // A title is no Markdown, but a forge finds mentions and items in it.
+        if message.kind.starts_with("Issue") {
+            let is_live = |thing: &Live| matches!(thing, Live::Mention(_) | Live::Item(_) | Live::Command(_));
+            assert_eq!(live(&message.title).into_iter().find(is_live), None, "{name}: {}", message.title);
         }
     }
 }

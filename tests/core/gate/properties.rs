@@ -99,7 +99,7 @@ fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, action: CommandAct
             teams: std::collections::BTreeMap::new(),
             asked_at: at(minutes),
         },
-        ending: Ending::Done(String::new()),
+        ending: Ending::Done(String::new().into()),
         action: Some(action),
         reply: None,
         node: None,

@@ -48,6 +48,7 @@ fn the_time_of_a_gate_that_turns_often_is_kept() {
             observed_at: None,
             next_at: None,
             parts: Vec::new(),
+            waiver: None,
             approval: None,
             turn: Turn::Nobody,
         }],

@@ -107,7 +107,7 @@ impl Stage {
         let mut requests: Vec<_> = facts.requests.values().collect();
         requests.sort_by_key(|request| (request.at, request.environment.clone()));
         let state = |state: &RequestState| match state {
-            RequestState::Ended { how, why } => format!("{how:?}: {why}"),
+            RequestState::Ended { how, why } => format!("{how:?}: {}", why.text),
             other => format!("{other:?}"),
         };
         let requests = requests.into_iter().map(|r| format!("{} {:?} {}", r.environment, r.kind, state(&r.state)));

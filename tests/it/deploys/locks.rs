@@ -30,7 +30,7 @@ async fn the_owner_of_a_lock_says_replace_from_another_item() {
     let answer = comments.filter(|(by, _)| by == BOT).map(|(_, text)| text).find(|text| text.contains("👎"));
     let answer = answer.expect("an answer");
     for words in [
-        format!("**`staging` is locked by `bob` on #{tried} since "),
+        format!("**`staging` is locked by `bob` (#{tried}) since "),
         "\u{201c}the load test runs\u{201d}".to_owned(),
         "```text\n/deploy staging replace\n```".to_owned(),
     ] {

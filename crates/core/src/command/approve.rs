@@ -42,7 +42,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         GateName::Release(_) => None,
     });
     if !approvals.iter().any(|teams| turn.entitled(teams)) {
-        return CommandResult::Refused(messages::approval_does_not_count(&by.login, approvals[0], &line));
+        return CommandResult::Refused(messages::approval_does_not_count(&by.login, approvals[0], line));
     }
     let (sha, since) = match turn.waiting(&gate, given.optional("ref")) {
         Ok(waiting) => (waiting.decision.sha.clone(), waiting.since),
@@ -53,7 +53,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let subject = asked.unwrap_or_else(|| Subject::new(gate.clone(), sha.clone(), since));
     match crate::gate::objection(turn.facts, turn.policy, &subject, &by, turn.now) {
         Ok(None) => {}
-        Ok(Some(part)) => return CommandResult::Refused(messages::not_by_oneself(&by.login, &part, &line)),
+        Ok(Some(part)) => return CommandResult::Refused(messages::not_by_oneself(&by.login, &part, line)),
         Err(why) => return CommandResult::Refused(messages::authors_unknown(&why)),
     }
     let done = format!("approved {} for {}", sha.code(), quoted(&gate.check()));

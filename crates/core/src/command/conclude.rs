@@ -68,18 +68,18 @@ pub(crate) fn settle(
     // A rollback was announced; the announcement becomes its outcome.
     if let Some(note) = announced(facts, id) {
         let over = match ending {
-            Ending::Done(words) => Some(format!("↩️ {words}\n\nAnnounced as: {note}.")),
-            Ending::Failed(words) => Some(format!("❌ {words}\n\nAnnounced as: {note}.")),
+            Ending::Done(words) => Some(format!("↩️ {}\n\nAnnounced as: {note}.", words.text)),
+            Ending::Failed(words) => Some(format!("❌ {}\n\nAnnounced as: {note}.", words.text)),
             Ending::Refused(words) | Ending::Misread(words) => {
-                Some(format!("👎 {words}\n\nIt did not start. Announced as: {note}."))
+                Some(format!("👎 {}\n\nIt did not start. Announced as: {note}.", words.text))
             }
             Ending::Pending => None,
         };
         effects.extend(over.map(|words| reply::note_over(facts, id, &words)));
     }
     let saying = match (ending, reply) {
-        (Ending::Done(text), SuccessReply::Answer) => Some(AnswerText::answer(id, &line, text, unasked)),
-        (Ending::Done(words), SuccessReply::DryRun) => Some(AnswerText::dry_run(id, &line, words)),
+        (Ending::Done(text), SuccessReply::Answer) => Some(AnswerText::answer(id, &line, &text.text, unasked)),
+        (Ending::Done(words), SuccessReply::DryRun) => Some(AnswerText::dry_run(id, &line, &words.text)),
         (Ending::Done(_), SuccessReply::None)
         | (Ending::Pending | Ending::Failed(_) | Ending::Refused(_) | Ending::Misread(_), _) => {
             AnswerText::of(id, &line, ending, unasked)
@@ -119,16 +119,16 @@ fn words(id: CommandId, line: &str, ending: &Ending, outcome: EffectOutcome<'_>)
         (Ending::Done(words), EffectOutcome::Done { result: Some(ForgeResult::Reran { others, .. }), .. })
             if !others.is_empty() =>
         {
-            Some(AnswerText::done(id, line, words))
+            Some(AnswerText::done(id, line, &words.text))
         }
         _ => AnswerText::of(id, line, ending, false),
     }
 }
 
 fn ending(effect: &Effect, outcome: EffectOutcome<'_>, by: &str) -> Ending {
-    let refused = |why: Headline| Ending::Refused(why.text(by));
+    let refused = |why: Headline| Ending::Refused(why.statement(by));
     let result = match outcome {
-        EffectOutcome::Failed(why) => return Ending::Failed(rejected(why).text(by)),
+        EffectOutcome::Failed(why) => return Ending::Failed(rejected(why).statement(by)),
         EffectOutcome::Withheld(why) => return refused(messages::withheld(why)),
         EffectOutcome::Done { result, .. } => result,
     };
@@ -137,9 +137,11 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>, by: &str) -> Ending {
         Some(ForgeResult::Reran { workflows, others }) if workflows.is_empty() => {
             refused(messages::nothing_to_rerun(others))
         }
-        Some(ForgeResult::Reran { workflows, others }) if others.is_empty() => Ending::Done(messages::reran(workflows)),
+        Some(ForgeResult::Reran { workflows, others }) if others.is_empty() => {
+            Ending::Done(messages::reran(workflows).into())
+        }
         Some(ForgeResult::Reran { workflows, others }) => {
-            Ending::Done(messages::reran_some(workflows, others).text(by))
+            Ending::Done(messages::reran_some(workflows, others).statement(by))
         }
         Some(ForgeResult::NotAssignable(logins)) => refused(messages::not_assignable(logins)),
         Some(ForgeResult::NoMilestone { known }) => {
@@ -174,7 +176,7 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>, by: &str) -> Ending {
         Some(ForgeResult::NotStarted(why)) => refused(messages::not_started(why)),
         // Deploys report these results themselves.
         Some(ForgeResult::Deployed { .. } | ForgeResult::Started { .. } | ForgeResult::NotFound) | None => {
-            Ending::Done(String::new())
+            Ending::Done(String::new().into())
         }
     }
 }

@@ -146,9 +146,9 @@ impl Question<'_> {
         let over = eval.now.duration_since(self.since) >= ANSWER_WITHIN;
         let sha = match self.target(eval) {
             Target::Known(sha) => sha,
-            Target::No(why) => return Some(Ending::Refused(why.text(self.by))),
+            Target::No(why) => return Some(Ending::Refused(why.statement(self.by))),
             Target::Asked if over => {
-                return Some(Ending::Refused(messages::ref_unanswered(self.reference).text(self.by)));
+                return Some(Ending::Refused(messages::ref_unanswered(self.reference).statement(self.by)));
             }
             Target::Asked => return None,
         };
@@ -157,7 +157,7 @@ impl Question<'_> {
         if matches!(carried, Carried::Unknown { asked: true, .. }) && !over {
             return None;
         }
-        Some(Ending::Done(carried.list(eval, &sha)))
+        Some(Ending::Done(carried.list(eval, &sha).into()))
     }
 }
 

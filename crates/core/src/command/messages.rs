@@ -14,10 +14,14 @@ use jiff::Timestamp;
 use crate::{
     command::{Row, grammar},
     context::rights::WRITERS,
-    domain::{id::Sha, policy::Policy, turn::Turn},
+    domain::{
+        id::Sha,
+        policy::Policy,
+        turn::{Act, Turn},
+    },
     text::{
         headline::Headline,
-        message::{command, forge_words, moment, quoted},
+        message::{command_line, forge_words, moment, quoted, written},
     },
 };
 
@@ -69,25 +73,28 @@ pub(super) fn usage(why: &str, row: &Row, line: &str) -> Headline {
     let act = match missing.filter(|_| !line.is_empty()) {
         Some(arg) => {
             let blank = arg.rsplit([':', '=', ' ']).next().unwrap_or_default();
-            format!(
-                "comment {}, with your own words in place of `{blank}`",
-                quoted(&format!("{} {arg}", line.trim_end()))
-            )
+            let whole = written(&format!("{} {arg}", line.trim_end()));
+            Act::comment(whole).and(format!(", with your own words in place of `{blank}`"))
         }
-        None => format!("correct that and repeat the command, which is written `{form}`"),
+        None => Act::from(format!("correct that and repeat the command, which is written `{form}`")),
     };
+    let headline = Headline::new(why, Turn::asker(act));
+    if forms.len() == 1 && missing.is_none() {
+        return headline;
+    }
     let others: Vec<String> = forms.iter().map(|form| format!("`{form}`")).collect();
-    Headline::new(why, Turn::asker(act)).with(format!("It is written {}.", others.join(" or ")))
+    headline.with(format!("It is written {}.", others.join(" or ")))
 }
 
 pub(super) fn did_you_mean(row: &Row, line: &str) -> Headline {
     let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
-    let meant = quoted(format!("/{} {rest}", row.name).trim_end());
-    Headline::new("no command has this name", Turn::asker(format!("comment {meant}, if you meant that")))
+    let meant = written(format!("/{} {rest}", row.name).trim_end());
+    Headline::new("no command has this name", Turn::asker(Act::comment(meant).and(", if you meant that")))
 }
 
 pub(super) fn unknown() -> Headline {
-    let turn = Turn::asker("comment `/help` to see the commands that you may use here");
+    let help = Act::comment(command_line(&["help"]));
+    let turn = Turn::asker(help.and(" to see the commands that you may use here"));
     Headline::new("phasebot has no such command", turn)
 }
 
@@ -111,7 +118,8 @@ pub(super) fn too_many_people(most: usize) -> Headline {
 }
 
 pub(super) fn metrics_too_long(most: u16) -> Headline {
-    let turn = Turn::asker("comment `/metrics 14d`, or run `phasebot report`, which looks back further");
+    let shorter = Act::comment(command_line(&["metrics", "14d"]));
+    let turn = Turn::asker(shorter.and(", or run `phasebot report`, which looks back further"));
     Headline::new(format!("`/metrics` looks back 1 to {most} whole days"), turn)
 }
 
@@ -123,7 +131,7 @@ pub(super) fn no_item() -> Headline {
 
 pub(super) fn only_on_pulls(row: &Row) -> Headline {
     let state = format!("`/{}` works only on pull requests; this is an issue", row.name);
-    Headline::new(state, Turn::asker(format!("comment `/{}` on the pull request", row.name)))
+    Headline::new(state, Turn::asker(Act::comment(command_line(&[row.name])).and(" on the pull request")))
 }
 
 pub(super) fn only_on_feedback(row: &Row) -> Headline {
@@ -160,8 +168,8 @@ pub(super) fn no_phase(policy: &Policy, name: &str) -> Headline {
     let near = names.clone().min_by_key(|known| strsim::damerau_levenshtein(known, &name.to_lowercase()));
     let near = near.filter(|known| strsim::damerau_levenshtein(known, &name.to_lowercase()) <= 2);
     let act = match near {
-        Some(near) => format!("comment {}", command(&["phase", near])),
-        None => format!("name one of {}", list(names.clone())),
+        Some(near) => Act::comment(command_line(&["phase", near])),
+        None => Act::from(format!("name one of {}", list(names.clone()))),
     };
     Headline::new(format!("there is no phase {}", quoted(name)), Turn::asker(act))
         .with(format!("The phases here are {}.", list(names)))

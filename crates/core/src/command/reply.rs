@@ -39,7 +39,7 @@ impl AnswerText {
             Ending::Refused(words) => ("👎", words),
             Ending::Misread(words) => ("😕", words),
         };
-        (!words.is_empty()).then(|| Self { id, line: line.to_owned(), symbol, words: words.clone(), unasked })
+        (!words.is_empty()).then(|| Self { id, line: line.to_owned(), symbol, words: words.text.clone(), unasked })
     }
 }
 

@@ -150,10 +150,10 @@ pub fn run(
             answer = CommandResult::Refused(messages::silent(why));
         }
         let ending = match answer {
-            CommandResult::Done(words) => Ending::Done(words),
+            CommandResult::Done(words) => Ending::Done(words.into()),
             CommandResult::Answer(words) => {
                 sayings.push(AnswerText::answer(id, &line.text, &words, heard.unasked));
-                Ending::Done(String::new())
+                Ending::Done(String::new().into())
             }
             CommandResult::Later => Ending::Pending,
             CommandResult::Effect(effect) => {
@@ -172,8 +172,8 @@ pub fn run(
                 ran.observed.changed.insert(key);
                 Ending::Pending
             }
-            CommandResult::Refused(why) => Ending::Refused(why.text(&request.by.login)),
-            CommandResult::Misread(why) => Ending::Misread(why.text(&request.by.login)),
+            CommandResult::Refused(why) => Ending::Refused(why.statement(&request.by.login)),
+            CommandResult::Misread(why) => Ending::Misread(why.statement(&request.by.login)),
         };
         moods.extend([Reaction::Taken].iter().filter(|_| heard.verb.is_some()));
         moods.extend(Reaction::of(&ending));

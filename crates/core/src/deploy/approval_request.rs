@@ -14,7 +14,7 @@ use crate::{
             deploy_request::{ApprovalRequest, DeployRequest, Origin},
         },
         id::ItemId,
-        turn::Turn,
+        turn::{Act, Turn},
     },
     gate::{
         approve_command, approvers, check_run,
@@ -110,10 +110,13 @@ fn body(
         format!("{}{number}", mentions.join(" "))
     });
     let command = approve_command(Some(environment));
-    let asked = Turn::people(&who, format!("comment {command} to approve"));
-    let state =
-        format!("the {}, asked for by {}, needs an approval", messages::what(request), quoted(&request.by.login));
-    let mut text = format!("✋ {}\n\n```text\n{}\n```\n", headline::line(&state, &asked), command.trim_matches('`'));
+    let asked = Turn::people(&who, Act::comment(command.clone()).and(" to approve"));
+    let asked_for = match &request.origin {
+        Origin::Command(_) => format!("asked for by {}", quoted(&request.by.login)),
+        Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => messages::asker(request),
+    };
+    let state = format!("the {}, {asked_for}, needs an approval", messages::what(request));
+    let mut text = format!("✋ {}\n\n{}\n", headline::line(&state, &asked), command.block());
     let others: Vec<String> = missing_approval::others(decision)
         .into_iter()
         .map(|condition| format!("- {} {}", check_run::symbol(condition), capitalized(&sentence_of(condition, &links))))

@@ -29,14 +29,14 @@ pub(super) fn finish(
 ) {
     let origin = facts.requests.get(id).map(|request| (request.origin.clone(), request.by.login.clone()));
     let why = match &origin {
-        Some((Origin::Command(_), by)) => why.text(by),
-        _ => why.text_for(&who_may(terms.policy, "deploy", DEPLOYS)),
+        Some((Origin::Command(_), by)) => why.statement(by),
+        _ => why.statement_for(&who_may(terms.policy, "deploy", DEPLOYS)),
     };
     set_state(facts, id, RequestState::Ended { how, why: why.clone() }, terms, out);
     let command = match origin.map(|(origin, _)| origin) {
         Some(Origin::Command(command)) => command,
         Some(Origin::Incident(incident)) => {
-            tell_on_incident(facts, id, &incident, how, &why, terms, out);
+            tell_on_incident(facts, id, &incident, how, &why.text, terms, out);
             return;
         }
         Some(Origin::Tag(_) | Origin::Merge(_) | Origin::Label(_)) | None => return,

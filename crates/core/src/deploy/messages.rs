@@ -20,7 +20,7 @@ use crate::{
         turn::Turn,
     },
     text::{
-        headline::{Headline, state_of},
+        headline::Headline,
         links::Links,
         message::{command, commit, deployment_name, forge_words, moment, plain, quoted, sentence, unlinked},
     },
@@ -35,7 +35,6 @@ pub(super) use crate::deploy::messages::job::{
 };
 pub(super) use crate::deploy::messages::open::label_removed;
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
-pub(crate) use crate::deploy::messages::outcome::run_link;
 pub(super) use crate::deploy::messages::outcome::{
     failed, let_go, never_began, no_end, not_begun, pulls, rolled_back_to, skipped, step, succeeded, under_way,
 };
@@ -89,7 +88,7 @@ pub(super) fn state(request: &DeployRequest) -> String {
         RequestState::Running => "has begun".to_owned(),
         RequestState::Ended { how: RequestEnd::Succeeded, .. } => "succeeded".to_owned(),
         RequestState::Ended { how, why } => {
-            format!("{}: {}", end(*how), unlinked(state_of(why)))
+            format!("{}: {}", end(*how), unlinked(&sentence(why.summary())).trim_end_matches('.'))
         }
     };
     format!("{} {state}", what(request))
@@ -211,12 +210,17 @@ pub(super) fn name_unknown(reference: &str, answer: Option<&Answer>) -> Headline
     Headline::new(state, Turn::asker("repeat the command later"))
 }
 
-pub(super) fn moved(reference: &str, found: Option<&Sha>) -> Headline {
+/// Returns that a name moved from a commit, if that is known, to another one, or is gone.
+pub(super) fn moved(reference: &str, from: Option<&Sha>, found: Option<&Sha>) -> Headline {
     let name = if reference.is_empty() { "the head commit".to_owned() } else { quoted(reference) };
     match found {
         Some(found) => Headline::new(
-            format!("{name} has moved to {} since the command, so nothing was started", found.code()),
-            Turn::asker("repeat the command to deploy that commit"),
+            format!(
+                "{name} has moved {}to {} since the command, so nothing was started",
+                from.map_or_else(String::new, |from| format!("from {} ", from.code())),
+                found.code()
+            ),
+            Turn::asker(format!("repeat the command to deploy {}", found.code())),
         ),
         None => {
             Headline::new(format!("{name} is gone, so nothing was started"), Turn::asker("name another with `ref=`"))
@@ -238,7 +242,7 @@ pub(super) fn waited_too_long(why: &str) -> Headline {
 pub(super) fn the_same(other: &DeployRequest, policy: &Policy) -> Headline {
     Headline::new(
         format!(
-            "the same {} is already waiting or running, asked for {} at {}",
+            "the same {} is already waiting or running, asked for {} on {}",
             kind(other),
             asker(other),
             moment(other.at, &policy.commands.zone)
@@ -292,7 +296,7 @@ pub(super) fn rolls_back_automatically(
         Turn::by_itself("phasebot reports the outcome here"),
     )
     .with(format!(
-        "{} The incident began at {}. The rollback passes the environment's gate like one by a person. Once it starts, \
+        "{} The incident began on {}. The rollback passes the environment's gate like one by a person. Once it starts, \
          the environment is locked: {unlock} ends that. Name the cause with `/cause REF`.",
         sentence(words),
         moment(since, zone),

@@ -28,21 +28,24 @@ mod rollback;
 mod start;
 mod track;
 
+use std::collections::BTreeSet;
+
 use crate::{
     context::EvalContext,
     domain::{
         effect::Effect,
         fact::{
             DocumentKey, RepoFacts,
-            deploy_request::{DeployRequest, RequestState},
+            deploy_request::{DeployRequest, Origin, RequestState},
         },
+        id::ItemId,
     },
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
 pub(crate) use crate::deploy::draft::drafts;
 pub(crate) use crate::deploy::messages::{
-    asker, gate_closed, no_deploys, open_requests_to, run_link, state_word, waits_for_another, what,
+    asker, gate_closed, no_deploys, open_requests_to, state_word, waits_for_another, what,
 };
 pub(crate) use crate::deploy::mirror::recheck as recheck_mirror;
 pub(crate) use crate::deploy::notes::recheck as recheck_notes;
@@ -181,6 +184,16 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOn
     out.changed.insert(DocumentKey::Request(id.to_owned()));
 }
 
+/// Returns the items that show an automatic deploy because their change landed as its commit: pull
+/// requests, and the issues that they close.
+fn shown_on(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>) -> BTreeSet<ItemId> {
+    let request = facts.requests.get(id).filter(|request| matches!(request.origin, Origin::Tag(_) | Origin::Merge(_)));
+    let Some(sha) = request.and_then(|request| request.sha.as_ref()) else { return BTreeSet::new() };
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let pulls = facts.index.merged_as.get(sha).into_iter().flatten();
+    pulls.flat_map(|pull| eval.named_issues(*pull).into_iter().chain([*pull])).collect()
+}
+
 /// Sets a request's state.
 fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let mut note = None;
@@ -191,6 +204,9 @@ fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &Decis
             note = Some(messages::state(request));
         }
     });
+    if note.is_some() {
+        out.items.extend(shown_on(facts, id, terms));
+    }
     out.notes.extend(note);
     if facts.requests.get(id).is_some_and(|request| !matches!(request.state, RequestState::Waiting(_))) {
         approval_request::close(facts, id, out);

@@ -4,10 +4,16 @@ use jiff::Timestamp;
 
 use crate::{
     context::EvalContext,
-    domain::{fact::RepoFacts, id::Sha, policy::Policy, rule::EnvironmentRule, turn::Turn},
+    domain::{
+        fact::RepoFacts,
+        id::Sha,
+        policy::Policy,
+        rule::EnvironmentRule,
+        turn::{Act, Turn},
+    },
     text::{
         headline::Headline,
-        message::{command, deployment_name, quoted},
+        message::{command_line, deployment_name, quoted},
     },
 };
 
@@ -32,7 +38,7 @@ pub(crate) fn upstream(
                 let name = deployment_name(id);
                 format!("What {name} brought is foreign: of a pull request's job, or at a commit of no branch here.")
             });
-            let turn = Turn::asker(format!("comment {} first", command(&["deploy", name])));
+            let turn = Turn::asker(Act::comment(command_line(&["deploy", name])).and(" first"));
             let state = format!("nothing runs in {}", quoted(name));
             return Err(Headline::new(state, turn).with(foreign.unwrap_or_default()));
         };

@@ -163,7 +163,7 @@ pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &DecisionCo
         return Err(messages::no_gate(gate, tag));
     }
     if draft.subject.sha != *sha {
-        return Err(messages::moved(&draft.tag, Some(&draft.subject.sha)).state().to_owned());
+        return Err(messages::moved(&draft.tag, Some(sha), Some(&draft.subject.sha)).state().to_owned());
     }
     let requester = command.and_then(|id| facts.commands.get(&id)).map(|command| &command.by);
     let decision = draft.evaluate(facts, terms.policy, requester, terms.now);

@@ -126,7 +126,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'
     if let (Origin::Command(_), Some(since)) = (&request.origin, moved_here(facts, request, named.kind, &named.sha))
         && since > request.at
     {
-        let why = messages::moved(&request.reference, Some(&named.sha));
+        let why = messages::moved(&request.reference, request.sha.as_ref(), Some(&named.sha));
         return refuse(facts, why, out);
     }
     let eval = EvalContext::new(facts, terms.policy, terms.now);

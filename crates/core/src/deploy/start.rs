@@ -201,7 +201,9 @@ pub(super) fn began(
             set_state(facts, id, RequestState::Waiting(messages::finding_out().to_owned()), terms, out);
         }
         Some(ForgeResult::NameMoved { .. }) if is_bare => refused(messages::left_its_branch(sha.as_ref()), facts, out),
-        Some(ForgeResult::NameMoved { found }) => refused(messages::moved(&reference, found.as_ref()), facts, out),
+        Some(ForgeResult::NameMoved { found }) => {
+            refused(messages::moved(&reference, sha.as_ref(), found.as_ref()), facts, out);
+        }
         Some(ForgeResult::NotStarted(why)) => refused(messages::not_started(why), facts, out),
         Some(ForgeResult::Deployed { deployment, sha: made, at }) => {
             let (deployment, made_at) = (*deployment, *at);

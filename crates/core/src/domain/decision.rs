@@ -90,6 +90,9 @@ pub struct Condition {
     /// Who acts next while it is not open.
     #[serde(default, skip_serializing_if = "Turn::is_untold")]
     pub turn: Turn,
+    /// By whom and why it is waived, sanitized; its sentence says that, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<String>,
     /// The approval that it lacks, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<MissingApproval>,
@@ -134,6 +137,7 @@ impl Condition {
         (&self.name, self.standing, &self.code, &self.sentence)
             == (&other.name, other.standing, &other.code, &other.sentence)
             && (&self.link, self.next_at, &self.approval) == (&other.link, other.next_at, &other.approval)
+            && self.waiver == other.waiver
             && self.turn == other.turn
             && all_say(&self.parts, &other.parts)
     }

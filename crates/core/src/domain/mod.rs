@@ -23,6 +23,7 @@ pub mod permission;
 pub mod policy;
 pub mod rule;
 pub mod service;
+pub mod statement;
 pub mod timer;
 pub mod turn;
 pub mod version;

@@ -27,7 +27,8 @@ pub use crate::engine::stages::{advance, ended};
 pub use crate::plan::{Plan, PlannedEffect, TimerKey};
 
 use crate::{
-    command::{caller::CallerPermissions, conclude::conclude, extract::Request, run},
+    command::{caller::CallerPermissions, conclude::conclude, extract::Request, run, status_comment},
+    context::EvalContext,
     domain::{
         effect::Effect,
         event::Event,
@@ -192,15 +193,15 @@ impl Repository {
             Input::Event { event, us } => {
                 self.pending.former.note(facts, event);
                 let observed = ingest::observe(facts, event, policy, us);
-                self.observed(observed);
+                self.observed(observed, terms);
             }
-            Input::Survey { event, terms, us } => {
-                let observed = ingest::survey(facts, event, terms, policy, us);
-                self.observed(observed);
+            Input::Survey { event, terms: survey, us } => {
+                let observed = ingest::survey(facts, event, survey, policy, us);
+                self.observed(observed, terms);
             }
             Input::Answer(answered) => {
                 let observed = ingest::learn(facts, answered, policy);
-                self.observed(observed);
+                self.observed(observed, terms);
             }
             Input::Commands { request, caller } => {
                 let ran = run::run(facts, request, caller, terms);
@@ -210,7 +211,7 @@ impl Repository {
                 self.pending.commands += ran.observed.changed.iter().filter(is_decided).count();
                 self.pending.effects.extend(ran.effects);
                 self.pending.command_notes.extend(ran.notes);
-                self.observed(ran.observed);
+                self.observed(ran.observed, terms);
             }
             Input::EffectEnded { effect, key, outcome } => self.effect_ended(effect, key, outcome, terms),
             Input::LabelsApplied { labels, made } => {
@@ -247,7 +248,13 @@ impl Repository {
         self.pending.changed.extend(gone);
     }
 
-    fn observed(&mut self, observed: Observed) {
+    fn observed(&mut self, observed: Observed, terms: &DecisionContext<'_>) {
+        let eval = EvalContext::new(&self.facts, terms.policy, terms.now);
+        for key in &observed.changed {
+            if let DocumentKey::Checks(sha) = key {
+                self.pending.items.extend(status_comment::showing_checks(&eval, sha));
+            }
+        }
         self.pending.changed.extend(observed.changed);
         self.pending.items.extend(observed.items);
     }

@@ -18,6 +18,7 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemId>, policy: &Policy, now: 
     for item in items {
         eval.want_links(*item);
         phase::derive::derive(&eval, *item);
+        command::status_comment::want(&eval, *item);
     }
     eval.want_pushes();
     eval.want_tags();

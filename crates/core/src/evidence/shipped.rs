@@ -38,7 +38,7 @@ impl EvalContext<'_> {
                     && until.is_none_or(|end| end > landing.from)
                     && self.contains(sha, &landing.sha)
                 {
-                    let because = format!("tag {} contains {}", message::quoted(tag), landing.sha.short());
+                    let because = format!("tag {} contains {}", message::quoted(tag), landing.sha.code());
                     spans.extend(Span::between(from, until, because));
                 }
             }

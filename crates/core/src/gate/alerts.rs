@@ -2,10 +2,10 @@
 
 use crate::{
     context::rights::{TRIAGES, who_may},
-    domain::turn::Turn,
+    domain::turn::{Act, Turn},
     gate::{ConditionContext, condition_result::ConditionResult},
     incident::{self, OpenIncident},
-    text::message::{command, quoted},
+    text::message::{command_line, quoted},
 };
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>) -> ConditionResult {
@@ -41,11 +41,10 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>)
 
 /// Returns the turn of those who end an incident.
 fn resolves(ctx: ConditionContext<'_, '_>, incident: Option<&OpenIncident>) -> Turn {
-    let line = command(&["resolve"]);
     match incident.and_then(|incident| incident.issue) {
         Some(issue) => Turn::people(
             format!("whoever is on call or {}", who_may(ctx.eval.policy, "resolve", TRIAGES)),
-            format!("comment {line} on #{issue} when it is over"),
+            Act::comment(command_line(&["resolve"]).on(issue)).and(" when it is over"),
         ),
         None => Turn::people("whoever is on call", "resolve the alert in the monitoring system"),
     }

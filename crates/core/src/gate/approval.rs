@@ -13,12 +13,12 @@ use crate::{
         id::{Account, AccountId},
         needs::{Answer, Need},
         permission::Role,
-        turn::Turn,
+        turn::{Act, CommandLine, Turn},
     },
     gate::{ConditionContext, authors, condition_result::ConditionResult, turns},
     text::{
         links::Links,
-        message::{command, quoted},
+        message::{command_line, quoted},
     },
 };
 
@@ -41,8 +41,8 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
         let Account { id, login } = &command.by;
         let Some(id) = id else {
             let words = format!("it is not recorded which account approved as {}", quoted(login));
-            let turn =
-                Turn::people(quoted(login), format!("comment {} again", approve_command(ctx.subject.environment())));
+            let again = Act::comment(approve_command(ctx.subject.environment())).and(" again");
+            let turn = Turn::people(quoted(login), again);
             unclear.insert(None, ConditionResult::unknown("approval_account_unknown", words, turn).by_hand());
             continue;
         };
@@ -86,8 +86,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
     }
     let missing = MissingApproval { count, teams: teams.to_vec(), mention, so_far };
     let mut words = so_far_words(&missing);
-    let turn =
-        Turn::people(approvers(&missing, quoted), format!("comment {}", approve_command(ctx.subject.environment())));
+    let turn = Turn::people(approvers(&missing, quoted), approve_command(ctx.subject.environment()));
     words.extend(lost.values().map(|login| format!("; {} approved it and may no longer do so", quoted(login))));
     ConditionResult::wait("approval_missing", words, turn).seen(last).by_hand().lacks(missing)
 }
@@ -102,11 +101,11 @@ fn so_far_words(missing: &MissingApproval) -> String {
     }
 }
 
-/// Returns the command that approves, quoted: for an environment, or for a release.
-pub(crate) fn approve_command(environment: Option<&str>) -> String {
+/// Returns the command that approves a deploy to an environment, or a release.
+pub(crate) fn approve_command(environment: Option<&str>) -> CommandLine {
     match environment {
-        Some(environment) => command(&["approve", "deploy", environment]),
-        None => command(&["approve", "release"]),
+        Some(environment) => command_line(&["approve", "deploy", environment]),
+        None => command_line(&["approve", "release"]),
     }
 }
 
@@ -128,7 +127,7 @@ pub(crate) fn approvers(missing: &MissingApproval, team: impl Fn(&str) -> String
 pub(crate) fn turn_of(condition: &Condition, links: &Links) -> Turn {
     let leaf = approval_leaf(condition).and_then(|leaf| leaf.approval.as_ref());
     match (leaf, &condition.turn) {
-        (Some(missing), Turn::People { who, act }) if *who == approvers(missing, quoted) => {
+        (Some(missing), Turn::People { act, .. }) if condition.turn.starts_with("approve") => {
             Turn::people(approvers(missing, |team| links.team(team)), act.clone())
         }
         (_, turn) => turn.clone(),

@@ -114,7 +114,11 @@ fn count(brings: &[Change], removes: &[Change], others: usize) -> String {
     let new = || brings.iter().filter(|change| change.is_new());
     let parts = [
         some(new().filter(|change| change.pull.is_some()).count(), "pull request", "pull requests"),
-        some(new().filter(|change| change.pull.is_none()).count(), "commit without one", "commits without one"),
+        some(
+            new().filter(|change| change.pull.is_none()).count(),
+            "commit without a pull request",
+            "commits without a pull request",
+        ),
         some(brings.len() - new().count(), "change without effect", "changes without effect"),
         some(removes.len(), "change taken away", "changes taken away"),
         some(others, "change of other services", "changes of other services"),

@@ -3,8 +3,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::tz::TimeZone;
-
 use crate::{
     context::{
         EvalContext,
@@ -15,26 +13,24 @@ use crate::{
         effect::{CheckVerdict, Effect},
         fact::{
             RepoFacts,
-            deploy_request::{DeployRequest, Origin, RequestEnd},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind},
         },
         policy::Policy,
         rule::name_key,
-        turn::Turn,
+        turn::{CommandPlace, Turn},
     },
     gate::{
         approvers,
+        condition_table::{FirstLine, conditions_but, is_plain_link},
         missing_approval::{self, Missing},
-        sentence_of,
     },
     text::{
         headline,
         links::Links,
-        message::{capitalized, cell, command, moment, person, plain, quoted},
+        message::{capitalized, command_line, moment, person, plain, quoted},
     },
 };
 
-/// Limit on the rows of a table; a policy file may nest hundreds.
-const MOST_ROWS: usize = 100;
 /// Limit on the characters of a reason in a title.
 const TITLE: usize = 120;
 /// Limit on the characters of a title.
@@ -53,24 +49,28 @@ pub fn title(decision: &Decision) -> String {
 }
 
 fn title_with(decision: &Decision, turn: &Turn) -> String {
-    let (closed, all) = decision.closed();
     let state = match blocking(decision).first() {
-        Some(first) => format!("Blocked: {closed} of {all} — {}", short(&first.sentence)),
+        Some(first) => format!("{} — {}", state(decision), short(&first.sentence)),
         None => passed(decision),
     };
     one_line(&turn.after(&state))
 }
 
+/// Returns the state of a decision without a reason: `Blocked: 2 of 5`, `Passed`.
+pub(crate) fn state(decision: &Decision) -> String {
+    let (closed, all) = decision.closed();
+    if closed == 0 { passed(decision) } else { format!("Blocked: {closed} of {all}") }
+}
+
 /// Returns the state of an open gate.
-fn passed(decision: &Decision) -> String {
+pub(super) fn passed(decision: &Decision) -> String {
     let waived = decision.conditions.iter().filter(|c| c.standing == ConditionState::Waived).count();
     if waived == 0 { "Passed".to_owned() } else { format!("Passed, {waived} of {} waived", decision.conditions.len()) }
 }
 
 /// Returns by whom and why conditions were waived, such as ``waived by `dave` ``.
 fn waived_words(decision: &Decision) -> Option<&str> {
-    let first = decision.conditions.iter().find(|condition| condition.standing == ConditionState::Waived)?;
-    first.sentence.split("; without the waiver").next()
+    decision.conditions.iter().find_map(|condition| condition.waiver.as_deref())
 }
 
 /// Returns whose turn it is at a gate: `open`, if nothing keeps it closed. `approvers` are the words
@@ -119,64 +119,40 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         }
         (None, None) => ("✅", format!("passed: the gate of {gate} is open for {sha}")),
     };
-    let mut summary = format!("{mark} {}\n", headline::line(&state, &linked));
-    if let Some(command) = first.filter(|_| !is_over).and_then(|_| command_in(&linked)) {
-        let _ = write!(summary, "\n```text\n{command}\n```\n");
+    let open = first.and_then(|first| first.link.as_deref()).filter(|link| is_plain_link(link));
+    let open = open.map_or_else(String::new, |link| format!(" · [open]({link})"));
+    let mut summary = format!("{mark} {}{open}\n", headline::line(&state, &linked));
+    for command in linked.commands() {
+        let _ = write!(summary, "\n{}\n", command.block());
     }
     summary.push('\n');
     // What is said above is not said again as a row.
-    let is_said =
-        |condition: &&Condition| condition.parts.is_empty() && condition.link.is_none() && condition.next_at.is_none();
-    summary.push_str(&conditions_but(decision, first.filter(is_said), page.policy, &links));
+    let first_line = FirstLine { condition: first, waiver: waived_words(decision).filter(|_| first.is_none()) };
+    summary.push_str(&conditions_but(decision, first_line, page.policy, &links));
     if let Some(carries) = carries {
         let _ = write!(summary, "\n### What it carries\n\n{carries}\n");
     }
-    run(page, decision, verdict, title_with(decision, &turn(&approvers_unlinked)), summary)
+    let title = title_with(decision, &turn(&approvers_unlinked));
+    run(page, decision, page.request(decision), verdict, title, summary)
 }
 
-fn of_gate(gate: &GateName) -> String {
+pub(super) fn of_gate(gate: &GateName) -> String {
     match gate {
         GateName::Release(name) | GateName::Deploy(name) => quoted(name),
     }
 }
 
-/// Returns the command that somebody has to comment, if that is what they do.
-fn command_in(turn: &Turn) -> Option<&str> {
-    let Turn::People { act, .. } = turn else { return None };
-    act.strip_prefix("comment `")?.split('`').next().filter(|command| command.starts_with('/'))
-}
-
-/// Returns the check run of an automatic deploy that did not happen. `why` begins with a first line.
-pub(super) fn came_to_nothing(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
-    let summary = format!("❌ {why}\n\n{}", conditions(decision, page.policy, &Links::of(page.facts)));
-    let line = why.lines().next().unwrap_or_default().trim_end_matches('.');
-    run(page, decision, CheckVerdict::Failure, one_line(&format!("Not deployed — {line}")), summary)
-}
-
-/// Returns the check run of a deploy that started and failed. `why` begins with a first line.
-pub(super) fn deploy_failed(page: Page<'_>, decision: &Decision, why: &str) -> Effect {
-    let summary = format!("❌ {why}\n\n{}", conditions(decision, page.policy, &Links::of(page.facts)));
-    // The gate may have shut since the deploy started.
-    let state = if decision.standing.is_open() { "Gate passed, deploy failed" } else { "Deploy failed" };
-    let turn = headline::turn_in(why).trim_end_matches('.');
-    run(page, decision, CheckVerdict::Failure, one_line(&format!("{state}. {turn}")), summary)
-}
-
-/// Returns the check run of a gate that the policy no longer has. It fails.
-pub(super) fn abolished(page: Page<'_>, decision: &Decision) -> Effect {
-    let turn = Turn::people(
-        "an administrator of the repository",
-        format!("end the requirement of {}, if a rule of a branch or tag has it", quoted(&decision.gate.check())),
-    );
-    let line = headline::line("the policy no longer has this gate, so nothing passes it", &turn);
-    let last = conditions(decision, page.policy, &Links::of(page.facts));
-    let summary = format!("❌ {line} Its last evaluation:\n\n{last}");
-    run(page, decision, CheckVerdict::Failure, one_line(line.trim_end_matches('.')), summary)
-}
-
-fn run(page: Page<'_>, decision: &Decision, verdict: CheckVerdict, title: String, mut summary: String) -> Effect {
+/// Returns a check run; `request`: the deploy request that it is about.
+pub(super) fn run(
+    page: Page<'_>,
+    decision: &Decision,
+    request: Option<&DeployRequest>,
+    verdict: CheckVerdict,
+    title: String,
+    mut summary: String,
+) -> Effect {
     let name = decision.gate.check();
-    summary.push_str(&page.footer(decision));
+    summary.push_str(&page.footer(decision, request));
     Effect::Report {
         external_id: format!("{name}@{}", decision.sha),
         name,
@@ -190,9 +166,22 @@ fn run(page: Page<'_>, decision: &Decision, verdict: CheckVerdict, title: String
     }
 }
 
+/// Returns the turn of phasebot while a deploy may start or has started.
+pub(super) fn carries_out(request: &DeployRequest) -> Turn {
+    let what = match request.kind {
+        RequestKind::Deploy | RequestKind::Promote => "deploy",
+        RequestKind::Rollback => "rollback",
+    };
+    let by = match &request.origin {
+        Origin::Command(_) => format!(" that {} asked for", person(&request.by.login)),
+        Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => String::new(),
+    };
+    Turn::by_itself(format!("phasebot carries out the {what}{by}"))
+}
+
 impl<'a> Page<'a> {
     /// Returns the newest deploy request that a decision is about.
-    fn request(self, decision: &Decision) -> Option<&'a DeployRequest> {
+    pub(super) fn request(self, decision: &Decision) -> Option<&'a DeployRequest> {
         let GateName::Deploy(environment) = &decision.gate else { return None };
         let ids = self.facts.requests.index().by_commit.of(&decision.sha);
         let requests = ids.filter_map(|id| self.facts.requests.get(id));
@@ -220,16 +209,13 @@ impl<'a> Page<'a> {
         if rule.publish {
             return Turn::by_itself(format!("phasebot publishes {}", quoted(&draft.tag)));
         }
-        let line = command(&["release", "publish", &draft.tag]);
-        Turn::people(who_may(self.policy, "release", FREEZES), format!("comment {line}"))
+        let line = command_line(&["release", "publish", &draft.tag]);
+        Turn::people(who_may(self.policy, "release", FREEZES), line)
     }
 
     fn after_deploy_gate(self, decision: &Decision) -> Turn {
-        match self.request(decision) {
-            Some(request) if matches!(request.origin, Origin::Command(_)) => {
-                Turn::by_itself(format!("phasebot carries out the deploy that {} asked for", person(&request.by.login)))
-            }
-            Some(_) => Turn::by_itself("phasebot carries out the deploy"),
+        match self.request(decision).filter(|request| request.is_open()) {
+            Some(request) => carries_out(request),
             None => Turn::by_itself("the job that waits for it starts"),
         }
     }
@@ -239,24 +225,15 @@ impl<'a> Page<'a> {
         let request = self.request(decision);
         let item = request.and_then(DeployRequest::item);
         let asker = request.filter(|_| item.is_some()).map(|request| person(&request.by.login));
-        let turn = turn.asked_by(asker.as_deref().unwrap_or(WRITERS));
-        match (turn, item) {
-            (Turn::People { who, act }, Some(item)) if act.starts_with("comment `/") && !act.contains(" on #") => {
-                let end = act.rfind('`').map_or(act.len(), |at| at + 1);
-                Turn::people(who, format!("{} on #{item}{}", &act[..end], &act[end..]))
-            }
-            (Turn::People { who, act }, None) if act.starts_with("comment `/") && !act.contains(" on ") => {
-                Turn::people(who, format!("{act} on any issue or pull request"))
-            }
-            (turn, _) => turn,
-        }
+        let place = item.map_or(CommandPlace::Anywhere, CommandPlace::On);
+        turn.asked_by(asker.as_deref().unwrap_or(WRITERS)).placed(place)
     }
 
     /// Returns the last line: who asked, the policy, and when it was decided.
-    fn footer(self, decision: &Decision) -> String {
+    fn footer(self, decision: &Decision, request: Option<&DeployRequest>) -> String {
         let links = Links::of(self.facts);
         let mut parts: Vec<String> = Vec::new();
-        match self.request(decision).map(|request| (&request.by, &request.origin)) {
+        match request.map(|request| (&request.by, &request.origin)) {
             Some((by, Origin::Command(id))) => {
                 let item = links.command(*id, &format!("#{}", id.item));
                 parts.push(format!("Asked for by {} in {item}", person(&by.login)));
@@ -306,73 +283,6 @@ pub(crate) fn symbol(condition: &Condition) -> &'static str {
     }
 }
 
-/// Returns the conditions in Markdown: a table of those that block or are waived, and one line of
-/// those that pass.
-pub(crate) fn conditions(decision: &Decision, policy: &Policy, links: &Links) -> String {
-    conditions_but(decision, None, policy, links)
-}
-
-fn conditions_but(decision: &Decision, said: Option<&Condition>, policy: &Policy, links: &Links) -> String {
-    let mut out = String::new();
-    let mut table = Table { zone: &policy.commands.zone, links, left: MOST_ROWS };
-    let waived = decision.conditions.iter().filter(|condition| condition.standing == ConditionState::Waived);
-    let shown: Vec<&Condition> =
-        blocking(decision).into_iter().chain(waived).filter(|one| Some(*one) != said).collect();
-    if !shown.is_empty() {
-        out.push_str("| State | Condition | Reason |\n| --- | --- | --- |\n");
-        for condition in &shown {
-            table.row(condition, 0, &mut out);
-        }
-        if table.left == 0 {
-            out.push_str("| … | | more than fits here |\n");
-        }
-    }
-    let passed: Vec<&Condition> =
-        decision.conditions.iter().filter(|condition| condition.standing == ConditionState::Pass).collect();
-    if !passed.is_empty() {
-        let names: Vec<&str> = passed.iter().map(|condition| condition.name.as_str()).collect();
-        let _ = writeln!(
-            out,
-            "{}<details><summary>✅ {}</summary>\n\n| State | Condition | Reason |\n| --- | --- | --- |",
-            if shown.is_empty() { "" } else { "\n" },
-            names.join(" · ")
-        );
-        for condition in &passed {
-            table.row(condition, 0, &mut out);
-        }
-        out.push_str("\n</details>\n");
-    }
-    out
-}
-
-/// Rows of conditions.
-struct Table<'a> {
-    zone: &'a TimeZone,
-    links: &'a Links,
-    /// Number of rows that may still be written.
-    left: usize,
-}
-
-impl Table<'_> {
-    fn row(&mut self, condition: &Condition, depth: usize, out: &mut String) {
-        let Some(rest) = self.left.checked_sub(1) else { return };
-        self.left = rest;
-        let indent = "&nbsp;&nbsp;".repeat(depth);
-        let mut reason = capitalized(&cell(&sentence_of(condition, self.links)));
-        if let Some(link) = condition.link.as_ref().filter(|link| is_plain_link(link)) {
-            reason = format!("{reason} · [open]({link})");
-        }
-        let turns = condition.next_at.map(|at| cell(&moment(at, self.zone))).filter(|at| !reason.contains(at.as_str()));
-        if let Some(at) = turns {
-            reason = format!("{reason} · until {at} at the latest");
-        }
-        let _ = writeln!(out, "| {} | {indent}**{}** | {reason} |", symbol(condition), cell(&condition.name));
-        for part in &condition.parts {
-            self.row(part, depth + 1, out);
-        }
-    }
-}
-
 /// Returns a reason as plain text, cut to length: titles are not Markdown.
 fn short(reason: &str) -> String {
     let reason = plain(reason);
@@ -384,14 +294,10 @@ fn short(reason: &str) -> String {
 }
 
 /// Returns a title: plain text, cut to length.
-fn one_line(markdown: &str) -> String {
+pub(super) fn one_line(markdown: &str) -> String {
     let text = plain(markdown.lines().next().unwrap_or_default());
     match text.char_indices().nth(LONGEST_TITLE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
-}
-
-fn is_plain_link(link: &str) -> bool {
-    link.starts_with("https://") && link.bytes().all(|b| b.is_ascii_graphic() && !b"()<>|`\"[]\\".contains(&b))
 }

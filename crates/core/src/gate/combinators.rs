@@ -73,6 +73,7 @@ fn waive(mut finding: ConditionResult, condition: Option<ConditionName>, waivers
     finding.condition.standing = ConditionState::Waived;
     finding.condition.turn = Turn::Untold;
     finding.condition.sentence = format!("{}; without the waiver: {}", waiver.words, finding.condition.sentence);
+    finding.condition.waiver = Some(waiver.words.clone());
     finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
     finding.holds = Some(true);
     finding.needs_person = false;

@@ -30,6 +30,7 @@ impl ConditionResult {
             observed_at: None,
             next_at: None,
             turn,
+            waiver: None,
             approval: None,
             parts: Vec::new(),
         };

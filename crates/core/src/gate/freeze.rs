@@ -5,10 +5,14 @@ use jiff::Timestamp;
 
 use crate::{
     context::rights::{FREEZES, who_may},
-    domain::{fact::command::ALL, turn::Turn, when},
+    domain::{
+        fact::command::ALL,
+        turn::{Act, Turn},
+        when,
+    },
     gate::{ConditionContext, calendar, condition_result::ConditionResult, turns},
     text::{
-        message::{command, moment, quoted, reason},
+        message::{command_line, moment, quoted, reason},
         people,
     },
 };
@@ -44,19 +48,20 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     for (name, freeze) in eval.facts.freezes(now).iter().filter(|(name, _)| covers(name)) {
         let until = freeze.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
         let what = if *name == ALL { "all environments are".to_owned() } else { format!("{} is", quoted(name)) };
-        let unfreeze = command(&["unfreeze", name]);
+        let unfreeze = command_line(&["unfreeze", name]);
         let by = quoted(&freeze.by.login);
         let words = format!("{what} frozen by {by}{until}{}", reason(freeze.reason));
         let may = who_may(eval.policy, "unfreeze", FREEZES);
         let turn = match freeze.until {
             Some(at) => Turn::by_itself(format!(
-                "the freeze ends {}, or when {} comments {unfreeze}",
+                "the freeze ends {}, or when {} comments {}",
                 moment(at, zone),
-                people::or_may(freeze.by, &may)
+                people::or_may(freeze.by, &may),
+                unfreeze.code()
             )),
             None => Turn::people(
                 people::human(freeze.by).map_or(may, |who| format!("{who} (froze it)")),
-                format!("comment {unfreeze} as soon as that is safe"),
+                Act::comment(unfreeze).and(" as soon as that is safe"),
             ),
         };
         standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words, turn });

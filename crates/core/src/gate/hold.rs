@@ -9,16 +9,18 @@ use crate::{
         fact::command::Guard,
         id::{ItemId, Sha},
         needs::{Answer, Need},
-        turn::Turn,
+        turn::{Act, Turn},
     },
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
-    text::message::{command, count, person, quoted, reason},
+    text::message::{command_line, person, quoted, reason},
 };
 
 /// Limit on the commits of unknown origin that are asked about.
 const MOST_UNKNOWN: usize = 20;
-/// Limit on the holds that a sentence names.
+/// Limit on the holds and people that a sentence names.
 const MOST_NAMED: usize = 3;
+/// Limit on the holds that are listed.
+const MOST_PARTS: usize = 20;
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let facts = ctx.eval.facts;
@@ -58,23 +60,27 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
             ConditionResult::wait("held", words, lifts(&standing)).seen(since).by_hand()
         }
         several => {
-            let words: Vec<String> = several.iter().take(MOST_NAMED).map(named).collect();
-            let more = several.len().saturating_sub(MOST_NAMED);
-            let more = if more == 0 { String::new() } else { format!(", and {}", count(more, "more hold")) };
-            let words = format!("{} holds: {}{more}", several.len(), words.join(" and "));
-            ConditionResult::wait("held", words, lifts(several)).seen(since).by_hand()
+            let people: BTreeSet<&str> = several.iter().map(|hold| hold.by.login.as_str()).collect();
+            let named: Vec<String> = people.iter().take(MOST_NAMED).map(|login| quoted(login)).collect();
+            let more = people.len().saturating_sub(MOST_NAMED);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let words = format!("on hold by {}{more} ({} holds)", named.join(" and "), several.len());
+            let parts = several.iter().take(MOST_PARTS).map(|hold| part(hold).condition).collect();
+            let mut result = ConditionResult::wait("held", words, lifts(several)).seen(since).by_hand();
+            result.condition.parts = parts;
+            result
         }
     }
 }
 
-/// Names a hold among several.
-fn named(hold: &Guard<'_>) -> String {
-    format!("{} on #{} by {}{}", quoted(hold.name), hold.item, quoted(&hold.by.login), reason(hold.reason))
+/// Returns one hold among several.
+fn part(hold: &Guard<'_>) -> ConditionResult {
+    let words = format!("{} on #{} by {}{}", quoted(hold.name), hold.item, quoted(&hold.by.login), reason(hold.reason));
+    ConditionResult::wait("held", words, Turn::Untold).seen(Some(hold.since)).named("hold")
 }
 
-/// Returns the turn of those who lift holds: whoever set them.
+/// Returns the turn of those who lift holds: whoever set them, each their own.
 fn lifts(holds: &[Guard<'_>]) -> Turn {
-    let line = |hold: &Guard<'_>| format!("{} on #{}", command(&["unhold", hold.name]), hold.item);
     let mut people: Vec<String> = Vec::new();
     for hold in holds.iter().take(MOST_NAMED) {
         let by = person(&hold.by.login);
@@ -82,13 +88,19 @@ fn lifts(holds: &[Guard<'_>]) -> Turn {
             people.push(by);
         }
     }
-    let lines: Vec<String> = holds.iter().take(MOST_NAMED).map(line).collect();
-    let when = match (people.len(), holds.len()) {
-        (_, 1) => "when the reason for this hold is gone",
-        (1, _) => "when the reasons for these holds are gone",
-        _ => "each when your own reason is gone",
+    let when = match holds.len() {
+        1 => "when its reason is gone",
+        _ => "when the reasons are gone",
     };
-    Turn::people(people.join(" and "), format!("comment {} {when}", lines.join(" and ")))
+    let mut act = Act::from("comment ");
+    for (at, hold) in holds.iter().take(MOST_NAMED).enumerate() {
+        act = if at == 0 { act } else { act.and(" and ") };
+        act = act.with(command_line(&["unhold", hold.name]).on(hold.item));
+        if people.len() > 1 {
+            act = act.and(format!(" ({})", person(&hold.by.login)));
+        }
+    }
+    Turn::people(people.join(" and "), act.and(format!(" {when}")))
 }
 
 /// Reason why it is unknown whether a commit brings a change.

@@ -3,10 +3,13 @@
 
 use crate::{
     context::rights::{DEPLOYS, who_may},
-    domain::{fact::lock::LockOwner, turn::Turn},
+    domain::{
+        fact::lock::LockOwner,
+        turn::{Act, Turn},
+    },
     gate::{ConditionContext, condition_result::ConditionResult},
     text::{
-        message::{command, moment, quoted, reason},
+        message::{command_line, moment, on_item, quoted, reason},
         people,
     },
 };
@@ -22,19 +25,24 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     let zone = &ctx.eval.policy.commands.zone;
     let until = lock.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
     let since = format!(" since {}{until}", moment(lock.since, zone));
-    let unlock = command(&["unlock", environment]);
+    let unlock = command_line(&["unlock", environment]);
     let may = who_may(ctx.eval.policy, "unlock", DEPLOYS);
     let turn = match lock.until {
         Some(at) => Turn::by_itself(format!(
-            "the lock ends {}, or when {} comments {unlock}",
+            "the lock ends {}, or when {} comments {}",
             moment(at, zone),
-            people::or_may(lock.by, &may)
+            people::or_may(lock.by, &may),
+            unlock.code()
         )),
         None => Turn::people(
             people::human(lock.by).map_or(may, |who| format!("{who} (locked it)")),
-            format!("comment {unlock} as soon as that is safe"),
+            Act::comment(unlock).and(" as soon as that is safe"),
         ),
     };
+    let holder = ctx.eval.facts.locking_rollback(environment).map(|(_, request)| request);
+    if holder.is_some() && holder == ctx.subject.request.as_ref() {
+        return ConditionResult::pass("lock_own", "this rollback holds the lock").seen(Some(lock.since));
+    }
     let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));
     let finding = match owner {
         Some(LockOwner::Same) => {
@@ -47,9 +55,11 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         Some(LockOwner::OtherItem(item)) => {
             ConditionResult::wait("lock_other_item", format!("{name} is locked by {by} for #{item}{since}{why}"), turn)
         }
-        Some(LockOwner::Other) | None => {
-            ConditionResult::wait("lock_held", format!("{name} is locked by {by} (#{}){since}{why}", lock.item), turn)
-        }
+        Some(LockOwner::Other) | None => ConditionResult::wait(
+            "lock_held",
+            format!("{name} is locked by {by}{}{since}{why}", on_item(lock.item)),
+            turn,
+        ),
     };
     let finding = finding.seen(Some(lock.since)).turns(lock.until);
     // A lock with an expiry ends without a person.

@@ -10,10 +10,9 @@ use crate::{
     context::EvalContext,
     domain::{
         decision::{Decision, GateName},
-        effect::Effect,
+        effect::{CheckVerdict, Effect},
         fact::{
             DocumentKey, RepoFacts,
-            deploy_request::{Origin, RequestEnd, RequestState},
             gate::{DecisionChange, GateFacts, Shown},
         },
         id::{ItemId, Sha},
@@ -22,7 +21,7 @@ use crate::{
     gate::{
         Subject,
         check_run::{self, Page},
-        decide,
+        decide, outcome,
     },
     plan::{DecisionContext, PartialPlan, PlannedEffect, Recheck},
 };
@@ -117,7 +116,7 @@ fn keep(
         advanced.notes.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
     }
     if terms.writes_disabled.is_none() {
-        check(&mut gate, facts, key, terms, advanced);
+        check(&mut gate, facts, terms, advanced);
     }
     if facts.gates.get(key) != Some(&gate) {
         advanced.items.extend(shown_on(facts, &key.0));
@@ -131,51 +130,18 @@ fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item 
     facts.commands.index().shows.of(gate).map(|id| id.item)
 }
 
-/// Returns why the last deploy of a commit failed or was refused, if it was automatic: there is no
-/// command to reply to, so its check run says it.
-fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> Option<Nothing<'a>> {
-    let GateName::Deploy(environment) = gate else { return None };
-    let of_commit = facts.requests.index().by_commit.of(sha).filter_map(|id| facts.requests.get(id));
-    let here = of_commit.filter(|request| request.environment == *environment && !request.dry_run);
-    let last = here.max_by_key(|request| request.at)?;
-    match (&last.origin, &last.state) {
-        (_, RequestState::Ended { how: RequestEnd::Failed, why }) => Some(Nothing::Failed(why)),
-        // Whoever asked by a command got the reason as an answer.
-        (Origin::Command(_), _) => None,
-        (_, RequestState::Ended { how: RequestEnd::Refused | RequestEnd::NotBegun, why }) => {
-            Some(Nothing::Refused(why))
-        }
-        _ => None,
-    }
-}
-
-/// Why a deploy came to nothing.
-#[derive(Clone, Copy)]
-enum Nothing<'a> {
-    /// It started and failed.
-    Failed(&'a str),
-    /// It never started, and nobody waits for an answer.
-    Refused(&'a str),
-}
-
 /// Queues the check run if the decision or its contents changed, or it is due for renewal.
-fn check(
-    gate: &mut GateFacts,
-    facts: &RepoFacts,
-    key: &(GateName, Sha),
-    terms: &DecisionContext<'_>,
-    advanced: &mut PartialPlan,
-) {
+fn check(gate: &mut GateFacts, facts: &RepoFacts, terms: &DecisionContext<'_>, advanced: &mut PartialPlan) {
     let (page, now) = (Page { facts, policy: terms.policy }, terms.now);
-    let (eval, nothing) = (EvalContext::new(facts, terms.policy, now), came_to_nothing(facts, key));
+    let eval = EvalContext::new(facts, terms.policy, now);
     // A re-requested check run is answered even if nothing changed.
     let again = std::mem::take(&mut gate.rerequested);
     let kept_as_is = || again.then(|| check_run::check(page, &gate.decision, gate.live, None));
-    let Some(effect) = rendered(page, gate, nothing, None).or_else(kept_as_is) else { return };
+    let Some(effect) = rendered(page, gate, None).or_else(kept_as_is) else { return };
     let Effect::Report { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();
-    let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
+    let running = *verdict == CheckVerdict::InProgress;
     let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
     let known = gate.shown.as_ref().map_or(&[][..], |shown| &shown.bases);
     let subject = subject_of(facts, &(gate.decision.gate.clone(), sha.clone()), gate, eval.policy);
@@ -187,7 +153,7 @@ fn check(
     if again || !gate.shown.as_ref().is_some_and(is_shown) {
         let key = format!("check/{name}/{sha}");
         let carries = gate.live.then(|| eval.carried(&subject).list(&eval, &subject.sha));
-        let effect = rendered(page, gate, nothing, carries.as_deref()).unwrap_or(effect);
+        let effect = rendered(page, gate, carries.as_deref()).unwrap_or(effect);
         advanced.effects.push(PlannedEffect { key, replaces: true, effect });
         gate.shown = Some(Shown { hash, at: now, running, bases });
     }
@@ -197,14 +163,12 @@ fn check(
 }
 
 /// Returns the check run that shows a gate; `None`: the existing one stays as it is.
-fn rendered(page: Page<'_>, gate: &GateFacts, nothing: Option<Nothing<'_>>, carries: Option<&str>) -> Option<Effect> {
-    match nothing.filter(|_| !gate.live) {
-        Some(Nothing::Failed(why)) => Some(check_run::deploy_failed(page, &gate.decision, why)),
-        Some(Nothing::Refused(why)) => Some(check_run::came_to_nothing(page, &gate.decision, why)),
+fn rendered(page: Page<'_>, gate: &GateFacts, carries: Option<&str>) -> Option<Effect> {
+    let is_open = gate.decision.standing.is_open();
+    outcome::check(page, gate, outcome::of(page.facts, page.policy, gate)).or_else(|| {
         // The gate passed, so its check run stays correct.
-        None if !gate.live && gate.decision.standing.is_open() => None,
-        None => Some(check_run::check(page, &gate.decision, gate.live, carries)),
-    }
+        (gate.live || !is_open).then(|| check_run::check(page, &gate.decision, gate.live, carries))
+    })
 }
 
 /// Rechecks a gate's check run before it is sent. It is sent with the gate's current state, and
@@ -218,16 +182,18 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
     let listed = is_on(terms.policy) && crate::gate::required(terms.policy, name).is_some();
     let page = Page { facts, policy: terms.policy };
     let now = if !listed {
-        let closed = rendered(page, &GateFacts { live: false, ..kept.clone() }, came_to_nothing(facts, &key), None);
-        closed.unwrap_or_else(|| check_run::abolished(page, &kept.decision))
+        let over = rendered(page, &GateFacts { live: false, ..kept.clone() }, None);
+        let is_pass = |effect: &Effect| matches!(effect, Effect::Report { verdict: CheckVerdict::Success, .. });
+        over.filter(|over| !is_pass(over)).unwrap_or_else(|| outcome::abolished(page, &kept.decision))
     } else if kept.live {
         let subject = subject_of(facts, &key, kept, terms.policy);
         let decision = crate::gate::evaluate(facts, terms.policy, &subject, terms.now);
         let eval = EvalContext::new(facts, terms.policy, terms.now);
         let carries = eval.carried(&subject).list(&eval, &subject.sha);
-        check_run::check(page, &decision, true, Some(&carries))
+        let now = GateFacts { decision, ..kept.clone() };
+        rendered(page, &now, Some(&carries)).unwrap_or_else(|| check_run::check(page, &now.decision, true, None))
     } else {
-        match rendered(page, kept, came_to_nothing(facts, &key), None) {
+        match rendered(page, kept, None) {
             Some(now) => now,
             None => return Recheck::Send,
         }

@@ -6,12 +6,12 @@ use crate::{
         fact::deploy_request::{DeployRequest, Origin, RequestKind},
         id::Sha,
         needs::Need,
-        turn::Turn,
+        turn::{Act, Turn},
         version,
     },
     text::{
         headline::Headline,
-        message::{command, commit, quoted},
+        message::{command_line, commit, quoted},
     },
 };
 
@@ -92,13 +92,12 @@ fn contains(eval: &EvalContext<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
 /// Returns the reason why a request that goes back, or may, does not start.
 pub(crate) fn backward(request: &DeployRequest, order: &Order) -> Headline {
     let environment = quoted(&request.environment);
-    let rollback = command(&["rollback", &request.environment]);
+    let rollback = command_line(&["rollback", &request.environment]);
     if !request.is_automatic() {
         return match order {
             Order::Older { runs } => {
                 let state = format!("{environment} runs {}, which contains this commit and more", commit(Some(runs)));
-                let turn = format!("nothing to deploy; to go back, comment {rollback}");
-                Headline::new(state, Turn::asker(turn))
+                Headline::new(state, Turn::asker(Act::from("nothing to deploy; to go back, comment ").with(rollback)))
             }
             Order::Lower { .. } | Order::Forward | Order::Unknown => Headline::new(
                 format!(
@@ -114,7 +113,7 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> Headline {
         (_, Some(sha)) => (sha.code(), sha.short().to_owned()),
         (_, None) => (quoted(&request.reference), request.reference.clone()),
     };
-    let deploy = command(&["deploy", &request.environment, &format!("ref={reference}")]);
+    let deploy = command_line(&["deploy", &request.environment, &format!("ref={reference}")]);
     let (why, by_hand) = match order {
         Order::Lower { tag } => (format!("{name} is lower than {}, which {environment} runs", quoted(tag)), deploy),
         Order::Older { runs } => {
@@ -125,5 +124,8 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> Headline {
         }
     };
     let state = format!("{why}, so it is not deployed automatically");
-    Headline::new(state, Turn::by_itself(format!("{environment} stays as it is; {by_hand} deploys it all the same")))
+    Headline::new(
+        state,
+        Turn::by_itself(format!("{environment} stays as it is; {} deploys it all the same", by_hand.code())),
+    )
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     gate::{ConditionContext, check_run},
     text::{
-        message::{command, moment, person, quoted},
+        message::{command_line, moment, person, quoted},
         people,
     },
 };
@@ -32,9 +32,8 @@ impl ConditionContext<'_, '_> {
         let request = request.filter(|request| matches!(request.origin, Origin::Command(_)));
         let asker = request.map(|request| format!("{} (asked for it)", person(&request.by.login)));
         let reference = format!("ref={}", sha.short());
-        let line = command(&["deploy", environment, &reference]);
         let who = asker.unwrap_or_else(|| who_may(self.eval.policy, "deploy", DEPLOYS));
-        Turn::people(who, format!("comment {line}"))
+        Turn::people(who, command_line(&["deploy", environment, &reference]))
     }
 
     /// Returns the people who made a commit, or who can mend it.
@@ -48,10 +47,12 @@ impl ConditionContext<'_, '_> {
             return edits_policy(&format!("change what {} requires", quoted(condition.name())));
         }
         let line = match self.subject.environment() {
-            Some(environment) => command(&["override", "deploy", environment, condition.name(), "reason:", "TEXT"]),
-            None => command(&["override", "release", condition.name(), "reason:", "TEXT"]),
+            Some(environment) => {
+                command_line(&["override", "deploy", environment, condition.name(), "reason:", "TEXT"])
+            }
+            None => command_line(&["override", "release", condition.name(), "reason:", "TEXT"]),
         };
-        Turn::people(who_may(self.eval.policy, "override", OVERRIDES), format!("comment {line}"))
+        Turn::people(who_may(self.eval.policy, "override", OVERRIDES), line)
     }
 
     /// Returns the turn of phasebot, which evaluates the gate again at a time.

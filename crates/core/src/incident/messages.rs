@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
-    domain::turn::Turn,
+    domain::turn::{Act, Turn},
     incident::{loop_closure::Loop, timeline::FiringPeriod, view::IncidentView},
     text::{
         headline,
-        message::{duration, moment, person, quoted},
+        message::{command_line, duration, moment, person, quoted, written},
         times::Times,
     },
 };
@@ -34,13 +34,13 @@ pub(super) fn turn(care: &Care<'_>, times: &Times) -> Turn {
         return after(care.acked.map(|(by, _)| by), care.closes);
     }
     let act = match care.rollback {
-        Some(rollback) => format!("comment `{rollback}` if the suspected change is the cause, else fix it"),
-        None => "fix it".to_owned(),
+        Some(rollback) => Act::comment(written(rollback)).and(" if the suspected change is the cause, else fix it"),
+        None => Act::from("fix it"),
     };
     match (care.acked, care.muted_until) {
         (Some((by, at)), _) => Turn::people(format!("{} (acknowledged it at {})", person(by), times.at(at)), act),
         (None, Some(until)) => Turn::by_itself(format!("it is muted until {}", times.at(until))),
-        (None, None) => Turn::people("whoever is on call", "comment `/ack` to take it"),
+        (None, None) => takes(),
     }
 }
 
@@ -75,8 +75,12 @@ pub(super) fn resolved(run: Option<FiringPeriod>, view: Option<&IncidentView>, c
 /// Returns the comment for an incident that fires again.
 pub(super) fn again(run: Option<FiringPeriod>, zone: &TimeZone) -> String {
     let since = run.map_or_else(String::new, |run| format!(" since {}", moment(run.from, zone)));
-    let turn = Turn::people("whoever is on call", "comment `/ack` to take it");
-    format!("🔥 {}", headline::line(&format!("firing again{since}"), &turn))
+    format!("🔥 {}", headline::line(&format!("firing again{since}"), &takes()))
+}
+
+/// Returns the turn while nobody takes care of an incident.
+fn takes() -> Turn {
+    Turn::people("whoever is on call", Act::comment(command_line(&["ack"])).and(" to take it"))
 }
 
 /// Formats how long an incident lasted: in minutes from two minutes on.

@@ -6,13 +6,16 @@
 //! wrote, the template fails. A template that fails is replaced with the built-in one, so that no
 //! alert is lost.
 
-use std::{fmt::Write as _, io};
+use std::{collections::BTreeSet, fmt::Write as _, io};
 
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, value::Serde};
 
 use crate::{
-    domain::{alert::Feedback, turn::Turn},
+    domain::{
+        alert::Feedback,
+        turn::{CommandLine, Turn},
+    },
     incident::{
         rendered_text::stranger,
         view::{IncidentView, StormLine, StormView, Suspect},
@@ -118,10 +121,13 @@ pub fn storm(view: &StormView) -> Rendered {
         let state = format!("{} firing since {}{muted}", count(firing.len(), "alert"), moment(since, &view.zone));
         format!("🔥 {}", headline::line(&state, &view.turn))
     };
-    for shared in [&view.severity, &view.environment].into_iter().flatten() {
-        let _ = write!(body, " · {}", sanitize::inline(shared, 60));
+    for several in [&view.severities, &view.environments].into_iter().filter(|several| !several.is_empty()) {
+        let _ = write!(body, " · {}", few(several));
     }
     let _ = writeln!(body, " · {}", sanitize::code(&view.connections, 60));
+    if let Some(block) = next_command(&view.turn) {
+        let _ = writeln!(body, "\n{block}");
+    }
     body.push_str("\nSo many alerts came at once that they share this issue.");
     if !view.own.is_empty() {
         let own: Vec<String> = view.own.iter().map(|item| format!("#{item}")).collect();
@@ -132,12 +138,26 @@ pub fn storm(view: &StormView) -> Rendered {
         body.push_str(&last_deploy(suspect, &times));
     }
     if let Some(rollback) = &view.rollback {
-        let _ = write!(body, "\nTo undo it, comment:\n{}", sanitize::fence(rollback, 200).trim_start_matches('\n'));
+        let _ = write!(body, "\nTo undo it, comment:{}\n", sanitize::fence(rollback, 200).trim_end());
     }
     fold(&mut body, "🔥", "firing", &firing, true, &times);
     fold(&mut body, "✅", "resolved", &resolved, false, &times);
     let _ = write!(body, "\n`/ack` · `/mute 2h` · `/resolve` apply to all of them · times in {}\n", times.note());
     Rendered { title, body, problem: None }
+}
+
+/// Lists the first few names.
+fn few(names: &BTreeSet<String>) -> String {
+    const MOST: usize = 4;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| sanitize::inline(name, 60)).collect();
+    let more = names.len().saturating_sub(MOST);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+/// Returns the command that comes next in a block to copy; `None`: there is none or a choice, or it
+/// undoes the suspect, which has a block of its own.
+fn next_command(turn: &Turn) -> Option<String> {
+    turn.only_command().filter(|command| command.name != "rollback").map(CommandLine::block)
 }
 
 fn last_deploy(suspect: &Suspect, times: &Times) -> String {
@@ -275,8 +295,9 @@ fn engine(place: Place, times: &Times, turn: &Turn) -> Environment<'static> {
     engine.add_filter("time", move |at: &str| read(at, &|at| short.at(at)));
     engine.add_filter("moment", move |at: &str| read(at, &|at| full.moment(at)));
     engine.add_filter("zone", move |_: &str| zone.note());
-    let turn = turn.words();
-    engine.add_filter("turn", move |_: &str| safe(turn.clone()));
+    let (words, block) = (turn.words(), next_command(turn).unwrap_or_default());
+    engine.add_filter("turn", move |_: &str| safe(words.clone()));
+    engine.add_filter("next_command", move |_: &str| safe(block.clone()));
     engine.add_filter("commit", |commit: &str, page: &str| safe(format!("[{}]({page})", sanitize::code(commit, 12))));
     engine.add_filter("link", link);
     engine

@@ -1,5 +1,7 @@
 //! Storms: of many incidents at once, the first few get their own issue, and the rest share one.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -145,6 +147,10 @@ impl<'f> Reconciler<'f, '_> {
             members.iter().all(|case| of(&case.traits) == Some(first)).then(|| first.clone())
         };
         let environment = shared(|traits| traits.environment.as_ref());
+        let every = |of: fn(&Traits) -> Option<&String>| -> BTreeSet<String> {
+            let counts = |case: &&&Incident<'f>| !firing || case.standing.is_on();
+            members.iter().filter(counts).filter_map(|case| of(&case.traits)).cloned().collect()
+        };
         let began = members.iter().filter_map(|case| Some(case.course.last()?.from)).min();
         let suspects = environment.as_deref().zip(began).map(|(name, began)| suspects(&self.eval, name, began));
         let suspects = suspects.unwrap_or_default();
@@ -165,6 +171,8 @@ impl<'f> Reconciler<'f, '_> {
             lines,
             connections: connections.join(", "),
             severity: shared(|traits| traits.severity.as_ref()),
+            environments: every(|traits| traits.environment.as_ref()),
+            severities: every(|traits| traits.severity.as_ref()),
             environment,
             own: self.own_before(began.unwrap_or(self.terms.now)),
             suspects,

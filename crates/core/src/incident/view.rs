@@ -115,6 +115,10 @@ pub struct StormView {
     pub environment: Option<String>,
     /// The severity of all of them.
     pub severity: Option<String>,
+    /// Every environment that is not resolved, by name; if all are, every one.
+    pub environments: BTreeSet<String>,
+    /// Every severity, likewise.
+    pub severities: BTreeSet<String>,
     /// The issues that were opened shortly before, for the first incidents.
     pub own: Vec<ItemId>,
     /// Deployments that may have caused it, the likeliest first.

@@ -1,7 +1,10 @@
 //! First line of a message: the state, and whose turn it is. It can't be made without a turn.
 
 use crate::{
-    domain::turn::Turn,
+    domain::{
+        statement::Statement,
+        turn::{CommandLine, Turn},
+    },
     text::message::{person, sentence},
 };
 
@@ -37,8 +40,18 @@ impl Headline {
 
     /// Adds a command as a block that GitHub offers to copy.
     #[must_use]
-    pub fn with_command(self, command: &str) -> Self {
-        self.with(format!("```text\n{}\n```", command.trim_matches('`')))
+    pub fn with_command(self, command: &CommandLine) -> Self {
+        self.with(command.block())
+    }
+
+    /// Returns the command that comes next as a block of its own, unless there is a choice or the
+    /// details show it.
+    fn copied(&self) -> String {
+        self.turn
+            .only_command()
+            .map(CommandLine::block)
+            .filter(|block| !self.details.contains(block))
+            .map_or_else(String::new, |block| format!("\n\n{block}"))
     }
 
     /// Returns the state alone.
@@ -61,7 +74,21 @@ impl Headline {
         if self.state.is_empty() {
             return String::new();
         }
-        format!("{}{}", line(&self.state, &self.turn.clone().asked_by(asker)), self.details)
+        let first = line(&self.state, &self.turn.clone().asked_by(asker));
+        format!("{first}{}{}", self.copied(), self.details)
+    }
+}
+
+impl Headline {
+    /// Returns the whole text for the person whom it answers, with its first line as values.
+    pub fn statement(&self, asker: &str) -> Statement {
+        self.statement_for(&person(asker))
+    }
+
+    /// Returns the whole text, with its first line as values; `asker` are the words for the people
+    /// whom it answers.
+    pub(crate) fn statement_for(&self, asker: &str) -> Statement {
+        Statement { state: self.state.clone(), turn: self.turn.clone().asked_by(asker), text: self.text_for(asker) }
     }
 }
 
@@ -71,29 +98,25 @@ pub(crate) fn line(state: &str, turn: &Turn) -> String {
     if words.is_empty() { format!("**{state}**") } else { format!("**{state}** {words}.") }
 }
 
-/// Returns the state of a text that begins with a first line, or its first line.
-pub(crate) fn state_of(text: &str) -> &str {
-    let first = text.lines().next().unwrap_or_default();
-    let state = first.strip_prefix("**").and_then(|rest| rest.split_once("** "));
-    state.filter(|(_, turn)| crate::domain::turn::is_told(turn)).map_or(first, |(state, _)| state.trim_end_matches('.'))
-}
-
-/// Returns whose turn it is, by a text that begins with a first line.
-pub(crate) fn turn_in(text: &str) -> &str {
-    let first = text.lines().next().unwrap_or_default();
-    first.split_once("** ").map_or("", |(_, turn)| turn)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_first_line_names_state_and_turn() {
-        let headline = Headline::new("there is no lock", Turn::asker("name another")).with_command("`/locks`");
+        let locks = crate::text::message::command_line(&["locks"]);
+        let headline = Headline::new("there is no lock", Turn::asker("name another")).with_command(&locks);
         let text = headline.text("bob");
         assert_eq!(text, "**There is no lock.** Next, **bob**: name another.\n\n```text\n/locks\n```");
-        assert_eq!(state_of(&text), "There is no lock");
-        assert_eq!(state_of("done"), "done");
+        let statement = headline.statement("bob");
+        assert_eq!((statement.state.as_str(), statement.text), ("there is no lock", text));
+        assert_eq!(statement.turn, Turn::people("**bob**", "name another"));
+        let next = Headline::new("nothing runs", Turn::asker(locks.clone())).with("Why: it is new.").text("bob");
+        assert_eq!(
+            next,
+            "**Nothing runs.** Next, **bob**: comment `/locks`.\n\n```text\n/locks\n```\n\nWhy: it is new."
+        );
+        let said = Headline::new("nothing runs", Turn::asker(locks.clone())).with_command(&locks).text("bob");
+        assert_eq!(said.matches("```text").count(), 1);
     }
 }

@@ -7,11 +7,12 @@ use crate::domain::{
     fact::{
         RepoFacts,
         command::{CommandId, Source},
+        deploy_request::{DeployRequest, RunFacts},
     },
     id::{ItemId, Sha},
     policy::FILE,
 };
-use crate::text::message::quoted;
+use crate::text::{message::quoted, sanitize};
 
 /// Where phasebot's own source is, for links to the built-in policy.
 const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
@@ -202,6 +203,18 @@ impl Links {
         }
         out
     }
+}
+
+/// Returns a link to the workflow run that carries out a request.
+pub(crate) fn run_link(facts: &RepoFacts, request: &DeployRequest) -> Option<String> {
+    facts.runs.get(&request.run?).map(run_page).filter(|page| !page.is_empty())
+}
+
+/// Returns a link to a workflow run.
+pub(crate) fn run_page(run: &RunFacts) -> String {
+    let file = run.workflow.rsplit('/').next().unwrap_or_default();
+    let words = format!("run of {}", quoted(file));
+    sanitize::link(&run.url).map_or_else(|| words.clone(), |page| format!("[{words}]({page})"))
 }
 
 /// Returns `words` with a link to a page of phasebot's documentation.

@@ -4,10 +4,10 @@ pub use crate::text::times::moment;
 use crate::{
     domain::{
         event::is_external,
-        id::Sha,
+        id::{ItemId, Sha},
         permission::{Grant, Role},
         policy::{Evidence, EvidenceKind, Pattern, PhaseRule},
-        turn::Turn,
+        turn::{CommandLine, CommandPlace, Turn},
     },
     text::{headline::Headline, lookalike, sanitize},
 };
@@ -122,6 +122,11 @@ pub(crate) fn anyone(grant: &Grant) -> String {
     }
 }
 
+/// Returns the item on which something was said, to append; nothing if no item is meant.
+pub(crate) fn on_item(item: ItemId) -> String {
+    if item == 0 { String::new() } else { format!(" (#{item})") }
+}
+
 /// Returns an account's login in bold, without effect.
 pub(crate) fn person(login: &str) -> String {
     format!("**{}**", sanitize::inline(login, 60))
@@ -158,10 +163,21 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Returns a command as people write it, quoted: words that contain spaces are in quotation marks.
-pub(crate) fn command(words: &[&str]) -> String {
+/// Returns a command as people write it: words that contain spaces are in quotation marks.
+pub(crate) fn command_line(words: &[&str]) -> CommandLine {
     let word = |word: &&str| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() };
-    whole(&format!("/{}", words.iter().map(word).collect::<Vec<_>>().join(" ")))
+    written(&format!("/{}", words.iter().map(word).collect::<Vec<_>>().join(" ")))
+}
+
+/// Returns a command that is written like this.
+pub(crate) fn written(line: &str) -> CommandLine {
+    let name = line.trim_start_matches('/').split_whitespace().next().unwrap_or_default().to_owned();
+    CommandLine { name, line: whole(line).trim_matches('`').to_owned(), place: CommandPlace::Here }
+}
+
+/// Returns a command as inline code.
+pub(crate) fn command(words: &[&str]) -> String {
+    command_line(words).code()
 }
 
 /// Returns a command as inline code, never cut: people copy it.

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         fact::RepoFacts,
         policy::{FILE, Mode, Policy},
-        turn::Turn,
+        turn::{CommandLine, Turn},
     },
     text::{
         headline::Headline,
@@ -43,12 +43,12 @@ pub(crate) fn no_approval_asked(gate: &str) -> Headline {
     Headline::new(format!("{} requires no approval", quoted(gate)), Turn::Nobody)
 }
 
-pub(crate) fn not_by_oneself(by: &str, why: &str, line: &str) -> Headline {
+pub(crate) fn not_by_oneself(by: &str, why: &str, line: CommandLine) -> Headline {
     let state = format!("{} {why}, so someone else has to approve it", quoted(by));
-    Headline::new(state, Turn::people("anyone else who may approve", format!("comment {line}")))
+    Headline::new(state, Turn::people("anyone else who may approve", line))
 }
 
-pub(crate) fn approval_does_not_count(by: &str, teams: &[String], line: &str) -> Headline {
+pub(crate) fn approval_does_not_count(by: &str, teams: &[String], line: CommandLine) -> Headline {
     let who = anyone(&rights::approvers(teams));
     let state = match teams {
         [] => format!("the approval takes maintain access, which {} does not have", quoted(by)),
@@ -60,7 +60,7 @@ pub(crate) fn approval_does_not_count(by: &str, teams: &[String], line: &str) ->
             )
         }
     };
-    Headline::new(state, Turn::people(who, format!("comment {line}")))
+    Headline::new(state, Turn::people(who, line))
 }
 
 /// Replies that the authors are unknown; `why` is a sentence without a capital and a full stop.

@@ -10,12 +10,12 @@ use crate::{
     domain::{
         fact::command::{ALL, Guard},
         policy::Policy,
-        turn::Turn,
+        turn::{Act, Turn},
     },
     text::{
         headline::Headline,
         links::Links,
-        message::{capitalized, command, duration, person, quoted, reason},
+        message::{capitalized, command, command_line, duration, on_item, person, quoted, reason},
         times::Times,
     },
 };
@@ -47,20 +47,22 @@ fn guard_line(what: &str, guard: &Guard<'_>, times: &Times, ends: &str) -> Strin
     let until = guard.until.map_or_else(String::new, |at| format!(" until {}", times.at(at)));
     let reason = reason(guard.reason);
     let (by, since) = (person(&guard.by.login), times.at(guard.since));
-    format!("{what} by {by} since {since}{until} (#{}){reason} · {ends}", guard.item)
+    format!("{what} by {by} since {since}{until}{}{reason} · {ends}", on_item(guard.item))
 }
 
 pub(crate) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
     let until = guard.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
     let (by, since) = (quoted(&guard.by.login), time(guard.since, policy));
-    format!("by {by} on #{} since {since}{until}{}", guard.item, reason(guard.reason))
+    format!("by {by}{} since {since}{until}{}", on_item(guard.item), reason(guard.reason))
 }
 
 pub(crate) fn locked(lock: &Guard<'_>, policy: &Policy) -> Headline {
-    let (unlock, by) = (command(&["unlock", lock.name]), person(&lock.by.login));
+    let (unlock, by) = (command_line(&["unlock", lock.name]), person(&lock.by.login));
     let act = match lock.until {
-        Some(_) => format!("repeat the command when the lock has ended by itself, or ask {by} to end it sooner"),
-        None => format!("ask {by} to comment {unlock}, then repeat the command"),
+        Some(_) => {
+            Act::from(format!("repeat the command when the lock has ended by itself, or ask {by} to end it sooner"))
+        }
+        None => Act::from(format!("ask {by} to comment ")).with(unlock.clone()).and(", then repeat the command"),
     };
     let may = format!("{} may end the lock, too:", capitalized(&who_may(policy, "unlock", DEPLOYS)));
     Headline::new(format!("{} is already locked {}", quoted(lock.name), guard(lock, policy)), Turn::asker(act))
@@ -70,10 +72,12 @@ pub(crate) fn locked(lock: &Guard<'_>, policy: &Policy) -> Headline {
 
 /// Replies to a lock's owner who deploys from another item than the lock's.
 pub(crate) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Policy) -> Headline {
-    let (again, unlock) = (command(&[verb, lock.name, "replace"]), command(&["unlock", lock.name]));
+    let (again, unlock) = (command_line(&[verb, lock.name, "replace"]), command_line(&["unlock", lock.name]));
     Headline::new(
         format!("{} is locked {}, so nothing was started", quoted(lock.name), guard(lock, policy)),
-        Turn::asker(format!("comment {again} to deploy all the same, or {unlock} to end the lock")),
+        Turn::asker(
+            Act::comment(again.clone()).and(" to deploy all the same, or ").with(unlock).and(" to end the lock"),
+        ),
     )
     .with_command(&again)
 }
@@ -89,7 +93,8 @@ pub(crate) fn nothing_to_lift(verb: &str, name: &str, known: &BTreeSet<&str>) ->
     let environments = list(known.iter().copied());
     match nearest(name, known) {
         Some(near) => {
-            Headline::new(unknown, Turn::asker(format!("comment {}, if you meant that", command(&[verb, near]))))
+            let act = Act::comment(command_line(&[verb, near])).and(", if you meant that");
+            Headline::new(unknown, Turn::asker(act))
         }
         None => Headline::new(unknown, Turn::asker(format!("name one of {environments}"))),
     }
@@ -105,7 +110,8 @@ pub(crate) fn just_begun(environment: &str, by: &str, after: SignedDuration) -> 
 pub(crate) fn no_hold(name: Option<&str>, standing: &[Guard<'_>]) -> Headline {
     let names = list(standing.iter().map(|hold| hold.name));
     let Some(first) = standing.first() else { return Headline::new("this item has no hold", Turn::Nobody) };
-    let turn = Turn::asker(format!("comment {}, or `/unhold all`", command(&["unhold", first.name])));
+    let one = Act::comment(command_line(&["unhold", first.name]));
+    let turn = Turn::asker(one.and(", or ").with(command_line(&["unhold", "all"])));
     match name {
         Some(name) => Headline::new(format!("there is no hold {}; the holds here are {names}", quoted(name)), turn),
         None => Headline::new(format!("there are several holds: {names}"), turn),

@@ -17,13 +17,14 @@ use crate::{
             deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
-        turn::Turn,
+        turn::{Act, Turn},
     },
     environment::{foreign::is_foreign, history::Run},
     gate::{approvers, check_run, missing_approval, sentence_of, turn_of},
     text::{
-        message::{cell, count, deployment_name, person, quoted, reason},
-        people,
+        links::run_link,
+        message::{cell, command_line, count, deployment_name, person, quoted, reason},
+        people, sanitize,
     },
 };
 
@@ -43,7 +44,7 @@ impl StatusComment<'_, '_> {
     /// Returns what stands out: open requests first, then what failed or was taken back.
     pub(super) fn deploys(&self) -> Deploys {
         let mut deploys = Deploys::default();
-        let open = self.eval.facts.open_requests().filter(|(_, r)| r.item() == Some(self.derived.item) && !r.dry_run);
+        let open = self.eval.facts.open_requests().filter(|(_, r)| self.is_own(r) && !r.dry_run);
         let mut open: Vec<_> = open.collect();
         open.sort_by_key(|(id, request)| (request.at, (*id).clone()));
         for (_, request) in open.iter().take(MOST_LISTED) {
@@ -56,6 +57,29 @@ impl StatusComment<'_, '_> {
             }
         }
         deploys
+    }
+
+    /// Returns whether a deploy was asked for on this item, or started by itself when its change landed
+    /// or was tagged.
+    fn is_own(&self, request: &DeployRequest) -> bool {
+        let landed = || self.landings.iter().any(|landing| Some(&landing.sha) == request.sha.as_ref());
+        match &request.origin {
+            Origin::Command(_) | Origin::Label(_) => request.item() == Some(self.derived.item),
+            Origin::Tag(_) | Origin::Merge(_) => landed(),
+            Origin::Incident(_) => false,
+        }
+    }
+
+    /// Returns who or what asked for a deploy, and when.
+    fn origin(&self, request: &DeployRequest) -> String {
+        let at = self.times.at(request.at);
+        match &request.origin {
+            Origin::Command(_) => format!("asked for by {} at {at}", self.asker(request)),
+            Origin::Tag(tag) => format!("for the tag {}, pushed at {at}", quoted(tag)),
+            Origin::Merge(branch) => format!("for the push to {} at {at}", quoted(branch)),
+            Origin::Incident(_) => format!("because of an incident, at {at}"),
+            Origin::Label(pull) => format!("for the label on #{pull}, at {at}"),
+        }
     }
 
     fn open(&self, request: &DeployRequest, deploys: &mut Deploys) {
@@ -93,7 +117,7 @@ impl StatusComment<'_, '_> {
         let blocking =
             decision.map(check_run::blocking).filter(|_| !deploy::waits_for_another(why)).unwrap_or_default();
         let details = self.links.checks(sha, "details");
-        let by = format!("asked for by {} at {}", person(&request.by.login), self.times.at(request.at));
+        let by = self.origin(request);
         let heading = match blocking.first() {
             Some(first) => Heading { state: self.blocked(request, first), turn: self.turn_at(decision, first) },
             None if why.is_empty() => waits(Turn::by_itself("phasebot starts it soon")),
@@ -110,8 +134,9 @@ impl StatusComment<'_, '_> {
         let mut line = match (blocking.as_slice(), others.as_slice()) {
             ([], _) if why.is_empty() => format!("⏳ **The {what}** starts soon ({by})"),
             ([], _) => format!("⏳ **The {what}** waits: {why} ({by})"),
+            // The heading says whose turn it is.
             ([_], [one]) => {
-                format!("{symbol} **The {what}** waits: {} ({by}) · {details}", sentence_of(one, &self.links))
+                format!("{symbol} **The {what}** waits: {} ({by}) · {details}", one.sentence.trim_end_matches('.'))
             }
             _ => format!("{symbol} **The {what}** starts when this is settled ({by}) · {details}"),
         };
@@ -197,13 +222,14 @@ impl StatusComment<'_, '_> {
                 }
                 let to = to.map_or_else(String::new, |to| format!(" to {}", self.links.commit(to)));
                 let lock = facts.locks(self.eval.now).contains_key(environment);
-                let unlock = crate::text::message::command(&["unlock", environment]);
-                let (locked, unlock) = if lock {
-                    (", which is locked", format!(", then comment {unlock} here"))
+                let fix = Act::from(format!("merge a fix for #{}", self.derived.item));
+                let unlock = command_line(&["unlock", environment]);
+                let (locked, act) = if lock {
+                    (", which is locked", fix.and(", then comment ").with(unlock).and(" here"))
                 } else {
-                    ("", String::new())
+                    ("", fix)
                 };
-                let turn = Turn::people(self.author(), format!("merge a fix for #{}{unlock}", self.derived.item));
+                let turn = Turn::people(self.author(), act);
                 deploys.heading.get_or_insert(Heading { state: format!("rolled back from {name}{locked}"), turn });
                 deploys
                     .lines
@@ -213,17 +239,19 @@ impl StatusComment<'_, '_> {
                 let Some(to) = to.filter(|to| runs_here(to) || request.item() == Some(self.derived.item)) else {
                     return;
                 };
-                let [retry, back] =
-                    ["deploy", "rollback"].map(|verb| crate::text::message::command(&[verb, environment]));
-                let who = self.asker(request);
-                let turn = Turn::people(who, format!("comment {back} to go back, or {retry} if it failed by chance"));
+                let turn = match &request.state {
+                    RequestState::Ended { why, .. } => why.turn.clone().read_on(self.derived.item),
+                    RequestState::Asked
+                    | RequestState::Waiting(_)
+                    | RequestState::Starting(_)
+                    | RequestState::Running => Turn::Untold,
+                };
                 deploys.heading.get_or_insert(Heading { state: format!("deploy to {name} failed"), turn });
                 let step = deploy::failed_step(facts, id, request).map(|step| format!(", {step}")).unwrap_or_default();
                 deploys.lines.push(format!(
-                    "❌ **The deploy of {} to {name} failed** at {at} (asked for by {by}){run}{step}. Retry: {} · go back: {}",
+                    "❌ **The deploy of {} to {name} failed** at {at} ({}){run}{step}",
                     self.links.commit(to),
-                    crate::text::message::command(&["deploy", environment]),
-                    crate::text::message::command(&["rollback", environment]),
+                    self.origin(request),
                 ));
             }
             _ => {}
@@ -245,7 +273,13 @@ impl StatusComment<'_, '_> {
 
     /// Returns a link to the workflow run of a request.
     fn run_of(&self, request: &DeployRequest) -> Option<String> {
-        deploy::run_link(self.eval.facts, request)
+        run_link(self.eval.facts, request)
+    }
+
+    /// Returns a short link to the workflow run of a request.
+    fn run_page(&self, request: &DeployRequest) -> Option<String> {
+        let run = self.eval.facts.runs.get(&request.run?)?;
+        sanitize::link(&run.url).map(|page| format!("[run]({page})"))
     }
 
     /// Returns the environments that the policy or the record names, production last.
@@ -278,7 +312,7 @@ impl StatusComment<'_, '_> {
                     None => commit,
                 };
                 let request = self.eval.facts.request_of(run.deployment).map(|(_, request)| request);
-                let page = request.and_then(|request| self.run_of(request)).map(|run| format!(" · {run}"));
+                let page = request.and_then(|request| self.run_page(request)).map(|run| format!(" · {run}"));
                 let (name, since) = (cell(&quoted(name)), self.times.at(run.from));
                 let _ = writeln!(text, "| {name} | {what} | {since}{} |", page.unwrap_or_default());
             }

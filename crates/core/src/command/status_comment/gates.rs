@@ -8,7 +8,7 @@ use crate::{
         decision::GateName,
         fact::{deploy_request::DeployRequest, gate::GateFacts},
     },
-    gate::check_run,
+    gate::{check_run, condition_table, sentence_of},
     text::message::quoted,
 };
 
@@ -44,11 +44,10 @@ impl StatusComment<'_, '_> {
         let tags = newest.tags.iter().map(|tag| quoted(tag)).collect::<Vec<_>>().join(", ");
         let tags = if tags.is_empty() { tags } else { format!(" ({tags})") };
         let sha = &newest.decision.sha;
-        // A title is plain text: names in it are not quoted.
-        let title = quoted(&check_run::title(&newest.decision));
+        let state = check_run::state(&newest.decision);
         let (commit, details) = (self.links.commit(sha), self.links.checks(sha, "details"));
-        let _ = writeln!(text, "\n{commit}{tags}: **{title}** · {details}\n");
-        let conditions = check_run::conditions(&newest.decision, self.eval.policy, &self.links);
+        let _ = writeln!(text, "\n{commit}{tags}: **{state}** · {details}\n");
+        let conditions = condition_table::conditions(&newest.decision, self.eval.policy, &self.links);
         let _ = writeln!(text, "{}", conditions.trim_end());
         if newest.turns.len() > 1 {
             let _ = writeln!(text, "\n<details><summary>Earlier states</summary>\n");
@@ -60,7 +59,9 @@ impl StatusComment<'_, '_> {
         let others = live.iter().skip(1);
         let row = |known: &&GateFacts| {
             let decision = &known.decision;
-            format!("- {}: {}", self.links.commit(&decision.sha), quoted(&check_run::title(decision)))
+            let first = check_run::blocking(decision).first().map(|first| sentence_of(first, &self.links));
+            let why = first.map_or_else(String::new, |why| format!(": {why}"));
+            format!("- {}: **{}**{why}", self.links.commit(&decision.sha), check_run::state(decision))
         };
         let others: Vec<String> = others.map(row).collect();
         if !others.is_empty() {

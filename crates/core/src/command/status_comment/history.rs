@@ -6,10 +6,7 @@ use crate::{
     command::{messages, status_comment::StatusComment},
     deploy,
     domain::fact::command::{CommandAction, CommandFacts, Ending, Wanted},
-    text::{
-        headline::state_of,
-        message::{count, person, quoted},
-    },
+    text::message::{capitalized, count, person, quoted},
 };
 
 /// Limit on the commands in the journal, newest first.
@@ -56,9 +53,10 @@ impl StatusComment<'_, '_> {
         if words.is_empty() {
             format!("{symbol} done")
         } else {
-            let state = state_of(words);
-            let words = if state == words.lines().next().unwrap_or_default() { first_sentence(words) } else { state };
-            format!("{symbol} {}", words.replace("**", ""))
+            let summary = words.summary();
+            let summary =
+                if words.state.is_empty() { first_sentence(summary).to_owned() } else { capitalized(summary) };
+            format!("{symbol} {}", summary.trim_end_matches('.').replace("**", ""))
         }
     }
 

@@ -9,12 +9,16 @@ mod deploys;
 mod gates;
 mod help;
 mod history;
+mod next_deploy;
+mod pull;
 mod state;
 mod why;
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+
+pub(crate) use crate::command::status_comment::pull::{showing_checks, want};
 
 use crate::{
     command::{messages, services_section},

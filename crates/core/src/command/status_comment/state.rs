@@ -1,23 +1,21 @@
 //! First lines: the state, and whose turn it is.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use crate::{
     command::status_comment::{StatusComment, numbers},
     commits::landing::{Landing, Work},
-    context::rights::{DEPLOYS, TRIAGES, WRITERS, who_may},
+    context::rights::{TRIAGES, WRITERS, who_may},
     domain::{
-        event::Verdict,
-        fact::item::{OverrideKind, PhaseOverride, PullFacts, ReviewFact},
+        fact::item::{OverrideKind, PhaseOverride},
         id::ItemId,
-        policy::{EnvironmentFilter, EvidenceKind, Mode, PhaseRule},
-        rule::{AutoRule, Trigger},
-        turn::Turn,
+        policy::{EvidenceKind, PhaseRule},
+        turn::{CommandLine, Turn},
     },
-    evidence::{overrides, shipped::names_environment},
+    evidence::overrides,
     text::{
-        message::{capitalized, command, duration, person, quoted, sentence},
-        people, sanitize,
+        message::{capitalized, duration, person, quoted, sentence},
+        sanitize,
     },
 };
 
@@ -37,8 +35,8 @@ impl StatusComment<'_, '_> {
     pub(super) fn state(&self) -> String {
         let deploys = self.deploys();
         let pin = self.pinned();
-        let turn = self.turn();
-        let symbol = if turn.is_of_people() { "✋" } else { "⏳" };
+        let next = self.next();
+        let symbol = if next.turn.is_of_people() { "✋" } else { "⏳" };
         let is_deploy = deploys.heading.is_some();
         let heading = match (deploys.heading, &pin) {
             (Some(heading), _) => heading,
@@ -50,10 +48,11 @@ impl StatusComment<'_, '_> {
                     self.who_pins()
                 )),
             },
-            (None, None) => Heading { state: String::new(), turn },
+            (None, None) => next,
         };
         let state = if heading.state.is_empty() { String::new() } else { format!("{}. ", capitalized(&heading.state)) };
         let mut text = format!("### {} · {state}{}\n", self.heading(), heading.turn.words());
+        let command = heading.turn.only_command().map(CommandLine::block);
         let path = self.path();
         if !path.is_empty() {
             let _ = writeln!(text, "\n{path}");
@@ -82,6 +81,9 @@ impl StatusComment<'_, '_> {
                 }
             }
             None => {}
+        }
+        if let Some(command) = command {
+            let _ = writeln!(text, "\n{command}");
         }
         if !is_deploy {
             let _ = writeln!(text, "\n{}", self.reason());
@@ -152,13 +154,22 @@ impl StatusComment<'_, '_> {
         policy.phases.iter().skip(after).find(fits)
     }
 
-    /// Returns who moves the item on.
-    fn turn(&self) -> Turn {
+    /// Returns who moves the item on, and what stands in the way of that.
+    fn next(&self) -> Heading {
+        let is_pull = self.eval.facts.pull(self.derived.item).is_some();
+        let rule = self.next_rule().filter(|_| !self.derived.next.is_empty());
+        let kinds = rule.iter().flat_map(|rule| rule.when.iter().map(|evidence| &evidence.kind));
+        let (Some(rule), Some(kind)) = (rule, kinds.into_iter().find(|kind| !is_pull || kind.is_of_work())) else {
+            return Heading { state: String::new(), turn: Turn::Nobody };
+        };
+        let is_review = matches!(kind, EvidenceKind::PullRequestApproved | EvidenceKind::Merged);
+        let unready = if is_review { self.unready() } else { None };
+        unready.unwrap_or_else(|| Heading { state: String::new(), turn: self.turn(rule, kind, is_pull) })
+    }
+
+    /// Returns who brings about what moves the item on.
+    fn turn(&self, rule: &PhaseRule, kind: &EvidenceKind, is_pull: bool) -> Turn {
         let number = self.derived.item;
-        let is_pull = self.eval.facts.pull(number).is_some();
-        let Some(rule) = self.next_rule().filter(|_| !self.derived.next.is_empty()) else { return Turn::Nobody };
-        let mut kinds = rule.when.iter().map(|evidence| &evidence.kind);
-        let Some(kind) = kinds.find(|kind| !is_pull || kind.is_of_work()) else { return Turn::Nobody };
         let change = || self.landed().map_or_else(|| "it".to_owned(), |landing| landing.sha.code());
         match kind {
             EvidenceKind::IssueOpen => Turn::people("someone with triage access", "reopen it"),
@@ -168,20 +179,18 @@ impl StatusComment<'_, '_> {
             EvidenceKind::PullRequestOpen | EvidenceKind::BranchLinked { .. } => {
                 Turn::people("anyone", format!("open a pull request that closes #{number}"))
             }
-            EvidenceKind::PullRequestApproved => self.unready().unwrap_or_else(|| {
+            EvidenceKind::PullRequestApproved => {
                 let who = format!("{WRITERS} but its author");
                 Turn::people(who, format!("approve {} in a review", self.pulls(is_pull)))
-            }),
-            EvidenceKind::Merged => self.unready().or_else(|| self.approved()).unwrap_or_else(|| {
+            }
+            EvidenceKind::Merged => self.approved().unwrap_or_else(|| {
                 Turn::people("a reviewer with write access", format!("review and merge {}", self.pulls(is_pull)))
             }),
             EvidenceKind::ChecksPassed { named } => match self.landed() {
                 Some(landing) => self.eval.turn_of_checks(&landing.sha, &landing.branch, named),
                 None => Turn::by_itself("phasebot waits for its checks"),
             },
-            EvidenceKind::Tagged { .. } => {
-                Turn::people(WRITERS, format!("push a version tag that contains {}", change()))
-            }
+            EvidenceKind::Tagged { .. } => self.tags_next(&change()),
             EvidenceKind::ReleasePublished { .. } => {
                 Turn::people(WRITERS, format!("publish a release that contains {}", change()))
             }
@@ -197,57 +206,8 @@ impl StatusComment<'_, '_> {
     }
 
     /// Returns where the change is now, if it has landed.
-    fn landed(&self) -> Option<&Landing> {
+    pub(super) fn landed(&self) -> Option<&Landing> {
         self.landings.iter().filter(|landing| landing.until.is_none()).max_by_key(|landing| landing.from)
-    }
-
-    /// Returns the pull request whose merge moves the item on, if there is only one.
-    fn only_pull(&self) -> Option<(ItemId, &PullFacts)> {
-        let facts = self.eval.facts;
-        let works = match facts.pull(self.derived.item) {
-            Some(_) => [Work::Pull(self.derived.item)].into(),
-            None => self.eval.works_on(self.derived.item),
-        };
-        let pulls = works.into_iter().filter_map(|work| if let Work::Pull(pull) = work { Some(pull) } else { None });
-        let is_open = |pull: &ItemId| {
-            facts.items.get(pull).is_some_and(|item| item.closed(self.eval.now).is_none())
-                && facts.pull(*pull).is_some_and(|pull| pull.merged.is_none())
-        };
-        let mut open = pulls.filter(is_open);
-        let only = open.next().filter(|_| open.next().is_none())?;
-        Some((only, facts.pull(only)?))
-    }
-
-    /// Returns the turn of a pull request's author, if it is a draft or a review requests changes.
-    fn unready(&self) -> Option<Turn> {
-        let (number, pull) = self.only_pull()?;
-        let author =
-            || people::authors(self.eval.facts, &[number]).unwrap_or_else(|| format!("the author of #{number}"));
-        if pull.shape.as_ref().is_some_and(|shape| shape.value.draft) {
-            return Some(Turn::people(author(), format!("mark #{number} as ready for review")));
-        }
-        let is_against = self.verdicts(pull).contains(&Verdict::ChangesRequested);
-        is_against.then(|| Turn::people(author(), format!("push the changes that the review of #{number} requests")))
-    }
-
-    /// Returns the turn of those who merge a pull request that is approved, or of its merge queue.
-    fn approved(&self) -> Option<Turn> {
-        let (number, pull) = self.only_pull()?;
-        if pull.queued.as_ref().is_some_and(|queued| queued.value) {
-            return Some(Turn::by_itself(format!("the merge queue merges #{number}")));
-        }
-        let is_approved = self.verdicts(pull).contains(&Verdict::Approved);
-        is_approved.then(|| Turn::people(WRITERS, format!("merge #{number}")))
-    }
-
-    /// Returns the last verdict of each reviewer with write access; a comment is none.
-    fn verdicts(&self, pull: &PullFacts) -> Vec<Verdict> {
-        let mut reviews: Vec<&ReviewFact> = pull.reviews.values().map(|review| &review.value).collect();
-        reviews.retain(|review| review.verdict != Verdict::Commented && self.eval.writes(&review.reviewer));
-        reviews.sort_by_key(|review| review.submitted_at);
-        let last: BTreeMap<&str, Verdict> =
-            reviews.into_iter().map(|review| (review.reviewer.login.as_str(), review.verdict)).collect();
-        last.into_values().collect()
     }
 
     /// Names the pull request, or those of an issue.
@@ -259,52 +219,5 @@ impl StatusComment<'_, '_> {
         let pulls: Vec<ItemId> =
             works.filter_map(|work| if let Work::Pull(pull) = work { Some(pull) } else { None }).collect();
         if pulls.is_empty() { "its pull request".to_owned() } else { numbers(&pulls) }
-    }
-
-    /// Returns who deploys the change where it has to run next.
-    fn deploys_next(&self, filter: &EnvironmentFilter, change: &str) -> Turn {
-        let policy = self.eval.policy;
-        let is_meant = |name: &String| {
-            let production = policy.production(name);
-            names_environment(filter, name) && filter.production.is_none_or(|wanted| production == Some(wanted))
-        };
-        let Some(mut target) = self.names().into_iter().rfind(is_meant) else {
-            return Turn::people(WRITERS, format!("deploy {change}"));
-        };
-        // An environment that comes first is first.
-        for _ in 0..MOST_PHASES {
-            let before = policy.environments.get(&target).and_then(|rule| {
-                rule.after.iter().find(|name| {
-                    let current = self.eval.history(name).current();
-                    current.and_then(|run| run.commit).and_then(|sha| self.carries(sha)) != Some(true)
-                })
-            });
-            let Some(before) = before else { break };
-            target.clone_from(before);
-        }
-        let rule = policy.environments.get(&target).filter(|rule| rule.deploy.is_some() && policy.mode == Mode::Act);
-        let Some(rule) = rule else {
-            return Turn::people(WRITERS, format!("deploy {change} to {}", quoted(&target)));
-        };
-        let landing = self.landed();
-        if landing.is_some_and(|landing| self.is_deployed_by_itself(&rule.auto, &target, landing)) {
-            return Turn::by_itself(format!("phasebot deploys {change} to {}", quoted(&target)));
-        }
-        // On a pull request, the command means its commit.
-        let is_pull = self.eval.facts.pull(self.derived.item).is_some();
-        let reference = landing.filter(|_| !is_pull).map(|landing| format!("ref={}", landing.sha.short()));
-        let words: Vec<&str> = ["deploy", &target].into_iter().chain(reference.as_deref()).collect();
-        Turn::people(who_may(policy, "deploy", DEPLOYS), format!("comment {} to deploy {change}", command(&words)))
-    }
-
-    /// Returns true if phasebot deploys what landed there without a command, and has not tried yet.
-    fn is_deployed_by_itself(&self, auto: &AutoRule, environment: &str, landing: &Landing) -> bool {
-        let (facts, policy) = (self.eval.facts, self.eval.policy);
-        let is_default = landing.branch == facts.default_branch();
-        let takes = policy.services.is_empty()
-            && auto.on.contains(&Trigger::Merge)
-            && auto.takes_branch(&landing.branch).unwrap_or(is_default);
-        let mut tried = facts.requests.index().by_commit.of(&landing.sha).filter_map(|id| facts.requests.get(id));
-        takes && !tried.any(|request| request.environment == environment && request.end().is_some())
     }
 }

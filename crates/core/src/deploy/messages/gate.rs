@@ -10,13 +10,13 @@ use crate::{
             deploy_request::{DeployRequest, Origin},
         },
         policy::{FILE, Policy},
-        turn::Turn,
+        turn::{Act, CommandLine, Turn},
     },
     gate::{self, check_run},
     text::{
         headline::Headline,
         links::Links,
-        message::{quoted, sentence, whole},
+        message::{quoted, sentence, written},
     },
 };
 
@@ -42,13 +42,15 @@ pub(crate) fn gate_closed(facts: &RepoFacts, decision: &Decision) -> Headline {
 fn after_refusal(gate: &GateName, turn: Turn) -> Turn {
     let repeat = || Turn::asker("repeat the command when that has changed");
     let is_deploy = matches!(gate, GateName::Deploy(_));
+    if is_deploy && turn.starts_with("override") {
+        let change = format!("change what {} requires in `{FILE}`; then repeat the command", what_gate(gate));
+        return Turn::people(WRITERS, change);
+    }
+    if is_deploy && turn.starts_with("approve") {
+        return repeat();
+    }
     match turn {
-        Turn::People { act, .. } if is_deploy && act.starts_with("comment `/override ") => Turn::people(
-            WRITERS,
-            format!("change what {} requires in `{FILE}`; then repeat the command", what_gate(gate)),
-        ),
-        Turn::People { act, .. } if is_deploy && act.starts_with("comment `/approve ") => repeat(),
-        Turn::People { who, act } => Turn::people(who, format!("{act}; then repeat the command")),
+        Turn::People { who, act } => Turn::people(who, act.and("; then repeat the command")),
         Turn::Untold | Turn::Nobody | Turn::ByItself(_) => repeat(),
         asker @ Turn::Asker(_) => asker,
     }
@@ -61,13 +63,13 @@ fn what_gate(gate: &GateName) -> String {
 }
 
 /// Returns the command of a dry run without `dry-run`.
-fn for_real(facts: &RepoFacts, request: &DeployRequest) -> String {
+fn for_real(facts: &RepoFacts, request: &DeployRequest) -> CommandLine {
     let line = match &request.origin {
         Origin::Command(id) => facts.commands.get(id).map(|command| command.line.as_str()),
         Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) | Origin::Label(_) => None,
     };
     let words: Vec<&str> = line.unwrap_or_default().split_whitespace().filter(|word| *word != "dry-run").collect();
-    whole(&words.join(" "))
+    written(&words.join(" "))
 }
 
 /// Lists conditions that block, with whose turn it is at each.
@@ -94,11 +96,11 @@ pub(in crate::deploy) fn would(
     let headline = match (blocking.as_slice(), busy) {
         ([], None) => Headline::new(
             format!("dry run: the {what} would start now; nothing was started"),
-            Turn::asker(format!("comment {} to start it", for_real(facts, request))),
+            Turn::asker(Act::comment(for_real(facts, request)).and(" to start it")),
         ),
         ([], Some(other)) => Headline::new(
             format!("dry run: the {what} would wait, because {}; nothing was started", busy_with(other, policy)),
-            Turn::asker(format!("comment {} to let it wait", for_real(facts, request))),
+            Turn::asker(Act::comment(for_real(facts, request)).and(" to let it wait")),
         ),
         ([first, ..], _) => {
             let reason = first.sentence.trim_end_matches('.');
@@ -121,16 +123,15 @@ mod tests {
     #[test]
     fn nobody_overrides_or_approves_what_was_refused() {
         let gate = GateName::Deploy("production".to_owned());
-        for act in ["comment `/override deploy production checks reason: TEXT`", "comment `/approve deploy production`"]
-        {
-            let turn = after_refusal(&gate, Turn::people("**bob**", act));
+        for line in ["/override deploy production checks reason: TEXT", "/approve deploy production"] {
+            let turn = after_refusal(&gate, Turn::people("**bob**", written(line)));
             assert!(turn.is_of_people() && !turn.words().contains("`/"), "{}", turn.words());
         }
         for turn in [Turn::Untold, Turn::Nobody, Turn::by_itself("the freeze ends")] {
             assert!(after_refusal(&gate, turn).is_of_people());
         }
         let draft = GateName::Release("release".to_owned());
-        let line = "comment `/override release checks reason: TEXT`";
+        let line = written("/override release checks reason: TEXT");
         assert!(after_refusal(&draft, Turn::people("**bob**", line)).words().contains("`/override"));
     }
 }

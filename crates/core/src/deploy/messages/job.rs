@@ -4,7 +4,7 @@ use crate::{
     context::rights::WRITERS,
     domain::{
         decision::{Condition, Decision},
-        turn::Turn,
+        turn::{CommandPlace, Turn},
     },
     gate::check_run,
     text::{headline::Headline, message::quoted},
@@ -55,13 +55,7 @@ pub(in crate::deploy) fn job_blocked(decision: &Decision) -> String {
     let row = |condition: &&Condition| {
         format!("- {} {}: {}", check_run::symbol(condition), quoted(&condition.name), condition.sentence)
     };
-    let turn = match &first.turn {
-        Turn::People { who, act } if act.starts_with("comment `/") && !act.contains(" on ") => {
-            Turn::people(who, format!("{act} on any issue or pull request"))
-        }
-        turn @ (Turn::Untold | Turn::Nobody | Turn::ByItself(_) | Turn::Asker(_) | Turn::People { .. }) => turn.clone(),
-    };
-    let headline = Headline::new(&first.sentence, turn);
+    let headline = Headline::new(&first.sentence, first.turn.clone().placed(CommandPlace::Anywhere));
     let rest = rest.iter().map(row).collect::<Vec<_>>().join("\n");
     format!("{} {}", check_run::symbol(first), headline.with(rest).text_for(WRITERS))
 }

@@ -13,11 +13,12 @@ use crate::{
         },
         id::{ItemId, Sha},
         needs::FailedJob,
-        turn::Turn,
+        turn::{Act, CommandPlace, Turn},
     },
     text::{
         headline::Headline,
-        message::{command, commit, duration, quoted, spoken},
+        links::{run_link, run_page},
+        message::{command_line, commit, duration, quoted, spoken},
         people, sanitize,
     },
 };
@@ -45,8 +46,9 @@ pub(in crate::deploy) fn rolled_back_to(
     let sha = commit(request.sha.as_ref());
     let who = people::authors(facts, taken).unwrap_or_else(|| WRITERS.to_owned());
     let what = if taken.is_empty() { "it".to_owned() } else { numbers(taken) };
-    let unlock = command(&["unlock", &request.environment]);
-    let turn = Turn::people(who, format!("merge a fix for {what}, then comment {unlock} here"));
+    let unlock = command_line(&["unlock", &request.environment]);
+    let act = Act::from(format!("merge a fix for {what}, then comment ")).with(unlock.clone()).and(" here");
+    let turn = Turn::people(who, act);
     let state =
         format!("{environment} is back on {sha}, {took} after {} asked, and stays locked", quoted(&request.by.login));
     let taken = if taken.is_empty() { String::new() } else { format!("Taken back: {}{run}", pulls(facts, taken)) };
@@ -108,23 +110,23 @@ pub(in crate::deploy) fn failed(
         RequestKind::Promote => "promote",
         RequestKind::Rollback => "rollback",
     };
-    let on = request.item().map_or_else(String::new, |item| format!(" on #{item}"));
-    let (retry, back) = (command(&[verb, environment]), command(&["rollback", environment]));
+    let place = request.item().map_or(CommandPlace::Here, CommandPlace::On);
+    let (retry, back) = (command_line(&[verb, environment]), command_line(&["rollback", environment]));
     let is_rollback = request.kind == RequestKind::Rollback;
     match running.filter(|running| !is_rollback && Some(*running) != request.sha.as_ref()) {
         Some(running) => {
-            let turn = Turn::asker(format!(
-                "comment {back}{on} to go back to {}, or {retry} if it failed by chance",
-                running.code()
-            ));
+            let act = Act::comment(back).and(format!(" to go back to {}, or ", running.code()));
+            let again = if how == "failed" { " if it failed by chance" } else { " to run it again" };
+            let turn = Turn::asker(act.with(retry).and(again).placed(place));
             let warning = format!(
-                "{} succeeded last in {}; the failed run may have changed what runs there.",
+                "{} succeeded last in {}; the {} run may have changed what runs there.",
                 running.code(),
-                quoted(environment)
+                quoted(environment),
+                how.trim_start_matches("was ")
             );
             Headline::new(state, turn).with(warning)
         }
-        None => Headline::new(state, Turn::asker(format!("mend the cause, then comment {retry}{on}"))),
+        None => Headline::new(state, Turn::asker(Act::from("mend the cause, then comment ").with(retry).placed(place))),
     }
 }
 
@@ -138,17 +140,6 @@ pub(in crate::deploy) fn step(job: &FailedJob) -> String {
     sanitize::link(&job.url).map_or_else(|| words.clone(), |page| format!("[{words}]({page})"))
 }
 
-/// Returns a link to the workflow run that carries out a request.
-pub(crate) fn run_link(facts: &RepoFacts, request: &DeployRequest) -> Option<String> {
-    facts.runs.get(&request.run?).map(run_page).filter(|page| !page.is_empty())
-}
-
-fn run_page(run: &RunFacts) -> String {
-    let file = run.workflow.rsplit('/').next().unwrap_or_default();
-    let words = format!("run of {}", quoted(file));
-    sanitize::link(&run.url).map_or_else(|| words.clone(), |page| format!("[{words}]({page})"))
-}
-
 /// Returns that a run was cancelled before a job began, and how to keep that from happening.
 pub(in crate::deploy) fn not_begun(request: &DeployRequest, run: &RunFacts) -> Headline {
     let verb = match request.kind {
@@ -156,7 +147,7 @@ pub(in crate::deploy) fn not_begun(request: &DeployRequest, run: &RunFacts) -> H
         RequestKind::Promote => "promote",
         RequestKind::Rollback => "rollback",
     };
-    let line = command(&[verb, &request.environment]);
+    let line = command_line(&[verb, &request.environment]);
     Headline::new(
         format!(
             "the {} did not happen: the {} was cancelled before a job began, so {} is unchanged",
@@ -164,7 +155,7 @@ pub(in crate::deploy) fn not_begun(request: &DeployRequest, run: &RunFacts) -> H
             run_page(run),
             quoted(&request.environment)
         ),
-        Turn::asker(format!("comment {line}")),
+        Turn::asker(line),
     )
     .with("If the workflow's `concurrency` cancels waiting runs, add `queue: max` to it.")
 }

@@ -54,6 +54,8 @@ pub enum CheckVerdict {
     Failure,
     /// Action by a person is required.
     ActionRequired,
+    /// What it was for was given up before it began. It counts as no pass.
+    Cancelled,
 }
 
 /// Meaning of a reaction to a command.

@@ -22,6 +22,7 @@ use crate::domain::{
     id::{Account, ItemId, Sha},
     permission::Role,
     rule::ConditionName,
+    statement::Statement,
 };
 
 /// The place where a command was written.
@@ -84,15 +85,15 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// Done; with a text for the journal.
-    Done(String),
+    Done(Statement),
     /// Pending: the forge has to do something first.
     Pending,
     /// Started, and failed, with the reason.
-    Failed(String),
+    Failed(Statement),
     /// Refused, with the reason.
-    Refused(String),
+    Refused(Statement),
     /// Not understood, with the reason.
-    Misread(String),
+    Misread(Statement),
 }
 
 /// A change or request that a command made.

@@ -19,6 +19,7 @@ use crate::domain::{
     event::{RunOutcome, RunTrigger},
     fact::{RepoFacts, command::CommandId},
     id::{Account, ItemId, Sha},
+    statement::Statement,
 };
 
 /// A deployment requested from us.
@@ -188,8 +189,8 @@ pub enum RequestState {
     Ended {
         /// The outcome.
         how: RequestEnd,
-        /// A sentence for people.
-        why: String,
+        /// What people are told.
+        why: Statement,
     },
 }
 

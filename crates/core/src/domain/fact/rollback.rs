@@ -15,9 +15,15 @@ impl RepoFacts {
     /// Returns the lock that the last rollback took, unless someone lifted it. Nothing is deployed
     /// there automatically, and it also binds the person who rolled back.
     pub fn rollback_lock<'a>(&'a self, environment: &str) -> Option<Guard<'a>> {
+        let (since, id) = self.locking_rollback(environment)?;
+        self.requests.get(id).map(|request| guard(request, since))
+    }
+
+    /// Returns the rollback whose lock is in force, by the id of its request, and since when.
+    pub fn locking_rollback(&self, environment: &str) -> Option<(Timestamp, &String)> {
         let (since, _, id) = self.requests.index().rollbacks.of(environment).next_back()?;
         let lifted = self.commands.index().unlocked_at(environment).is_some_and(|at| at >= *since);
-        self.requests.get(id).filter(|_| !lifted).map(|request| guard(request, *since))
+        (!lifted).then_some((*since, id))
     }
 }
 

@@ -56,6 +56,26 @@ async fn a_list_that_github_cuts_is_none() {
 }
 
 #[tokio::test]
+async fn a_comparison_lists_up_to_three_hundred_files() {
+    let world = world().await;
+    let (base, head) = ("a".repeat(40), "b".repeat(40));
+    let need = || Need::FilesBetween { base: base.parse().unwrap(), head: head.parse().unwrap() };
+    let line = format!("GET /repos/acme/shop/compare/{base}...{head}?per_page=1&page=1");
+    let files = |count: usize| -> Value {
+        let renamed = json!({ "filename": "web/new.rs", "status": "renamed", "previous_filename": "api/old.rs" });
+        let more = (1..count).map(|n| json!({ "filename": format!("f/{n}"), "status": "added" }));
+        std::iter::once(renamed).chain(more).collect()
+    };
+    world.server.on(&line, answer(200, json!({ "status": "ahead", "commits": [], "files": files(1) })));
+    let expected = Some(["api/old.rs", "web/new.rs"].map(str::to_owned).to_vec());
+    assert_eq!(paths(&ask(&world, need()).await), expected);
+    for cut in [json!({ "files": files(300) }), json!({ "status": "ahead" })] {
+        world.server.on(&line, answer(200, cut.clone()));
+        assert_eq!(paths(&ask(&world, need()).await), None, "{}", cut["status"]);
+    }
+}
+
+#[tokio::test]
 async fn a_job_began_if_it_has_steps_or_ended_otherwise() {
     let began = |jobs: Value, total: u64| async move {
         let world = world().await;

@@ -61,6 +61,7 @@ const MOST_ROUNDS: usize = 8;
 /// Records the unknown facts that the open deploys need.
 pub(crate) fn want_all(eval: &EvalContext<'_>) {
     eval.want_origins();
+    auto::want_files(eval);
     preview::want_access(eval);
     for (id, request) in eval.facts.open_requests() {
         match &request.state {

@@ -175,7 +175,9 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOn
     if let Some(request) = facts.requests.get(id) {
         let mut runs: Vec<u64> = track::runs_of(facts, id, request).into_keys().chain(request.run).collect();
         runs.extend(track::runs_in_doubt(facts, request));
+        let pull = request.for_pull.filter(|pull| facts.about.labelled_pulls.contains(pull));
         facts.index.runs_to_link.extend(runs);
+        facts.index.previews_to_make.extend(pull);
     }
     out.changed.insert(DocumentKey::Request(id.to_owned()));
 }

@@ -24,6 +24,7 @@ mod protection_rule;
 mod publish;
 mod queue;
 mod rollback;
+mod runs;
 mod start;
 mod track;
 
@@ -143,7 +144,7 @@ pub(crate) fn ended(
         Effect::TearDown { environment, pull, workflow, .. } => {
             preview::teardown_ended(facts, environment, (*pull, workflow), outcome, out);
         }
-        Effect::MirrorDeployment { external, .. } => mirror::made(facts, *external, outcome, out),
+        Effect::MirrorDeployment { .. } => mirror::ended(facts, effect, outcome, terms.now, out),
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }
@@ -173,8 +174,8 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOn
     let Some(Some(item)) = changed else { return };
     out.items.extend(item);
     if let Some(request) = facts.requests.get(id) {
-        let mut runs: Vec<u64> = track::runs_of(facts, id, request).into_keys().chain(request.run).collect();
-        runs.extend(track::runs_in_doubt(facts, request));
+        let mut runs: Vec<u64> = runs::runs_of(facts, id, request).into_keys().chain(request.run).collect();
+        runs.extend(runs::runs_in_doubt(facts, request));
         let pull = request.for_pull.filter(|pull| facts.about.labelled_pulls.contains(pull));
         facts.index.runs_to_link.extend(runs);
         facts.index.previews_to_make.extend(pull);

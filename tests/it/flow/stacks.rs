@@ -7,7 +7,7 @@ use super::{REPO, Setup, World};
 const POLICY: &str = "version: 1
 mode: act
 environments:
-  staging: { unmerged: true, deploy: { via: deployment }, require: [checks: required] }
+  staging: { unmerged: true, deploy: { via: deployment }, require: [checks] }
 ";
 
 /// Opens two pull requests, the second onto the first one's branch, and stacks them; the second one

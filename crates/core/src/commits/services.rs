@@ -95,6 +95,22 @@ impl<'f> EvalContext<'f> {
         }
     }
 
+    /// Returns whether the forge is still to say which files a push touches.
+    pub(crate) fn are_parts_asked_for(&self, push: &PushFacts) -> bool {
+        let is_open =
+            |need: &Need| !matches!(self.facts.answers.get(need).map(|known| &known.answer), Some(Answer::Files(_)));
+        let mut is_compared = push.truncated;
+        for commit in push.commits.iter().filter(|commit| !push.truncated && !push.paths.contains_key(*commit)) {
+            match self.facts.index.merged_as.get(commit).and_then(|pulls| pulls.first()) {
+                Some(pull) if is_open(&Need::FilesOfPull { pull: *pull }) => return true,
+                Some(_) => {}
+                None => is_compared = true,
+            }
+        }
+        let need = || Need::FilesBetween { base: push.before.clone(), head: push.after.clone() };
+        is_compared && !push.forced && !push.before.is_zero() && is_open(&need())
+    }
+
     /// Returns the services of each file in which `head` differs from where it left `base`. `None`: not
     /// all are known.
     pub(crate) fn parts_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<BTreeSet<&'f str>>> {

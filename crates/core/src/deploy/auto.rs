@@ -166,9 +166,13 @@ fn newest_push_for(
     Some(News { at: *at, sha: sha.clone(), origin, watched })
 }
 
-/// Returns whether a part of a push belongs to a scope that `takes` accepts, or may.
+/// Returns whether a part of a push belongs to a scope that `takes` accepts, or may. While the forge is
+/// asked about its files, none does.
 fn concerns<'f>(eval: &EvalContext<'f>, push: &'f PushFacts, takes: &dyn Fn(Scope<'_>) -> bool) -> bool {
     let parts = eval.parts_of_push(push);
+    if parts.is_none() && eval.are_parts_asked_for(push) {
+        return false;
+    }
     parts.is_none_or(|parts| parts.iter().any(|touched| eval.policy.any_scope(touched, takes)))
 }
 

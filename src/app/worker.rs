@@ -179,7 +179,7 @@ async fn decide_alert(
         return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await;
     }
     let (at, seen) = (message.at, Seen::Alert(Box::new(message)));
-    decide_message(runtime, lease, forge, row, target, at, seen).await
+    Box::pin(decide_message(runtime, lease, forge, row, target, at, seen)).await
 }
 
 /// Decides a deployment or a verdict that another system than the forge reports.
@@ -219,7 +219,7 @@ async fn decide_external(
             return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(&[reason])).await;
         }
     };
-    decide_message(runtime, lease, forge, row, target, at, seen).await
+    Box::pin(decide_message(runtime, lease, forge, row, target, at, seen)).await
 }
 
 /// Decides a message of a system beside the forges. The repository comes from our own map.

@@ -17,6 +17,7 @@ mod lines;
 mod people;
 mod policy;
 mod preview;
+mod previews;
 mod recheck;
 mod scenario;
 mod services;

@@ -12,7 +12,10 @@ use phasebot_core::{
     ingest::{self, Us},
 };
 
-use crate::policy_of;
+use crate::{
+    policy_of,
+    scenario::{forge::repo, script::read},
+};
 
 fn start() -> Timestamp {
     "2026-03-02T10:00:00Z".parse().unwrap()
@@ -139,4 +142,21 @@ fn a_preview_ends_between_two_slices_once_its_time_is_up() {
     let preview = preview(&facts, |_| None, &policy_of(None), &proposed, start(), goes_on);
     assert_eq!((preview.open, preview.looked_at, preview.changed, preview.out_of_time), (200, 100, 100, true));
     assert_eq!(preview.first[0].item, 200, "the newest were looked at");
+}
+
+#[test]
+fn a_proposal_that_gives_files_to_another_service_shows_what_moves() {
+    let history = read(
+        "08:00 push main b0\n08:01 issue 1 opened by ann\n08:02 pull 2 opened by ann head web body \"Fixes #1\"\n\
+         08:03 pull 2 merged by ann as m2\n08:03 push main m2 touches web/a\n08:10 tag api-v1.0.0 at m2\n",
+    );
+    let current = policy_of(Some("services: { web: { paths: 'web/**' }, api: { paths: 'api/**', tags: 'api-v*' } }"));
+    let proposed = policy_of(Some("services: { web: { paths: 'www/**' }, api: { paths: '**', tags: 'api-v*' } }"));
+    let mut facts = RepoFacts::new(repo().key);
+    for event in &history.events {
+        ingest::observe(&mut facts, event, &current, &Us::default());
+    }
+    let preview = preview(&facts, |_| None, &current, &proposed, history.end, || true);
+    let moved: Vec<_> = preview.first.iter().map(|row| (row.item, row.now.as_deref(), row.then.as_deref())).collect();
+    assert_eq!(moved, [(1, Some("phase/build"), Some("phase/release"))]);
 }

@@ -1,10 +1,20 @@
 //! Services: the phase of an item, compared with its phase within each service alone.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use jiff::Timestamp;
 use phasebot_core::{
-    domain::{fact::RepoFacts, policy::Policy},
+    domain::{
+        decision::GateName,
+        event::{Event, Seen},
+        fact::RepoFacts,
+        id::Sha,
+        policy::Policy,
+    },
+    gate::{self, Subject, carries::Carried},
     ingest::{Us, observe},
     phase,
 };
@@ -52,11 +62,29 @@ fn index(facts: &RepoFacts, pull: u64, policy: &Policy, now: Timestamp) -> Optio
     derived.phase.and_then(|name| policy.phase_index(&name))
 }
 
-/// Returns the steps of a history, and for each pull request the services that it touches.
-fn history(acts: &[Act]) -> (String, Vec<(u64, BTreeSet<&'static str>)>) {
+/// A deployment of a history.
+struct Deployed {
+    /// Number of events before it.
+    event: usize,
+    service: &'static str,
+    /// Its commit, as a place in the default branch: the first pull request's is 1.
+    to: usize,
+    succeeds: bool,
+}
+
+/// A history as steps of a scenario, with the truth about it.
+struct History {
+    steps: String,
+    /// Pull requests in order, with the services that each touches.
+    pulls: Vec<(u64, BTreeSet<&'static str>)>,
+    deployed: Vec<Deployed>,
+}
+
+fn history(acts: &[Act]) -> History {
     let mut steps = "08:00 push main b0\n".to_owned();
     let mut line = vec!["b0".to_owned()];
     let mut pulls: Vec<(u64, BTreeSet<&str>)> = Vec::new();
+    let mut deployed = Vec::new();
     for (minute, act) in acts.iter().enumerate() {
         let at = format!("{:02}:{:02}", 9 + minute / 60, minute % 60);
         let mut merge = |files: &str, touched: &[&'static str]| {
@@ -79,11 +107,22 @@ fn history(acts: &[Act]) -> (String, Vec<(u64, BTreeSet<&'static str>)>) {
             }
             Act::Deploy(name, which, succeeds) => {
                 let how = if *succeeds { "success" } else { "failure" };
-                let _ = writeln!(steps, "{at} deploy {} {name}-prod of {} {how}", 100 + minute, which.get(&line));
+                let (event, to) = (steps.lines().count(), which.index(line.len()));
+                let _ = writeln!(steps, "{at} deploy {} {name}-prod of {} {how}", 100 + minute, line[to]);
+                deployed.push(Deployed { event, service: name, to, succeeds: *succeeds });
             }
         }
     }
-    (steps, pulls)
+    History { steps, pulls, deployed }
+}
+
+/// Returns the pull requests that an environment of a service alone runs.
+fn running(facts: &RepoFacts, history: &History, policy: &Policy, now: Timestamp) -> BTreeSet<u64> {
+    let runs = |pull: &u64| {
+        let derived = phase::derive(facts, *pull, policy, now);
+        matches!(derived.phase.as_deref(), Some("operate" | "monitor"))
+    };
+    history.pulls.iter().map(|(pull, _)| *pull).filter(runs).collect()
 }
 
 proptest! {
@@ -93,7 +132,7 @@ proptest! {
     /// by none.
     #[test]
     fn an_item_has_the_phase_of_its_least_advanced_service(acts in prop::collection::vec(act(), 1..20)) {
-        let (steps, pulls) = history(&acts);
+        let History { steps, pulls, .. } = history(&acts);
         let acts = read(&steps);
         let both = policy(&[WEB, API]);
         let alone = [("web", policy(&[WEB])), ("api", policy(&[API]))];
@@ -110,4 +149,57 @@ proptest! {
             prop_assert_eq!(shown, least.unwrap_or(build), "#{} touches {:?}\n{}", pull, touched, steps);
         }
     }
+
+    /// What is listed for an environment of a service is what touches the service, and what the
+    /// deployment then moves there; the rest is counted.
+    #[test]
+    fn what_is_listed_for_a_service_is_what_its_deployment_moves(acts in prop::collection::vec(act(), 1..24)) {
+        let history = history(&acts);
+        let steps = &history.steps;
+        let events = read(steps).events;
+        let both = policy(&[WEB, API]);
+        let alone = BTreeMap::from([("web", policy(&[WEB])), ("api", policy(&[API]))]);
+        let mut facts = RepoFacts::new(repo().key);
+        let mut seen = 0;
+        let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
+        for Deployed { event, service, to, succeeds } in &history.deployed {
+            let (deployment, alone) = (&events[*event], &alone[service]);
+            for event in &events[seen..*event] {
+                observe(&mut facts, event, &both, &Us { bot: None });
+            }
+            seen = *event;
+            let Some(from) = runs.get(service).copied() else {
+                if *succeeds {
+                    runs.insert(service, *to);
+                }
+                continue;
+            };
+            let sha = deployed_commit(deployment);
+            let subject = Subject::new(GateName::Deploy(format!("{service}-prod")), sha, deployment.at);
+            let carried = gate::carried(&facts, &both, &subject, deployment.at);
+            let between = |low: usize, high: usize| &history.pulls[low.min(high)..high];
+            let brought = between(from, *to).iter().filter(|(_, touched)| touched.contains(service));
+            let brought: BTreeSet<u64> = brought.map(|(pull, _)| *pull).collect();
+            prop_assert_eq!(carried.pulls(), brought.clone(), "{} {}\n{}", service, to, steps);
+            if let Carried::Changes(contents) = &carried {
+                let all = between(from, *to).iter().chain(between(*to, from));
+                let others = all.filter(|(_, touched)| !touched.contains(service)).count();
+                prop_assert_eq!(contents.others, others, "{} {}\n{}", service, to, steps);
+            }
+            let before = running(&facts, &history, alone, deployment.at);
+            observe(&mut facts, deployment, &both, &Us { bot: None });
+            seen += 1;
+            if *succeeds {
+                runs.insert(service, *to);
+                let after = running(&facts, &history, alone, deployment.at);
+                prop_assert_eq!(&after - &before, brought, "{} {}\n{}", service, to, steps);
+            }
+        }
+    }
+}
+
+/// Returns the commit of a deployment's event.
+fn deployed_commit(event: &Event) -> Sha {
+    let Seen::Deployment(deployment) = &event.seen else { panic!("{event:?}") };
+    deployment.sha.clone()
 }

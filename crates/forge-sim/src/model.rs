@@ -93,6 +93,8 @@ pub(super) struct Pull {
     pub(super) base: String,
     pub(super) base_sha: String,
     pub(super) merged: Option<Merged>,
+    /// Its place in a stack.
+    pub(super) stack: Option<StackPlace>,
     /// Issues linked by hand.
     pub(super) linked_issues: BTreeSet<u64>,
 }
@@ -107,6 +109,17 @@ impl Pull {
     pub(super) fn head_ref(&self) -> &str {
         self.head.split_once(':').map_or(self.head.as_str(), |(_, branch)| branch)
     }
+}
+
+/// The place of a pull request in a stack.
+#[derive(Debug, Clone)]
+pub(super) struct StackPlace {
+    /// Number of the stack.
+    pub(super) number: u64,
+    /// The branch on which it lands.
+    pub(super) base: String,
+    /// Pull requests of the stack, bottom first.
+    pub(super) pulls: Vec<u64>,
 }
 
 /// A merge.
@@ -231,6 +244,8 @@ pub(super) struct WorkflowRun {
     pub(super) inputs: Value,
     pub(super) status: String,
     pub(super) conclusion: Option<String>,
+    /// True once a job of this attempt began.
+    pub(super) begun: bool,
     pub(super) attempt: u64,
     pub(super) actor: String,
     pub(super) created_at: Timestamp,

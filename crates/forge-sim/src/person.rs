@@ -203,6 +203,16 @@ impl Person {
         self.act(|state, repo, by| state.merge_pull(repo, number, by, method))
     }
 
+    /// Makes a stack of pull requests, bottom first.
+    pub fn stack(&self, pulls: &[u64]) -> Done<()> {
+        self.act(|state, repo, by| state.stack(repo, by, pulls))
+    }
+
+    /// Merges a stack up to and with a pull request; returns the commits on the stack's base.
+    pub fn merge_stack(&self, top: u64) -> Done<Vec<String>> {
+        self.act(|state, repo, by| state.merge_stack(repo, by, top))
+    }
+
     /// Adds a pull request to the merge queue; returns the commit of its group.
     pub fn merge_group(&self, number: u64) -> Done<String> {
         self.act(|state, repo, _| state.merge_group(repo, number))
@@ -256,6 +266,11 @@ impl Person {
     /// Completes a workflow run.
     pub fn complete_run(&self, id: u64, conclusion: &str) -> Done<()> {
         self.act(|state, repo, by| state.change_run(repo, id, by, Some(conclusion)))
+    }
+
+    /// Cancels a workflow run; returns false if it had completed.
+    pub fn cancel_run(&self, id: u64) -> Done<bool> {
+        self.act(|state, repo, by| state.cancel_run(repo, id, by))
     }
 
     /// Re-runs a workflow run, as its next attempt.

@@ -181,6 +181,7 @@ fn question(need: &Need) -> String {
         Need::RunsAt { trigger, .. } => format!("which runs {} started", quoted(trigger.as_str())),
         Need::FilesOfPull { pull } => format!("which files #{pull} touches"),
         Need::FilesOfCommit { sha } => format!("which files {} touches", sha.short()),
+        Need::FilesBetween { base, head } => format!("which files differ from {} to {}", base.short(), head.short()),
         Need::AnyJobBegan { run, .. } => format!("whether a job of run {run} began"),
         Need::FailedJob { run, .. } => format!("which step of run {run} failed"),
         Need::BranchHead { branch } => format!("where {} is", quoted(branch)),

@@ -55,6 +55,7 @@ pub(super) async fn answer(
         Need::FailedJob { run, attempt } => jobs::failed(&mut repo, *run, *attempt).await.map(Answer::FailedJob),
         Need::FilesOfPull { pull } => files::of_pull(&mut repo, *pull).await.map(Answer::Files),
         Need::FilesOfCommit { sha } => files::of_commit(&mut repo, sha).await.map(Answer::Files),
+        Need::FilesBetween { base, head } => files::between(&mut repo, base, head).await.map(Answer::Files),
         Need::AnyJobBegan { run, attempt } => jobs::any_began(&mut repo, *run, *attempt).await.map(Answer::AnyJobBegan),
         Need::TagCommit { tag } => commit_ref::commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
         Need::BranchHead { branch } => commit_ref::commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),

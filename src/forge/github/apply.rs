@@ -62,10 +62,13 @@ pub(super) async fn apply(
                 deploy::Deployment { request, environment, production, transient, sha, watched, inputs, description };
             deploy::create(repo, identity, context, &it).await?
         }
-        Effect::MirrorDeployment { external, made, environment, production, sha, state, description } => {
-            let (external, made, production, state) = (*external, *made, *production, *state);
-            let it = mirror::Mirror { external, made, environment, production, sha, state, description };
-            mirror::show(repo, identity, context, &it).await?
+        Effect::MirrorDeployment { made: Some(copy), state, description, .. } => {
+            deploy::set_status(repo, *copy, *state, description, None).await?
+        }
+        Effect::MirrorDeployment { external, look_first, environment, production, sha, description, .. } => {
+            let (external, look_first, production) = (*external, *look_first, *production);
+            let it = mirror::Mirror { external, look_first, environment, production, sha, description };
+            mirror::create(repo, identity, context, &it).await?
         }
         Effect::SetDeployment { deployment, state, description, log } => {
             deploy::set_status(repo, *deployment, *state, description, log.as_deref()).await?
@@ -106,6 +109,7 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         Effect::Report { or_comment: None, .. }
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
+        | Effect::MirrorDeployment { .. }
         | Effect::CancelRun { .. }
         | Effect::TearDown { .. }
         | Effect::AnswerProtection { .. }
@@ -124,6 +128,6 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
             Cost { writes: labels.saturating_add(1), creates: 1 }
         }
         Effect::Dispatch { .. } => Cost { writes: u32::from(!context.in_doubt), creates: 0 },
-        Effect::PublishRelease { .. } | Effect::MirrorDeployment { .. } => Cost { writes: 2, creates: 0 },
+        Effect::PublishRelease { .. } => Cost { writes: 2, creates: 0 },
     }
 }

@@ -1,4 +1,4 @@
-//! Files that a pull request or a commit touches.
+//! Files that a pull request, a commit or a range of commits touches.
 
 use serde::Deserialize;
 
@@ -13,6 +13,8 @@ use crate::{
 
 /// Maximum number of files that GitHub lists. A longer list is cut without a word.
 const MOST_FILES: usize = 3_000;
+/// Maximum number of files that a comparison lists, all on its first page.
+const MOST_COMPARED: usize = 300;
 /// Maximum number of pages, at 100 files each.
 const MAX_PAGES: usize = MOST_FILES / PER_PAGE;
 
@@ -48,6 +50,22 @@ pub(super) async fn of_commit(repo: &mut Repo<'_>, sha: &Sha) -> Result<Option<P
         }
     }
     Ok(None)
+}
+
+/// Returns the files that a comparison lists, by old and new name; `None`: GitHub does not list them
+/// all.
+pub(super) async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Result<Option<Paths>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Comparison {
+        files: Option<Vec<File>>,
+    }
+    let route = "GET /repos/{owner}/{repo}/compare/{basehead}";
+    // The files are the same on each page of commits.
+    let compared: Comparison = repo.get(route, &format!("/compare/{base}...{head}?per_page=1&page=1")).await?.json()?;
+    Ok(compared.files.and_then(|files| {
+        let all = files.len() < MOST_COMPARED;
+        packed(files, all)
+    }))
 }
 
 fn packed(files: Vec<File>, all: bool) -> Option<Paths> {

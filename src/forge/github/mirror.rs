@@ -1,11 +1,12 @@
 //! Deployments of GitHub that show what another system deployed.
 
 use http::Method;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    domain::{effect::ForgeResult, event::DeployState, id::Sha},
+    domain::{effect::ForgeResult, id::Sha},
     forge::github::{deploy, own_account::Identity, path, repo::Repo},
     port::forge::{Applied, ApplyContext, ForgeError},
 };
@@ -22,17 +23,18 @@ const EXTERNAL: &str = "phasebot_external";
 /// A deployment to show.
 pub(super) struct Mirror<'a> {
     pub(super) external: u64,
-    pub(super) made: Option<u64>,
+    pub(super) look_first: bool,
     pub(super) environment: &'a str,
     pub(super) production: Option<bool>,
     pub(super) sha: &'a Sha,
-    pub(super) state: DeployState,
     pub(super) description: &'a str,
 }
 
 #[derive(Deserialize)]
 struct Made {
     id: u64,
+    sha: Sha,
+    created_at: Option<Timestamp>,
     #[serde(default)]
     payload: Value,
     creator: Option<Creator>,
@@ -43,33 +45,28 @@ struct Creator {
     login: String,
 }
 
-/// Creates the deployment if it does not exist, and sets its status.
-pub(super) async fn show(
+impl Made {
+    fn applied(&self) -> Applied {
+        let result = ForgeResult::Deployed { deployment: self.id, sha: self.sha.clone(), at: self.created_at };
+        Applied { made: Some(self.id.to_string()), result: Some(result), ..Applied::default() }
+    }
+}
+
+/// Creates the deployment, without a status: a status is another request, which may fail alone.
+pub(super) async fn create(
     repo: &mut Repo<'_>,
     identity: &Identity,
     context: &ApplyContext,
     it: &Mirror<'_>,
 ) -> Result<Applied, ForgeError> {
-    // An earlier try may have created it and failed at its status.
-    let known = match it.made {
-        None => find(repo, identity, it).await?,
-        made => made,
-    };
-    let id = match known {
-        Some(id) => id,
-        None if context.look_only => {
-            return Ok(Applied { result: Some(ForgeResult::NotFound), ..Applied::default() });
-        }
-        None => create(repo, it).await?,
-    };
-    if !context.look_only {
-        deploy::set_status(repo, id, it.state, it.description, None).await?;
+    if (context.in_doubt || it.look_first)
+        && let Some(found) = find(repo, identity, it).await?
+    {
+        return Ok(found.applied());
     }
-    let result = ForgeResult::Deployed { deployment: id, sha: it.sha.clone(), at: None };
-    Ok(Applied { made: Some(id.to_string()), result: Some(result), ..Applied::default() })
-}
-
-async fn create(repo: &mut Repo<'_>, it: &Mirror<'_>) -> Result<u64, ForgeError> {
+    if context.look_only {
+        return Ok(Applied { result: Some(ForgeResult::NotFound), ..Applied::default() });
+    }
     let mut body = json!({
         "ref": it.sha,
         "task": TASK,
@@ -84,13 +81,13 @@ async fn create(repo: &mut Repo<'_>, it: &Mirror<'_>) -> Result<u64, ForgeError>
     }
     let reply = repo.send(Method::POST, "POST /repos/{owner}/{repo}/deployments", "/deployments", Some(body)).await?;
     match reply.made::<Made>() {
-        Some(made) => Ok(made.id),
+        Some(made) => Ok(made.applied()),
         None => Err(ForgeError::Doubt("the answer to a new deployment broke off".to_owned())),
     }
 }
 
 /// Returns the deployment that we created for this one.
-async fn find(repo: &mut Repo<'_>, identity: &Identity, it: &Mirror<'_>) -> Result<Option<u64>, ForgeError> {
+async fn find(repo: &mut Repo<'_>, identity: &Identity, it: &Mirror<'_>) -> Result<Option<Made>, ForgeError> {
     let me = identity.actor(repo.client).await?;
     let (environment, task) = (path::value(it.environment), path::value(TASK));
     let tail = format!("/deployments?sha={}&environment={environment}&task={task}", it.sha);
@@ -99,5 +96,5 @@ async fn find(repo: &mut Repo<'_>, identity: &Identity, it: &Mirror<'_>) -> Resu
         let by_us = made.creator.as_ref().is_some_and(|creator| me.is_called(&creator.login));
         by_us && deploy::payload_has(&made.payload, EXTERNAL, &it.external.to_string())
     };
-    Ok(all.into_iter().find(is_ours).map(|made| made.id))
+    Ok(all.into_iter().find(is_ours))
 }

@@ -212,3 +212,37 @@ fn no_layer_below_makes_an_environment_for_pull_requests_only() {
     let seen: Vec<_> = problems.iter().map(|p| (p.file.as_str(), p.message.as_str())).collect();
     assert_eq!(seen, [("Repository", "a layer above describes `Production` as one environment")]);
 }
+
+#[test]
+fn an_environment_for_pull_requests_may_be_described_by_several_files() {
+    let whole = "environments: { preview: { per: pull_request, teardown: down.yml, deploy: { via: deployment } } }";
+    let limits = "environments: { Preview: { ttl: 1d, max: 3, label: preview } }";
+    let policy = compile(&merged(&[(Organisation, whole), (Repository, limits)])).unwrap();
+    let made = policy.environments["preview"].per_pull.as_ref().unwrap();
+    assert_eq!((made.most, made.label.as_deref(), made.teardown.as_str()), (3, Some("preview"), "down.yml"));
+
+    let begun = "environments: { preview: { per: pull_request, teardown: down.yml } }";
+    let deployed = "environments: { preview: { deploy: { via: deployment } } }";
+    assert!(compile(&merged(&[(Organisation, begun), (Repository, deployed)])).is_ok());
+}
+
+#[test]
+fn keys_that_do_not_fit_an_environment_for_pull_requests_are_found_in_the_file_that_has_them() {
+    let seen = |above: &str, below: &str| {
+        let problems = compile(&merged(&[(Organisation, above), (Repository, below)])).unwrap_err();
+        problems.iter().map(|p| format!("{} {}:{} {}", p.file, p.line, p.column, p.message)).collect::<Vec<_>>()
+    };
+    let whole = "environments: { preview: { per: pull_request, teardown: down.yml, deploy: { via: deployment } } }";
+    assert_eq!(
+        seen(whole, "environments:\n  preview: { auto: { on: [tag] }, production: true }"),
+        [
+            "Repository 2:47 does not fit an environment with `per: pull_request`",
+            "Repository 2:20 does not fit an environment with `per: pull_request`",
+        ]
+    );
+    let begun = "environments: { preview: { per: pull_request, teardown: down.yml } }";
+    assert_eq!(
+        seen(begun, "environments: { other: { ttl: 1d } }"),
+        ["Repository 1:31 is only for `per: pull_request`", "Organisation 1:26 `per: pull_request` needs `deploy`",]
+    );
+}

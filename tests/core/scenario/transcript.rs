@@ -72,10 +72,10 @@ pub fn describe(effect: &Effect) -> String {
             format!("{workflow} from {reference} for {} in {environment}", sha.short())
         }
         Effect::SetDeployment { deployment, state, .. } => format!("deployment {deployment} is {state:?}"),
-        Effect::MirrorDeployment { sha, environment, state, made, .. } => {
-            let copy = made.map_or_else(|| "new".to_owned(), |id| id.to_string());
-            format!("copy ({copy}) of the deployment of {} to {environment}: {state:?}", sha.short())
+        Effect::MirrorDeployment { sha, environment, made: None, .. } => {
+            format!("copy of the deployment of {} to {environment}", sha.short())
         }
+        Effect::MirrorDeployment { made: Some(copy), state, .. } => format!("copy {copy} is {state:?}"),
         Effect::TearDown { environment, workflow, .. } => format!("{workflow} tears down {environment}"),
         Effect::CancelRun { run } => format!("cancel run {run}"),
         Effect::AnswerProtection { run, approve, comment, .. } => {

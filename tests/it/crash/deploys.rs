@@ -2,10 +2,14 @@
 //! twice.
 
 use futures_util::future::join_all;
-use phasebot::app::crash::POINTS;
+use phasebot::{
+    app::{clock::SystemClock, crash::POINTS},
+    port::clock::Clock as _,
+};
 use phasebot_forge_sim::{NewCommit, Worker};
+use serde_json::json;
 
-use super::world::World;
+use super::world::{ALERT_TOKEN, World};
 
 const REPOSITORY: &str = "acme/shop";
 const FILE: &str = ".github/workflows/deploy.yml";
@@ -106,5 +110,43 @@ async fn a_rollback_that_is_found_again_goes_on() {
     let pins = ["", ", pin: best_effort"];
     let points = pins.into_iter().flat_map(|pin| (1..=3).map(move |n| (pin, format!("effect_sent:{n}"))));
     let all = points.map(|(pin, point)| tokio::spawn(dies_while_rolling_back(pin, point)));
+    join_all(all).await.into_iter().for_each(Result::unwrap);
+}
+
+/// Shows a reported deployment on the forge, while the program crashes at `point`.
+async fn dies_while_mirroring(point: String) {
+    let mut world = World::new().await;
+    let (person, _) = world.repository(REPOSITORY);
+    world.orderly.insert(person.repo());
+    world.program.mirrored = Some(REPOSITORY.to_owned());
+    let files = vec![(".github/phasebot.yml".to_owned(), Some("version: 1\nmode: act\n".to_owned()))];
+    let commit = person.push("main", &[NewCommit { message: "A policy".to_owned(), files }]).unwrap().made.remove(0);
+    world.start(None).await;
+    world.quiet().await;
+    drop(world.running.take());
+    world.start(Some(&point)).await;
+    let at = SystemClock.now().to_string();
+    let report = json!({ "id": "1", "commit": commit, "environment": "production", "state": "success", "at": at });
+    loop {
+        let address = world.running.as_ref().unwrap().address;
+        let sent = world.sim.post(&format!("http://{address}/events/cd"), ALERT_TOKEN, report.to_string()).await;
+        if sent.is_ok_and(|status| (200..300).contains(&status)) {
+            break;
+        }
+        world.revive().await;
+    }
+    let shown = |sim: &phasebot_forge_sim::SimForge| sim.deployments(REPOSITORY);
+    let expected = [("production".to_owned(), commit, "success".to_owned())];
+    world.post_until("a copy with its state", |sim| shown(sim) == expected).await;
+    world.quiet().await;
+    assert_eq!(shown(&world.sim), expected, "{point}");
+    assert_eq!(world.starts, 3, "{point} was never passed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_reported_deployment_is_made_once_at_every_crash_point() {
+    let points = ["effect_unsent", "effect_sent", "result_committed"];
+    let points = points.into_iter().flat_map(|point| (1..=2).map(move |n| format!("{point}:{n}")));
+    let all = points.map(|point| tokio::spawn(dies_while_mirroring(point)));
     join_all(all).await.into_iter().for_each(Result::unwrap);
 }

@@ -33,6 +33,8 @@ pub struct Installed {
     pub log: PathBuf,
     /// Alertmanager's connections: name, and the repository where it opens issues.
     pub alerts: Vec<(String, String)>,
+    /// Repository of the connection `cd`, whose reported deployments the forge shows, too.
+    pub mirrored: Option<String>,
 }
 
 /// A running program. Dropping it kills it.
@@ -80,6 +82,13 @@ impl Installed {
                 .env(key("KIND"), "alertmanager")
                 .env(key("SECRETS"), ALERT_TOKEN)
                 .env(key("REPOSITORIES"), repository);
+        }
+        if let Some(repository) = &self.mirrored {
+            command
+                .env("PHASEBOT_EVENTS__CD__KIND", "generic")
+                .env("PHASEBOT_EVENTS__CD__SECRETS", ALERT_TOKEN)
+                .env("PHASEBOT_EVENTS__CD__REPOSITORIES", repository)
+                .env("PHASEBOT_EVENTS__CD__GITHUB", "true");
         }
         if let Some(point) = crash_at {
             command.env("PHASEBOT_CRASH_AT", point);

@@ -2,6 +2,7 @@
 //! workflows.
 
 mod automatic;
+mod cancelled;
 mod contents;
 mod dispatch;
 mod edges;

@@ -49,6 +49,9 @@ async fn a_lost_answer_leads_to_no_second_deployment() {
         stage.world.minute().await;
         let expected = [("production".to_owned(), stage.merged.clone(), "success".to_owned())];
         assert_eq!((shown(&stage), created(&stage)), (expected.to_vec(), 1), "{route} {kind:?}");
+        // What exists is searched only if its creation got no answer.
+        let searched = stage.world.calls().iter().any(|call| call == &format!("GET {DEPLOYMENTS}"));
+        assert_eq!(searched, route == DEPLOYMENTS, "{route} {kind:?}");
         stage.world.check().await;
     }
 }

@@ -6,6 +6,7 @@ mod order;
 mod people;
 mod places;
 mod questions;
+mod stacks;
 pub mod trouble;
 mod waiting;
 pub mod whole_loop;

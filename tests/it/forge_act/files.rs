@@ -56,6 +56,31 @@ async fn a_list_that_github_cuts_is_none() {
 }
 
 #[tokio::test]
+async fn a_comparison_lists_up_to_three_hundred_files() {
+    let world = world().await;
+    let base = "a".repeat(40);
+    let files = |count: usize| -> Value {
+        let renamed = json!({ "filename": "web/new.rs", "status": "renamed", "previous_filename": "api/old.rs" });
+        let more = (1..count).map(|n| json!({ "filename": format!("f/{n}"), "status": "added" }));
+        std::iter::once(renamed).chain(more).collect()
+    };
+    let cases = [
+        ("b", json!({ "status": "ahead", "commits": [], "files": files(1) }), true),
+        ("c", json!({ "status": "ahead", "commits": [], "files": files(300) }), false),
+        ("d", json!({ "status": "ahead", "commits": [] }), false),
+    ];
+    for (head, compared, is_told) in cases {
+        let head = head.repeat(40);
+        world
+            .server
+            .on(&format!("GET /repos/acme/shop/compare/{base}...{head}?per_page=1&page=1"), answer(200, compared));
+        let need = Need::FilesBetween { base: base.parse().unwrap(), head: head.parse().unwrap() };
+        let expected = is_told.then(|| ["api/old.rs", "web/new.rs"].map(str::to_owned).to_vec());
+        assert_eq!(paths(&ask(&world, need).await), expected, "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_job_began_if_it_has_steps_or_ended_otherwise() {
     let began = |jobs: Value, total: u64| async move {
         let world = world().await;

@@ -70,6 +70,56 @@ impl<'f> EvalContext<'f> {
         }
     }
 
+    /// Returns the services that each part of a push touches: each of its commits, or where its lists
+    /// do not tell, each file of the comparison. `None`: not all files are known.
+    pub(crate) fn parts_of_push(&self, push: &'f PushFacts) -> Option<BTreeSet<BTreeSet<&'f str>>> {
+        let mut parts = BTreeSet::new();
+        let mut is_listed = !push.truncated;
+        for commit in push.commits.iter().take_while(|_| !push.truncated) {
+            let merged = || self.facts.index.merged_as.get(commit).and_then(|pulls| pulls.first());
+            if let Some(paths) = push.paths.get(commit) {
+                parts.insert(self.services_of([paths]));
+            } else if let Some(pull) = merged() {
+                // Its files are asked for anyway: they are the commit's.
+                let Touched::Known(services) = self.touched(&Work::Pull(*pull)) else { return None };
+                parts.insert(services);
+            } else {
+                is_listed = false;
+            }
+        }
+        match is_listed {
+            true => Some(parts),
+            // A comparison leaves out what a rewrite dropped, and a new branch has nothing to compare.
+            false if push.forced || push.before.is_zero() => None,
+            false => self.parts_between(&push.before, &push.after),
+        }
+    }
+
+    /// Returns whether the forge is still to say which files a push touches.
+    pub(crate) fn are_parts_asked_for(&self, push: &PushFacts) -> bool {
+        let is_open =
+            |need: &Need| !matches!(self.facts.answers.get(need).map(|known| &known.answer), Some(Answer::Files(_)));
+        let mut is_compared = push.truncated;
+        for commit in push.commits.iter().filter(|commit| !push.truncated && !push.paths.contains_key(*commit)) {
+            match self.facts.index.merged_as.get(commit).and_then(|pulls| pulls.first()) {
+                Some(pull) if is_open(&Need::FilesOfPull { pull: *pull }) => return true,
+                Some(_) => {}
+                None => is_compared = true,
+            }
+        }
+        let need = || Need::FilesBetween { base: push.before.clone(), head: push.after.clone() };
+        is_compared && !push.forced && !push.before.is_zero() && is_open(&need())
+    }
+
+    /// Returns the services of each file in which `head` differs from where it left `base`. `None`: not
+    /// all are known.
+    pub(crate) fn parts_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<BTreeSet<&'f str>>> {
+        let answer = self.lasting(&Need::FilesBetween { base: base.clone(), head: head.clone() })?;
+        let Answer::Files(Some(paths)) = answer else { return None };
+        let files = paths.unpack();
+        Some(files.iter().map(|file| self.policy.touched(std::iter::once(file.as_str()))).collect())
+    }
+
     /// Returns the time from which the files of a change are asked for, while the push that brings it
     /// may still arrive.
     pub(crate) fn files_due_at(&self, work: &Work) -> Option<Timestamp> {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    context::EvalContext,
     deploy::{finish::finish, messages, queue},
     domain::{
         decision::ConditionState,
@@ -17,7 +18,7 @@ use crate::{
             deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind},
         },
         id::{Account, Sha},
-        policy::{Mode, Policy},
+        policy::Mode,
         rule::{AutoRule, Trigger},
         service::Scope,
         version,
@@ -31,12 +32,30 @@ const NEWS: SignedDuration = SignedDuration::from_hours(24);
 /// Maximum merges that wait for one environment; the newest are kept.
 const MOST_WAITING: usize = 10;
 
+/// Asks for the files of pushes whose own lists do not tell which services they concern.
+pub(super) fn want_files(eval: &EvalContext<'_>) {
+    if eval.policy.mode != Mode::Act || eval.policy.services.is_empty() {
+        return;
+    }
+    let since = news_since(eval.facts, eval.now);
+    for (environment, rule) in eval.policy.environments.iter().filter(|(_, rule)| rule.deploy.is_some()) {
+        if rule.auto.on.contains(&Trigger::Merge) {
+            newest_merge(eval, environment, &rule.auto, since);
+        }
+    }
+}
+
+/// Returns the time from which pushes and tags start something.
+fn news_since(facts: &RepoFacts, now: Timestamp) -> Timestamp {
+    in_force_since(facts).max(now.checked_sub(NEWS).ok()).unwrap_or(Timestamp::MIN)
+}
+
 /// Records a request for every trigger that fired.
 pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
     }
-    let since = in_force_since(facts).max(terms.now.checked_sub(NEWS).ok()).unwrap_or(Timestamp::MIN);
+    let since = news_since(facts, terms.now);
     for (environment, rule) in terms.policy.environments.iter().filter(|(_, rule)| rule.deploy.is_some()) {
         for trigger in &rule.auto.on {
             let found = match trigger {
@@ -44,7 +63,10 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut 
                     let takes = |tag: &str| terms.policy.auto_takes_tag(environment, &rule.auto, tag);
                     newest_tag(facts, &takes, since)
                 }
-                Trigger::Merge => newest_merge(facts, terms.policy, environment, &rule.auto, since),
+                Trigger::Merge => {
+                    let eval = EvalContext::new(facts, terms.policy, terms.now);
+                    newest_merge(&eval, environment, &rule.auto, since)
+                }
             };
             if let Some(news) = found.filter(|news| news.at >= since) {
                 record(facts, environment, news, terms, out);
@@ -95,19 +117,14 @@ fn is_higher_version(tag: &str, than: &str) -> bool {
 }
 
 /// Returns the newest push that starts a deployment to an environment.
-fn newest_merge(
-    facts: &RepoFacts,
-    policy: &Policy,
-    environment: &str,
-    auto: &AutoRule,
-    since: Timestamp,
-) -> Option<News> {
+fn newest_merge(eval: &EvalContext<'_>, environment: &str, auto: &AutoRule, since: Timestamp) -> Option<News> {
+    let (facts, policy) = (eval.facts, eval.policy);
     let newest_on = |branch: &str| {
         if policy.services.is_empty() {
             newest_push(facts, branch)
         } else {
             let takes = |scope: Scope<'_>| policy.auto_takes_scope(environment, auto, scope);
-            newest_push_for(facts, policy, branch, &takes, since)
+            newest_push_for(eval, branch, &takes, since)
         }
     };
     let Some(patterns) = &auto.branches else { return newest_on(facts.default_branch()) };
@@ -128,12 +145,12 @@ fn newest_push(facts: &RepoFacts, branch: &str) -> Option<News> {
 /// Returns the newest push to a branch that concerns a scope which `takes` accepts, or may: a push
 /// whose files are not all known counts for every service.
 fn newest_push_for(
-    facts: &RepoFacts,
-    policy: &Policy,
+    eval: &EvalContext<'_>,
     branch: &str,
     takes: &dyn Fn(Scope<'_>) -> bool,
     since: Timestamp,
 ) -> Option<News> {
+    let facts = eval.facts;
     let branch = branch.to_owned();
     let name = RefName::Branch(branch.clone());
     let moves = facts.refs.get(&name)?.moves();
@@ -142,24 +159,21 @@ fn newest_push_for(
     let (at, sha) = recent.find(|(_, sha)| {
         let pushes = facts.index.ended_at.get(sha).into_iter().flatten().filter(|id| id.0 == name);
         let mut pushes = pushes.filter_map(|id| facts.pushes.get(id));
-        pushes.any(|push| concerns(policy, push, takes))
+        pushes.any(|push| concerns(eval, push, takes))
     })?;
     // Later pushes of other services take nothing back, so the branch may have moved on.
     let (origin, watched) = (Origin::Merge(branch), RefGuard::Commit);
     Some(News { at: *at, sha: sha.clone(), origin, watched })
 }
 
-/// Returns whether a commit of a push belongs to a scope that `takes` accepts, or may.
-fn concerns(policy: &Policy, push: &PushFacts, takes: &dyn Fn(Scope<'_>) -> bool) -> bool {
-    push.truncated
-        || push.commits.iter().any(|commit| match push.paths.get(commit) {
-            Some(paths) => {
-                let paths = paths.unpack();
-                let touched = policy.touched(paths.iter().map(String::as_str));
-                policy.any_scope(&touched, takes)
-            }
-            None => true,
-        })
+/// Returns whether a part of a push belongs to a scope that `takes` accepts, or may. While the forge is
+/// asked about its files, none does.
+fn concerns<'f>(eval: &EvalContext<'f>, push: &'f PushFacts, takes: &dyn Fn(Scope<'_>) -> bool) -> bool {
+    let parts = eval.parts_of_push(push);
+    if parts.is_none() && eval.are_parts_asked_for(push) {
+        return false;
+    }
+    parts.is_none_or(|parts| parts.iter().any(|touched| eval.policy.any_scope(touched, takes)))
 }
 
 /// Returns when the policy file last changed, as far as pushes show.

@@ -264,6 +264,10 @@ pub(super) fn busy(other: &DeployRequest, policy: &Policy) -> String {
     format!("the {} ({}) is under way since {}", what(other), asker(other), moment(other.since, &policy.commands.zone))
 }
 
+pub(super) fn copy_made() -> &'static str {
+    "GitHub may still start a run for this commit's deployment that another system reported"
+}
+
 /// Returns the reasons why a gate is closed, condition by condition.
 pub(crate) fn closed(decision: &Decision) -> String {
     let closed = decision.conditions.iter().filter(|condition| !condition.standing.is_open());

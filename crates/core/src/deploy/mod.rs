@@ -25,6 +25,7 @@ mod protection_rule;
 mod publish;
 mod queue;
 mod rollback;
+mod runs;
 mod start;
 mod track;
 
@@ -66,6 +67,7 @@ const MOST_ROUNDS: usize = 8;
 /// Records the unknown facts that the open deploys need.
 pub(crate) fn want_all(eval: &EvalContext<'_>) {
     eval.want_origins();
+    auto::want_files(eval);
     preview::want_access(eval);
     for (id, request) in eval.facts.open_requests() {
         match &request.state {
@@ -147,7 +149,7 @@ pub(crate) fn ended(
         Effect::TearDown { environment, pull, workflow, .. } => {
             preview::teardown_ended(facts, environment, (*pull, workflow), outcome, out);
         }
-        Effect::MirrorDeployment { external, .. } => mirror::made(facts, *external, outcome, out),
+        Effect::MirrorDeployment { .. } => mirror::ended(facts, effect, outcome, terms.now, out),
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }
@@ -177,9 +179,11 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOn
     let Some(Some(item)) = changed else { return };
     out.items.extend(item);
     if let Some(request) = facts.requests.get(id) {
-        let mut runs: Vec<u64> = track::runs_of(facts, id, request).into_keys().chain(request.run).collect();
-        runs.extend(track::runs_in_doubt(facts, request));
+        let mut runs: Vec<u64> = runs::runs_of(facts, id, request).into_keys().chain(request.run).collect();
+        runs.extend(runs::runs_in_doubt(facts, request));
+        let pull = request.for_pull.filter(|pull| facts.about.labelled_pulls.contains(pull));
         facts.index.runs_to_link.extend(runs);
+        facts.index.previews_to_make.extend(pull);
     }
     out.changed.insert(DocumentKey::Request(id.to_owned()));
 }

@@ -30,9 +30,10 @@ use crate::{
 
 /// Asks for the permissions of those who put a label on, and of those who approved a fork's head.
 pub(super) fn want_access(eval: &EvalContext<'_>) {
+    let mut rooms = Rooms::default();
     for (instance, head) in labelled(eval.facts, eval.policy, eval.now) {
         let environment = name_key(&instance.made.name_for(instance.pull));
-        if has_room(eval.facts, eval.policy, instance.made, &environment) {
+        if rooms.has(eval.facts, eval.policy, instance.made, &environment) {
             let _ = is_permitted(eval, instance, &head);
             let _ = requester(eval, instance);
         }
@@ -46,9 +47,14 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
     }
     withdraw(facts, terms, out);
     tear_down(facts, terms, out);
-    for (instance, head) in labelled(facts, terms.policy, terms.now) {
+    let wanted = labelled(facts, terms.policy, terms.now);
+    // The others have what they ask for until they change.
+    facts.index.previews_to_make = wanted.iter().map(|(instance, _)| instance.pull).collect();
+    facts.index.previews_seen_under = Some(terms.policy.version.clone());
+    let mut rooms = Rooms::default();
+    for (instance, head) in wanted {
         let environment = name_key(&instance.made.name_for(instance.pull));
-        if !has_room(facts, terms.policy, instance.made, &environment) {
+        if !rooms.has(facts, terms.policy, instance.made, &environment) {
             continue;
         }
         let eval = EvalContext::new(facts, terms.policy, terms.now);
@@ -56,18 +62,40 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
         drop(eval);
         if let Some(by) = by {
             record(facts, instance, &environment, (head, by), terms, out);
+            rooms.take(instance.made, environment);
         }
+    }
+}
+
+/// Names of the environments that live or are asked for, by the name in their rule.
+#[derive(Default)]
+struct Rooms(BTreeMap<String, BTreeSet<String>>);
+
+impl Rooms {
+    /// Returns whether one more environment of a rule may be made, or this one is there already.
+    fn has(&mut self, facts: &RepoFacts, policy: &Policy, made: &PerPullRule, environment: &str) -> bool {
+        let taken = self.0.entry(made.name.clone()).or_insert_with(|| names_of(facts, policy, made));
+        taken.len() - usize::from(taken.contains(environment)) < made.most
+    }
+
+    /// Records that one is asked for.
+    fn take(&mut self, made: &PerPullRule, environment: String) {
+        self.0.entry(made.name.clone()).or_default().insert(environment);
     }
 }
 
 /// Returns whether one more environment of a rule may be made, beside those that live and those that
 /// are asked for.
 pub(crate) fn has_room(facts: &RepoFacts, policy: &Policy, made: &PerPullRule, environment: &str) -> bool {
-    let live = facts.requests.index().live.iter().filter_map(|id| facts.requests.get(id));
+    Rooms::default().has(facts, policy, made, environment)
+}
+
+/// Returns the environments of a rule that live or are asked for.
+fn names_of(facts: &RepoFacts, policy: &Policy, made: &PerPullRule) -> BTreeSet<String> {
     let asked = facts.open_requests().map(|(_, request)| request).filter(|request| request.for_pull.is_some());
-    let names: BTreeSet<&str> = live.chain(asked).map(|request| request.environment.as_str()).collect();
-    let of_rule = |name: &&&str| **name != environment && policy.instance(name).is_some_and(|other| other.made == made);
-    names.iter().filter(of_rule).count() < made.most
+    let names = facts.requests.index().live.properties().chain(asked.map(|request| &request.environment));
+    let of_rule = names.filter(|name| policy.instance(name).is_some_and(|other| other.made == made));
+    of_rule.cloned().collect()
 }
 
 fn is_over(item: Option<&ItemFacts>, now: Timestamp) -> bool {
@@ -118,12 +146,8 @@ fn withdraw(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
 /// Tears down the environments whose pull request is closed, or that have lived for too long. A
 /// deployment that is under way ends first.
 fn tear_down(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    let mut live: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for id in &facts.requests.index().live {
-        let Some(request) = facts.requests.get(id) else { continue };
-        live.entry(request.environment.clone()).or_default().push(id.clone());
-    }
-    for (environment, ids) in live {
+    let live: Vec<String> = facts.requests.index().live.properties().cloned().collect();
+    for environment in live {
         let Some(instance) = terms.policy.instance(&environment) else { continue };
         let is_closed = match teardown_due(facts, instance, &environment, terms.now) {
             Ok(is_closed) => is_closed,
@@ -132,6 +156,7 @@ fn tear_down(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Parti
                 continue;
             }
         };
+        let ids: Vec<String> = facts.requests.index().live.of(&environment).cloned().collect();
         let states = || ids.iter().filter_map(|id| facts.requests.get(id)).map(|request| request.teardown);
         let queued = states().find(|state| matches!(state, Teardown::Queued(_)));
         let attempt = states().map(Teardown::attempts).max().unwrap_or(0) + 1;
@@ -171,9 +196,9 @@ fn teardown_due(facts: &RepoFacts, instance: Instance<'_>, environment: &str, no
     if is_over(facts.items.get(&instance.pull), now) {
         return Ok(true);
     }
-    let live = facts.requests_for(environment).filter(|(id, _)| facts.requests.index().live.contains(*id));
-    let started = live.filter_map(|(_, request)| request.started_at).max();
-    let until = started.zip(instance.made.ttl).and_then(|(started, ttl)| started.checked_add(ttl).ok());
+    let live = facts.requests.index().live.of(environment).filter_map(|id| facts.requests.get(id));
+    let started = || live.filter_map(|request| request.started_at).max();
+    let until = instance.made.ttl.and_then(|ttl| started()?.checked_add(ttl).ok());
     match until {
         Some(at) if at <= now => Ok(false),
         _ => Err(NotDue { why: format!("#{} is open again", instance.pull), until }),
@@ -232,10 +257,12 @@ pub(super) fn teardown_ended(
 }
 
 /// Returns the environments that a label on an open pull request asks for, each with the head that is
-/// not asked for yet.
+/// not asked for yet. Looks only at what may have changed, unless the policy did.
 fn labelled<'p>(facts: &RepoFacts, policy: &'p Policy, now: Timestamp) -> Vec<(Instance<'p>, Sha)> {
     let mut found = Vec::new();
-    for number in &facts.about.labelled_pulls {
+    let is_same_policy = facts.index.previews_seen_under.as_ref() == Some(&policy.version);
+    let pulls = if is_same_policy { &facts.index.previews_to_make } else { &facts.about.labelled_pulls };
+    for number in pulls {
         let Some(item) = facts.items.get(number).filter(|item| !is_over(Some(item), now)) else { continue };
         let Some(shape) = facts.pull(*number).and_then(|pull| pull.shape.as_ref()) else { continue };
         let head = &shape.value.head_sha;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     context::{EvalContext, rights::WRITERS},
-    deploy::{messages, queue, track},
+    deploy::{messages, queue, runs},
     domain::{
         decision::{Condition, ConditionState, Decision, GateName},
         effect::Effect,
@@ -68,7 +68,7 @@ fn owner<'a>(
     facts.open_requests().find(|(id, request)| {
         request.environment == key.1
             && request.is_under_way()
-            && (request.run == Some(key.0) || track::runs_of(facts, id, request).contains_key(&key.0))
+            && (request.run == Some(key.0) || runs::runs_of(facts, id, request).contains_key(&key.0))
     })
 }
 

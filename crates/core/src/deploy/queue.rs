@@ -2,7 +2,7 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{approval_request, change, finish::finish, messages, preview, set_state, start, track},
+    deploy::{approval_request, change, finish::finish, messages, preview, runs, set_state, start},
     domain::{
         decision::{ConditionState, Decision},
         event::RefName,
@@ -262,8 +262,11 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
             Next::Wait(why, None)
         };
     }
-    if let Some(other) = track::unclaimed(facts, id, terms.policy) {
+    if let Some(other) = runs::unclaimed(facts, id, terms.policy) {
         return Next::Wait(messages::busy(other, terms.policy), None);
+    }
+    if let until @ Some(_) = runs::copy_without_run(facts, request, terms.policy, terms.now) {
+        return Next::Wait(messages::copy_made().to_owned(), until);
     }
     let decision = if decision.standing.is_open() {
         evaluate_afresh(facts, id, request, terms).unwrap_or(decision)

@@ -2,7 +2,7 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{auto_rollback, change, finish::finish, messages, queue, set_state},
+    deploy::{auto_rollback, change, finish::finish, messages, queue, runs, set_state},
     domain::{
         decision::Decision,
         effect::{Effect, ForgeResult, RefGuard},
@@ -39,12 +39,15 @@ pub(super) fn start(
     out: &mut PartialPlan,
 ) {
     let eval = EvalContext::new(facts, terms.policy, terms.now);
-    let runs = facts.requests.get(id).and_then(|request| eval.history(&request.environment).current());
-    let leaves = runs.and_then(|run| run.commit).cloned();
+    let current = facts.requests.get(id).and_then(|request| eval.history(&request.environment).current());
+    let leaves = current.and_then(|run| run.commit).cloned();
     let subject = facts.requests.get(id).and_then(|request| subject::of_request(facts, terms.policy, id, request));
     let carries = subject.map(|subject| eval.carried(&subject).brief()).unwrap_or_default();
+    let earlier_runs =
+        facts.requests.get(id).map(|request| runs::recent(facts, request, terms.now)).unwrap_or_default();
     change(facts, id, out, |request| {
         request.from = leaves;
+        request.earlier_runs = earlier_runs;
         request.carries = carries;
         request.attempts += 1;
     });
@@ -215,7 +218,7 @@ pub(super) fn began(
                 out.effects.push(PlannedEffect { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
                 return finish(facts, id, RequestEnd::Failed, &description, terms, out);
             }
-            runs(facts, id, terms, out, |request| {
+            goes_on(facts, id, terms, out, |request| {
                 request.deployment = Some(deployment);
                 request.made_at = made_at;
             });
@@ -228,7 +231,7 @@ pub(super) fn began(
                 out.effects.push(cancel(id, run));
                 return finish(facts, id, RequestEnd::Failed, &messages::mismatch(sha.as_ref(), made), terms, out);
             }
-            runs(facts, id, terms, out, |request| {
+            goes_on(facts, id, terms, out, |request| {
                 request.run = run;
                 request.pinned = pinned;
             });
@@ -237,7 +240,8 @@ pub(super) fn began(
     }
 }
 
-fn runs(
+/// Records that the forge started a deploy.
+fn goes_on(
     facts: &mut RepoFacts,
     id: &str,
     terms: &DecisionContext<'_>,

@@ -1,22 +1,26 @@
 //! Running deploys: their workflow runs and deployments, and how they end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::EvalContext,
-    deploy::{change, finish::finish, jobs, messages, start::cancel},
+    deploy::{
+        change,
+        finish::finish,
+        jobs, messages,
+        runs::{add, begun_otherwise, need, request_of_run, runs_of},
+        start::cancel,
+    },
     domain::{
         effect::Effect,
-        event::{DeployState, RunOutcome, RunTrigger},
+        event::{DeployState, RunOutcome},
         fact::{
             DocumentKey, RepoFacts,
             deploy_request::{DeployRequest, RequestEnd, RequestKind, RunFacts},
         },
         id::{ItemId, Sha},
-        needs::{Answer, Need},
-        policy::Policy,
         rule::{Via, name_key},
     },
     plan::{DecisionContext, PartialPlan, PlannedEffect},
@@ -33,94 +37,6 @@ const ANSWER_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 const MOST_TAKEN_BACK: usize = 20;
 /// Time until a question is asked again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
-/// Tolerance for the forge's timestamps, which are whole seconds of another clock.
-const SLACK: SignedDuration = SignedDuration::from_secs(10);
-
-fn add(at: Timestamp, span: SignedDuration) -> Timestamp {
-    at.checked_add(span).unwrap_or(Timestamp::MAX)
-}
-
-fn trigger(request: &DeployRequest) -> RunTrigger {
-    if request.deployment.is_some() { RunTrigger::Deployment } else { RunTrigger::Dispatch }
-}
-
-fn need(id: &str, request: &DeployRequest) -> Need {
-    // A dispatched run is at its branch's head, whatever commit its inputs name.
-    let sha = request.deployment.and(request.sha.clone());
-    Need::RunsAt { sha, trigger: trigger(request), purpose: id.to_owned() }
-}
-
-/// Returns the runs that do a request's work, from events and from the forge's answer.
-pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> BTreeMap<u64, &'a RunFacts> {
-    if request.started_at.is_none() {
-        return BTreeMap::new();
-    }
-    let answered = match facts.answers.get(&need(id, request)).map(|answered| &answered.answer) {
-        Some(Answer::Runs(runs)) => Some(runs),
-        _ => None,
-    };
-    let mut found: BTreeMap<u64, &RunFacts> = BTreeMap::new();
-    let index = facts.runs.index();
-    let candidates: BTreeSet<u64> = match (&request.deployment, &request.sha) {
-        (Some(_), Some(sha)) => index.by_commit.of(sha).copied().collect(),
-        (Some(_), None) => BTreeSet::new(),
-        (None, _) => index.by_named_request.of(id).copied().collect(),
-    };
-    let candidates = candidates.into_iter().chain(request.run).filter_map(|run| facts.runs.get_key_value(&run));
-    for (run, seen) in candidates.chain(answered.into_iter().flatten()) {
-        let ours = match request.deployment {
-            Some(_) => request.run == Some(*run) || is_of_deployment(facts, id, request, *run, seen),
-            None => {
-                request.run == Some(*run) || (request.run.is_none() && seen.named_requests().any(|name| name == id))
-            }
-        };
-        let newer = found.get(run).is_none_or(|known| *known < seen);
-        if ours && newer && seen.trigger == trigger(request) {
-            found.insert(*run, seen);
-        }
-    }
-    found
-}
-
-/// Returns whether this request's deployment started a run. The forge does not say which deployment
-/// started a run: it is phasebot's newest deployment at the run's commit that existed before the
-/// run, unless another request is known to own the run.
-fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, number: u64, run: &RunFacts) -> bool {
-    let Some(made) = made_at(request) else { return false };
-    if request.sha.as_ref() != Some(&run.sha) || run.created_at < made {
-        return false;
-    }
-    let index = facts.requests.index();
-    let known = index.by_run.of(&number).any(|other| other != id);
-    let newer = |other: &String| {
-        let other_made = facts.requests.get(other).filter(|other| other.deployment.is_some()).and_then(made_at);
-        other != id && other_made.is_some_and(|at| at > made && at <= run.created_at)
-    };
-    !known && !index.by_commit.of(&run.sha).any(newer)
-}
-
-/// Returns when a request's deployment was created, by the forge's clock, like a run's time: after
-/// a crash, phasebot may learn of the deployment long after its run began.
-fn made_at(request: &DeployRequest) -> Option<Timestamp> {
-    request.made_at.or_else(|| request.started_at?.checked_sub(SLACK).ok())
-}
-
-/// Returns another deploy of the same commit whose deployment has no known run yet. A second
-/// deployment at that commit would make it ambiguous to which of the two a run belongs.
-pub(super) fn unclaimed<'a>(facts: &'a RepoFacts, id: &str, policy: &Policy) -> Option<&'a DeployRequest> {
-    let by_deployment = |request: &DeployRequest| {
-        let rule = policy.environment(&request.environment).and_then(|rule| rule.deploy.as_ref());
-        rule.is_some_and(|rule| matches!(rule.via, Via::Deployment))
-    };
-    let request = facts.requests.get(id).filter(|request| by_deployment(request))?;
-    let mut others = facts.open_requests().filter(|(other_id, other)| {
-        *other_id != id && other.sha == request.sha && other.is_under_way() && by_deployment(other)
-    });
-    let waits = |other_id: &str, other: &DeployRequest| {
-        runs_of(facts, other_id, other).is_empty() && !begun_otherwise(facts, other)
-    };
-    others.find(|(other_id, other)| waits(other_id, other)).map(|(_, other)| other)
-}
 
 /// Returns the time since when a fresh list of the runs is needed, if it is.
 fn list_wanted(facts: &RepoFacts, id: &str, request: &DeployRequest, now: Timestamp) -> Option<Timestamp> {
@@ -148,35 +64,6 @@ pub(super) fn want_runs(eval: &EvalContext<'_>, id: &str, request: &DeployReques
 /// Returns the words for the job that failed in a request's run, for the status comment.
 pub(crate) fn failed_step(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Option<String> {
     jobs::failed(facts, request, &runs_of(facts, id, request)).map(messages::step)
-}
-
-/// Returns whether something other than a run took up the deployment.
-fn begun_otherwise(facts: &RepoFacts, request: &DeployRequest) -> bool {
-    let made = request.deployment.and_then(|id| facts.deployments.get(&id));
-    made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
-}
-
-/// Returns the request for an environment whose work a workflow run does.
-fn request_of_run<'a>(facts: &'a RepoFacts, run: u64, environment: &str) -> Option<(&'a String, &'a DeployRequest)> {
-    let index = facts.requests.index();
-    let seen = facts.runs.get(&run);
-    let named = seen.into_iter().flat_map(RunFacts::named_requests);
-    let at_commit = seen.into_iter().flat_map(|seen| index.by_commit.of(&seen.sha)).map(String::as_str);
-    let known = index.by_run.of(&run).chain(&index.open).map(String::as_str);
-    let candidates = named.chain(at_commit).chain(known).filter_map(|id| facts.requests.get_key_value(id));
-    let mut begun = candidates.filter(|(_, r)| r.environment == environment && r.started_at.is_some());
-    begun.find(|(id, request)| request.run == Some(run) || runs_of(facts, id, request).contains_key(&run))
-}
-
-/// Returns runs with a deployment that may belong to this dispatch, as long as the dispatch's own
-/// run is unknown.
-pub(super) fn runs_in_doubt(facts: &RepoFacts, request: &DeployRequest) -> Vec<u64> {
-    let started = request.started_at.filter(|_| request.is_dispatched());
-    let since = started.map(|at| at.checked_sub(SLACK).unwrap_or(Timestamp::MIN));
-    let index = facts.deployments.index().environments.get(&request.environment);
-    let (Some(since), Some(index)) = (since, index) else { return Vec::new() };
-    let made = index.made.range((since, 0)..).filter_map(|(_, id)| facts.deployments.get(id));
-    made.filter(|made| !made.is_linked()).filter_map(|made| made.run).collect()
 }
 
 /// Links deployments that jobs created to the requests that their runs belong to.

@@ -204,21 +204,26 @@ pub enum Effect {
         /// URL of the details.
         log: Option<String>,
     },
-    /// Shows a deployment that another system reported as one of the forge's own, in its present
-    /// state. It is created once, and found again by the id in its payload.
+    /// Shows a deployment that another system reported as one of the forge's own: creates the copy
+    /// without a state, or sets the state of the copy. It is found again by the id in its payload.
     MirrorDeployment {
         /// Our id of the reported deployment.
         external: u64,
-        /// The forge's id of the copy, once it exists.
+        /// The forge's id of the copy; `None`: create it.
         made: Option<u64>,
+        /// True if an earlier attempt may have created it.
+        #[serde(default)]
+        look_first: bool,
         /// Environment, as written.
         environment: String,
         /// True if the environment is production; `None` if nothing says so.
         production: Option<bool>,
         /// The commit.
         sha: Sha,
-        /// State.
+        /// State to show.
         state: DeployState,
+        /// The reported state that this is about.
+        reported: DeployState,
         /// Description, one line.
         description: String,
     },
@@ -348,13 +353,17 @@ impl Effect {
             // Repeating the same status, approval or cancellation changes nothing; a published
             // release stays published.
             | Self::SetDeployment { .. }
+            | Self::MirrorDeployment { made: Some(_), .. }
             | Self::TearDown { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
             | Self::PublishRelease { .. } => RetrySafety::Natural,
-            Self::CreateDeployment { .. } | Self::MirrorDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::Report { .. } => {
-                RetrySafety::MarkedCreate
-            }
+            Self::CreateDeployment { .. }
+            | Self::MirrorDeployment { made: None, .. }
+            | Self::UpsertComment { .. }
+            | Self::OpenIssue { .. }
+            | Self::UpsertIssue { .. }
+            | Self::Report { .. } => RetrySafety::MarkedCreate,
             Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => RetrySafety::Unverifiable,
         }
     }

@@ -177,6 +177,13 @@ pub enum Need {
         /// The commit.
         sha: Sha,
     },
+    /// Asks which files a comparison shows: those that `head` changes since it left `base`.
+    FilesBetween {
+        /// The older end.
+        base: Sha,
+        /// The newer end.
+        head: Sha,
+    },
     /// Asks if a job began in an attempt of a workflow run that was cancelled.
     AnyJobBegan {
         /// The run.
@@ -215,6 +222,7 @@ impl Need {
             Self::FailedJob { .. } => "failed_job",
             Self::FilesOfPull { .. } => "files_of_pull",
             Self::FilesOfCommit { .. } => "files_of_commit",
+            Self::FilesBetween { .. } => "files_between",
             Self::AnyJobBegan { .. } => "any_job_began",
         }
     }
@@ -252,8 +260,8 @@ pub enum Answer {
     Runs(BTreeMap<u64, RunFacts>),
     /// To [`Need::FailedJob`]; `None`: no job failed.
     FailedJob(Option<FailedJob>),
-    /// To [`Need::FilesOfPull`] and [`Need::FilesOfCommit`], by old and new name; `None`: the forge
-    /// does not list them all.
+    /// To [`Need::FilesOfPull`], [`Need::FilesOfCommit`] and [`Need::FilesBetween`], by old and new
+    /// name; `None`: the forge does not list them all.
     Files(Option<Paths>),
     /// To [`Need::AnyJobBegan`].
     AnyJobBegan(bool),

@@ -9,7 +9,10 @@ pub use crate::domain::derived::StoredItem;
 use crate::{
     command::status_comment,
     domain::{derived::Derived, effect::Effect, fact::item::ItemFacts, when},
-    engine::{Asking, CLOSEST_TIMER, Context, Plan, Repository, TimerKey, after, service_labels},
+    engine::{
+        Asking, CLOSEST_TIMER, Context, Plan, Repository, TimerKey, after,
+        service_labels::{self, ServiceLabels},
+    },
     phase::{self, Shown},
     plan::PlannedEffect,
 };
@@ -33,9 +36,9 @@ struct Decision {
     /// Labels that we put there at some time and that may still be on.
     #[serde(default)]
     put: BTreeSet<String>,
-    /// Labels of services that we put on it.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    service_labels: BTreeSet<String>,
+    /// Labels of services on it.
+    #[serde(flatten)]
+    service_labels: ServiceLabels,
 }
 
 impl Decision {

@@ -12,7 +12,7 @@
 //! | `PublishRelease` | the gate that it names still stands before the draft, with `publish` or a command, and is open |
 //! | `SetDeployment` | the deployment has not ended by itself; `in_progress` only before anybody else said anything |
 //! | `TearDown` | the pull request is still closed, or its environment still too old, and nothing is deployed there again |
-//! | `MirrorDeployment` | the deployment is still in the record, in its present state |
+//! | `MirrorDeployment` | the deployment is still in the record, in its present state; a copy is created only if none exists, and no deploy of its commit waits for a run |
 //! | `SetReleaseNotes` | the draft is still there, and its gate still has `notes` |
 //! | `Report` of a gate | always, as the gate stands now |
 //! | `OpenIssue` about a tag | the gate that it names still asks for such issues |
@@ -58,7 +58,7 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
         Effect::TearDown { environment, workflow, .. } => {
             deploy::recheck_teardown(facts, environment, workflow, terms).into()
         }
-        Effect::MirrorDeployment { external, .. } => deploy::recheck_mirror(facts, *external, terms),
+        Effect::MirrorDeployment { external, made, .. } => deploy::recheck_mirror(facts, *external, *made, terms),
         Effect::SetReleaseNotes { release, tag, gate, .. } => {
             deploy::recheck_notes(facts, *release, tag, gate, terms).into()
         }

@@ -1,10 +1,13 @@
 //! `deployed`: the same commit runs in another environment, for at least the soak time. Within a
 //! service, a commit that differs only in changes of other services counts as the same.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::services::Touched,
+    context::EvalContext,
     domain::{decision::GateName, event::DeployState, id::Sha, needs::Need, service::Scope, turn::Turn},
     environment::history::{Attempt, History, Run, RunEnd},
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
@@ -129,17 +132,38 @@ fn same_for_service<'f>(
             return Err(Unknown::Ask(Need::Commits { base: Some(base.clone()), head: head.clone() }));
         };
         // Files of no service may concern every one.
-        let is_of_others = |commit: &&Sha| match eval.touched_by(commit) {
-            Touched::Known(services) => {
-                !services.is_empty() && !services.iter().any(|service| Scope::Service(service) == scope)
-            }
-            Touched::Cut | Touched::Unknown => false,
+        let is_of_others = |services: &BTreeSet<&str>| {
+            !services.is_empty() && !services.iter().any(|service| Scope::Service(service) == scope)
         };
-        if !commits.iter().all(is_of_others) {
+        let mut is_told = true;
+        for commit in commits {
+            match eval.touched_by(commit) {
+                Touched::Known(services) if !is_of_others(&services) => return Ok(None),
+                Touched::Known(_) => {}
+                Touched::Cut => return Ok(None),
+                Touched::Unknown => is_told = false,
+            }
+        }
+        if !is_told && !are_files_of_others(eval, base, head, is_of_others)? {
             return Ok(None);
         }
     }
     Ok(scope.service_name())
+}
+
+/// Returns whether each file of a comparison belongs to services that `is_of_others` accepts.
+fn are_files_of_others(
+    eval: &EvalContext<'_>,
+    base: &Sha,
+    head: &Sha,
+    is_of_others: impl Fn(&BTreeSet<&str>) -> bool,
+) -> Result<bool, Unknown> {
+    if let Some(parts) = eval.parts_between(base, head) {
+        return Ok(parts.iter().all(is_of_others));
+    }
+    let need = Need::FilesBetween { base: base.clone(), head: head.clone() };
+    // A list that is cut, or that the forge does not give, shows no sameness.
+    if eval.facts.answers.contains_key(&need) { Ok(false) } else { Err(Unknown::Ask(need)) }
 }
 
 fn run_unknown(place: &str, deployment: u64) -> ConditionResult {

@@ -129,6 +129,7 @@ fn lasts(answered: &Answered) -> bool {
             | Need::Role { .. }
             | Need::Member { .. }
             | Need::Starters { .. }
+            | Need::FilesBetween { .. }
             | Need::RequiredChecks { .. }
     );
     !asked_again && !matches!(answered.answer, Answer::Unavailable { .. })

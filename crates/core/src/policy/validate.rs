@@ -193,10 +193,6 @@ impl Checks<'_> {
                 100,
             );
             self.check_deploy(&below(&here, "deploy"), environment);
-            for (key, message) in environment.misplaced() {
-                let place = if key.is_empty() { here.clone() } else { below(&here, key) };
-                self.report(&place, message);
-            }
             if let Some(auto) = &environment.auto {
                 self.check_auto(&below(&here, "auto"), auto);
             }

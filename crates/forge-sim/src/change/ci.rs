@@ -226,6 +226,7 @@ impl State {
             inputs,
             status: "queued".to_owned(),
             conclusion: None,
+            begun: false,
             attempt: 1,
             actor: by.to_owned(),
             created_at: now,
@@ -243,6 +244,7 @@ impl State {
         let run = found.ok_or_else(|| SimError::NoSuch(format!("workflow run {id}")))?;
         "queued".clone_into(&mut run.status);
         run.conclusion = None;
+        run.begun = false;
         run.attempt += 1;
         run.updated_at = now;
         self.emit_run(repo, id, "requested", by);
@@ -262,6 +264,7 @@ impl State {
         let run = found.ok_or_else(|| SimError::NoSuch(format!("workflow run {id}")))?;
         let status = if conclusion.is_some() { "completed" } else { "in_progress" };
         status.clone_into(&mut run.status);
+        run.begun |= conclusion.is_none_or(|conclusion| conclusion != "cancelled");
         run.conclusion = conclusion.map(str::to_owned);
         run.updated_at = now;
         self.emit_run(repo, id, status, by);

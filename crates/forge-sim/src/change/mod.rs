@@ -10,6 +10,7 @@ mod place;
 mod pulls;
 mod queue;
 mod ship;
+mod stacks;
 mod worker;
 
 pub(super) use ci::{CheckChange, NewStatus};

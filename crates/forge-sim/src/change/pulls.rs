@@ -58,6 +58,7 @@ impl State {
             base,
             base_sha,
             merged: None,
+            stack: None,
             linked_issues: BTreeSet::new(),
         };
         let number = self.make_item(repo, by, &new.title, &new.body, Some(pull))?;

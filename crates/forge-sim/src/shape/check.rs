@@ -185,11 +185,16 @@ pub(crate) fn workflow_run(state: &State, repo: &Repo, run: &WorkflowRun) -> Val
     })
 }
 
-/// Returns the JSON of a workflow run's job. Its last step ends as the run does.
+/// Returns the JSON of a workflow run's job. Its last step ends as the run does; a job that never
+/// began has none.
 pub(crate) fn job(state: &State, repo: &Repo, run: &WorkflowRun) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let (id, page) = (run.id, format!("{}/{}/actions/runs/{}", state.api, repo.full_name(), run.id));
     let step = |number: u64, name: &str, status: &str, conclusion: Option<&str>| json!({ "name": name, "number": number, "status": status, "conclusion": conclusion });
+    let steps = [
+        step(1, "Set up job", "completed", Some("success")),
+        step(2, "Deploy", &run.status, run.conclusion.as_deref()),
+    ];
     json!({
         "id": id,
         "run_id": run.id,
@@ -205,10 +210,7 @@ pub(crate) fn job(state: &State, repo: &Repo, run: &WorkflowRun) -> Value {
         "started_at": time(run.created_at),
         "completed_at": run.conclusion.as_ref().map(|_| time(run.updated_at)),
         "name": "deploy",
-        "steps": [
-            step(1, "Set up job", "completed", Some("success")),
-            step(2, "Deploy", &run.status, run.conclusion.as_deref()),
-        ],
+        "steps": if run.begun { &steps[..] } else { &[] },
         "check_run_url": format!("{place}/check-runs/{id}"),
         "labels": ["ubuntu-latest"],
         "runner_id": null,

@@ -29,11 +29,24 @@ pub(crate) fn pull(state: &State, repo: &Repo, item: &Item, pull: &Pull) -> Valu
         "additions": 1,
         "deletions": 0,
         "changed_files": 1,
+        "stack": stack(repo, item.number, pull),
     });
     if let (Value::Object(out), Value::Object(more)) = (&mut out, more) {
         out.extend(more);
     }
     out
+}
+
+fn stack(repo: &Repo, number: u64, pull: &Pull) -> Value {
+    pull.stack.as_ref().map_or(Value::Null, |stack| {
+        json!({
+            "id": stack.number,
+            "number": stack.number,
+            "size": stack.pulls.len(),
+            "position": stack.pulls.iter().position(|of| *of == number).map(|index| index + 1),
+            "base": { "ref": stack.base, "sha": repo.git.branches.get(&stack.base) },
+        })
+    })
 }
 
 /// Returns the JSON of a pull request in a review event, which has no fields about its merge.

@@ -103,11 +103,11 @@ impl Forge {
                 }
             }
             Effect::MirrorDeployment { made, sha, .. } => {
-                let deployment = made.unwrap_or_else(|| {
+                if made.is_none() {
                     self.started += 1;
-                    900 + self.started
-                });
-                applied.result = Some(ForgeResult::Deployed { deployment, sha: sha.clone(), at: None });
+                    let deployment = 900 + self.started;
+                    applied.result = Some(ForgeResult::Deployed { deployment, sha: sha.clone(), at: Some(now) });
+                }
             }
             // They leave nothing behind that events or answers would show.
             Effect::React { .. }

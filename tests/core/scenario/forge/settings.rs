@@ -92,9 +92,13 @@ impl Forge {
                 let url = format!("https://github.com/acme/shop/actions/runs/{run}/job/1#step:4:1");
                 self.failed_jobs.insert(run, FailedJob { name: w[2].clone(), step, url });
             }
-            // `files #7 web/a,api/b`, `files m1 web/a`, `files #8 cut`
+            // `files #7 web/a,api/b`, `files m1 web/a`, `files #8 cut`, `files b0..c3 web/a`
             "files" => {
-                let change = if w[1].starts_with('#') { w[1].clone() } else { self.sha(&w[1]).to_string() };
+                let change = match w[1].split_once("..") {
+                    Some((base, head)) => format!("{}..{}", self.sha(base), self.sha(head)),
+                    None if w[1].starts_with('#') => w[1].clone(),
+                    None => self.sha(&w[1]).to_string(),
+                };
                 let files = w[2].split(',').map(str::to_owned).collect();
                 self.files.insert(change, (w[2] != "cut").then_some(files));
             }

@@ -85,6 +85,9 @@ pub struct DeployRequest {
     /// State of that environment's teardown.
     #[serde(default, skip_serializing_if = "Teardown::is_none")]
     pub teardown: Teardown,
+    /// Workflow runs at its commit that were there just before it started: none of them is its own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub earlier_runs: BTreeSet<u64>,
     /// Deployments that its jobs created.
     pub linked: BTreeSet<u64>,
     /// Text to report at once: for a rollback, the target and the reason for choosing it.
@@ -245,6 +248,7 @@ impl DeployRequest {
             after_closing: None,
             label_removed: false,
             teardown: Teardown::None,
+            earlier_runs: BTreeSet::new(),
             linked: BTreeSet::new(),
         }
     }

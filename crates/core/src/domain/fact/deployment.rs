@@ -63,10 +63,40 @@ pub struct DeploymentFacts {
 /// A copy of an external deployment among the forge's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mirror {
-    /// Id of the copy, once it exists.
-    pub made: Option<u64>,
-    /// The state that the forge was last to show.
-    pub shown: Option<DeployState>,
+    /// The copy, once it exists.
+    pub made: Option<MadeCopy>,
+    /// True if an attempt to create the copy failed: it may exist without our knowledge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
+    /// The newest reported state that needs no effect any more: the forge shows it, or it is not to
+    /// be shown.
+    pub settled: Option<DeployState>,
+    /// What is done about a newer one.
+    #[serde(default)]
+    pub step: MirrorStep,
+}
+
+/// A copy as the forge created it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeCopy {
+    /// The forge's id.
+    pub id: u64,
+    /// The commit.
+    pub sha: Sha,
+    /// Creation time, by the forge's clock if it said so.
+    pub at: Timestamp,
+}
+
+/// What is done to show a state of an external deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum MirrorStep {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// An effect is queued that creates the copy or sets its state.
+    Queued,
+    /// The last effect failed. The next one is due at this time.
+    Again(Timestamp),
 }
 
 impl DeploymentFacts {
@@ -76,11 +106,12 @@ impl DeploymentFacts {
         !self.transient || self.production == Some(true)
     }
 
-    /// Returns the state that the forge is still to show of a deployment that has a copy there.
-    pub fn state_to_mirror(&self) -> Option<DeployState> {
+    /// Returns what is done about a state that the forge is still to show of a deployment that has a
+    /// copy there; `None` if it shows the newest one.
+    pub fn mirror_step(&self) -> Option<MirrorStep> {
         let mirror = self.mirror.as_ref().filter(|_| self.origin() == DeploymentOrigin::Own)?;
         let state = self.statuses.last()?.state;
-        (state != DeployState::Waiting && mirror.shown != Some(state)).then_some(state)
+        (state != DeployState::Waiting && mirror.settled != Some(state)).then_some(mirror.step)
     }
 
     /// Keeps a status. The oldest goes first: without it the deployment seems to run for a shorter

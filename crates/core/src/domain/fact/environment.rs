@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::{
     event::DeployState,
     fact::{
-        deployment::{DeploymentFacts, DeploymentOrigin},
+        deployment::{DeploymentFacts, DeploymentOrigin, MirrorStep},
         indexed::{IndexedMap, KeysBy, MapIndex},
     },
     id::Sha,
@@ -79,8 +79,12 @@ pub struct DeploymentIndex {
     pub by_run: KeysBy<u64, u64>,
     /// Deployments of which it is unknown whose commit they deploy.
     pub of_unknown_origin: BTreeSet<u64>,
-    /// External deployments whose state the forge is still to show.
+    /// External deployments whose state the forge is still to show, and for which nothing is queued.
     pub to_mirror: BTreeSet<u64>,
+    /// Those of which the last effect failed, by the time at which the next one is due.
+    pub to_mirror_again: BTreeSet<(Timestamp, u64)>,
+    /// Copies of external deployments by their commit, each with the time of its creation.
+    pub copies: KeysBy<Sha, (Timestamp, u64)>,
 }
 
 impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
@@ -103,8 +107,13 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
         if deployment.origin() == DeploymentOrigin::Unknown {
             self.of_unknown_origin.insert(*id);
         }
-        if deployment.state_to_mirror().is_some() {
-            self.to_mirror.insert(*id);
+        match deployment.mirror_step() {
+            Some(MirrorStep::Idle) => drop(self.to_mirror.insert(*id)),
+            Some(MirrorStep::Again(at)) => drop(self.to_mirror_again.insert((at, *id))),
+            Some(MirrorStep::Queued) | None => {}
+        }
+        if let Some(copy) = deployment.mirror.as_ref().and_then(|mirror| mirror.made.as_ref()) {
+            self.copies.add(copy.sha.clone(), (copy.at, copy.id));
         }
     }
 
@@ -129,6 +138,12 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
         }
         self.of_unknown_origin.remove(id);
         self.to_mirror.remove(id);
+        if let Some(MirrorStep::Again(at)) = deployment.mirror_step() {
+            self.to_mirror_again.remove(&(at, *id));
+        }
+        if let Some(copy) = deployment.mirror.as_ref().and_then(|mirror| mirror.made.as_ref()) {
+            self.copies.remove(&copy.sha, &(copy.at, copy.id));
+        }
     }
 }
 

@@ -75,6 +75,10 @@ pub struct Index {
     pub groups_of: BTreeMap<ItemId, Few<Sha>>,
     /// Workflow runs that changed since their deployments were last linked to their requests.
     pub runs_to_link: BTreeSet<u64>,
+    /// Labelled pull requests that changed, or wait for room or permission for their environments.
+    pub previews_to_make: BTreeSet<ItemId>,
+    /// Version of the policy under which all labelled pull requests were last looked at.
+    pub previews_seen_under: Option<String>,
     /// Version of the policy under which the notes of draft releases were last compared with what
     /// these carry; `None` if something on which their contents rest has changed since.
     pub notes_compared: Option<String>,
@@ -310,6 +314,9 @@ impl RepoFacts {
             }
         }
         let Some(pull) = &item.pull else { return };
+        if self.about.labelled_pulls.contains(&number) {
+            index.previews_to_make.insert(number);
+        }
         for head in pull.heads.keys() {
             index.pulls_by_head.entry(head.clone()).or_default().insert(number);
         }

@@ -63,36 +63,27 @@ pub struct EnvironmentFile {
 }
 
 impl EnvironmentFile {
-    /// Returns the keys that do not fit together in it, each with what is wrong; an empty key stands
-    /// for the whole.
-    pub fn misplaced(&self) -> Vec<(&'static str, &'static str)> {
-        let of_per = [
+    /// Returns the given keys that are only for `per: pull_request`.
+    pub fn keys_of_per(&self) -> impl Iterator<Item = &'static str> {
+        let keys = [
             ("name", self.name.is_some()),
             ("label", self.label.is_some()),
             ("teardown", self.teardown.is_some()),
             ("ttl", self.ttl.is_some()),
             ("max", self.max.is_some()),
         ];
-        if self.per.is_none() {
-            let given = of_per.into_iter().filter(|(_, given)| *given);
-            return given.map(|(key, _)| (key, "is only for `per: pull_request`")).collect();
-        }
-        let shared = [
+        keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
+    }
+
+    /// Returns the given keys that do not fit `per: pull_request`.
+    pub fn keys_beside_per(&self) -> impl Iterator<Item = &'static str> {
+        let keys = [
             ("production", self.production.is_some()),
             ("after", self.after.is_some()),
             ("auto", self.auto.is_some()),
             ("rollback", self.rollback.is_some()),
         ];
-        let given = shared.into_iter().filter(|(_, given)| *given);
-        let mut found: Vec<(&str, &str)> =
-            given.map(|(key, _)| (key, "does not fit an environment with `per: pull_request`")).collect();
-        if self.teardown.is_none() {
-            found.push(("", "`per: pull_request` needs `teardown`, the workflow that tears the environment down"));
-        }
-        if self.deploy.is_none() {
-            found.push(("", "`per: pull_request` needs `deploy`"));
-        }
-        found
+        keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
 }
 

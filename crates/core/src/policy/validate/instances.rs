@@ -1,4 +1,5 @@
-//! Checks that an environment made for a pull request is never taken for another one.
+//! Checks of environments that are made for pull requests: that their keys fit together, and that none
+//! is ever taken for another one.
 
 use crate::{
     domain::{
@@ -10,7 +11,7 @@ use crate::{
         file::{environment::EnvironmentFile, text::Name},
         problem::quote,
         rules::template,
-        validate::path,
+        validate::{below, path},
     },
 };
 
@@ -33,6 +34,62 @@ pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
         }
     }
     check_layers(merged, problems);
+    for (name, file) in all {
+        check_keys(merged, name, file, problems);
+    }
+}
+
+/// Adds a problem for each key that does not fit an environment, and for each that it lacks. A layer
+/// may give some of them, and one below it the others.
+fn check_keys(merged: &Merged, name: &Name, file: &EnvironmentFile, problems: &mut Vec<Problem>) {
+    let has_per = |file: &EnvironmentFile| file.per.is_some();
+    if file.per.is_none() {
+        for key in file.keys_of_per() {
+            let gives = |file: &EnvironmentFile| file.keys_of_per().any(|given| given == key);
+            report_last(merged, name, Some(key), gives, "is only for `per: pull_request`", problems);
+        }
+        return;
+    }
+    for key in file.keys_beside_per() {
+        let gives = |file: &EnvironmentFile| file.keys_beside_per().any(|given| given == key);
+        let message = "does not fit an environment with `per: pull_request`";
+        report_last(merged, name, Some(key), |file| gives(file) || has_per(file), message, problems);
+    }
+    if file.teardown.is_none() {
+        let message = "`per: pull_request` needs `teardown`, the workflow that tears the environment down";
+        report_last(merged, name, None, has_per, message, problems);
+    }
+    if file.deploy.is_none() {
+        report_last(merged, name, None, has_per, "`per: pull_request` needs `deploy`", problems);
+    }
+}
+
+/// Adds a problem with an environment to the last layer whose description of it `is_meant` accepts: at
+/// a key, or where it has none, at the environment. What a mistake left out is not missing.
+fn report_last(
+    merged: &Merged,
+    name: &Name,
+    key: Option<&'static str>,
+    is_meant: impl Fn(&EnvironmentFile) -> bool,
+    message: &str,
+    problems: &mut Vec<Problem>,
+) {
+    let mut found = None;
+    for layer in merged.layers() {
+        for (written, file) in layer.parsed.file.environments.iter().flatten() {
+            if name_key(written.as_str()) != name_key(name.as_str()) {
+                continue;
+            }
+            let here = path(["environments".into(), written.as_str().into()]);
+            if !layer.parsed.is_whole(&here) {
+                return;
+            }
+            if is_meant(file) {
+                found = Some((layer, key.map_or(here.clone(), |key| below(&here, key))));
+            }
+        }
+    }
+    problems.extend(found.map(|(layer, place)| layer.parsed.problem(&place, message)));
 }
 
 /// Reports environments of an upper layer that a lower one makes for pull requests only: what is

@@ -36,8 +36,8 @@ pub struct RequestIndex {
     pub by_taken_back: KeysBy<ItemId, String>,
     /// Dispatched requests whose workflow run is unknown, by environment.
     pub without_run: KeysBy<String, String>,
-    /// Requests that started in an environment made for a pull request, which still lives.
-    pub live: BTreeSet<String>,
+    /// Requests that started in an environment made for a pull request, by each of these that lives.
+    pub live: KeysBy<String, String>,
 }
 
 impl MapIndex<String, DeployRequest> for RequestIndex {
@@ -49,7 +49,7 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
         }
         if request.for_pull.is_some() && request.started_at.is_some() && !request.teardown.is_over() && !request.dry_run
         {
-            self.live.insert(id.clone());
+            self.live.add(request.environment.clone(), id.clone());
         }
         self.by_environment.add(request.environment.clone(), (request.at, id.clone()));
         if let Some(rollback) = request.as_started_rollback(id) {
@@ -73,7 +73,7 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
 
     fn remove(&mut self, id: &String, request: &DeployRequest) {
         self.open.remove(id);
-        self.live.remove(id);
+        self.live.remove(&request.environment, id);
         self.ended.remove(&(request.since, id.clone()));
         self.by_environment.remove(&request.environment, &(request.at, id.clone()));
         if let Some(rollback) = request.as_started_rollback(id) {

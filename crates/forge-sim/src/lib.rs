@@ -15,6 +15,7 @@
 //! | `shape` | JSON of the objects |
 //! | `registration`, `web` | pages on which people register and install the App |
 //! | `state`, `model`, `git` | the stored state |
+//! | `planetscale` | a simulated PlanetScale beside the forge |
 //! | `auth`, `limits`, `fault` | authentication, rate limits, injected faults |
 //! | `delivery`, `exchange` | sent deliveries, recorded requests |
 //!
@@ -34,6 +35,7 @@ mod limits;
 mod model;
 mod oauth;
 mod person;
+pub mod planetscale;
 mod registration;
 mod route;
 mod server;

@@ -24,6 +24,7 @@ mod protection_rule;
 mod publish;
 mod queue;
 mod rollback;
+mod schema;
 mod start;
 mod track;
 

@@ -2,7 +2,7 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{approval_request, change, finish::finish, messages, preview, set_state, start, track},
+    deploy::{approval_request, change, finish::finish, messages, preview, schema, set_state, start, track},
     domain::{
         decision::{ConditionState, Decision},
         event::RefName,
@@ -157,6 +157,7 @@ fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: ResolvedRefKind,
 
 /// Waits for the request's turn and its gate, then starts it.
 pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    schema::pin(facts, id, terms, out);
     match next(facts, id, terms, out) {
         Next::Start(decision) => start::start(facts, id, &decision, terms, out),
         Next::Wait(why, until) => {

@@ -17,6 +17,7 @@ mod checks;
 mod combinators;
 mod condition_result;
 mod contents;
+mod database;
 mod deployed;
 mod external;
 mod freeze;
@@ -27,6 +28,7 @@ mod order;
 mod record;
 mod reviews;
 pub(crate) mod rollout_order;
+pub(crate) mod schema_changes;
 pub(crate) mod subject;
 mod tag;
 pub(crate) mod target;
@@ -267,6 +269,7 @@ fn says_ancestry(rule: &ConditionRule) -> bool {
         | ConditionRule::Alerts { .. }
         | ConditionRule::Deployed { .. }
         | ConditionRule::External(_)
+        | ConditionRule::Database { .. }
         | ConditionRule::Window(_)
         | ConditionRule::Approval { .. }
         | ConditionRule::Lock

@@ -96,6 +96,8 @@ impl Forge {
             Need::FailedJob { run, .. } => Answer::FailedJob(self.failed_jobs.get(run).cloned()),
             Need::FilesOfPull { pull } => self.files_of(&format!("#{pull}")),
             Need::FilesOfCommit { sha } => self.files_of(&sha.to_string()),
+            Need::SchemaChanges { connection, into } => self.schema_changes(connection, into, now),
+            Need::SchemaChange { connection, number } => self.schema_change(connection, *number, now),
             Need::AnyJobBegan { run, .. } => Answer::AnyJobBegan(!self.never_began.contains(run)),
             Need::Tags => {
                 let tags = self.tips.iter().filter(|(name, sha)| matches!(name, RefName::Tag(_)) && !sha.is_zero());

@@ -19,6 +19,7 @@ use crate::domain::{
     event::{RunOutcome, RunTrigger},
     fact::{RepoFacts, command::CommandId},
     id::{Account, ItemId, Sha},
+    schema::SchemaPin,
 };
 
 /// A deployment requested from us.
@@ -89,6 +90,9 @@ pub struct DeployRequest {
     /// Text to report at once: for a rollback, the target and the reason for choosing it.
     #[serde(default)]
     pub note: String,
+    /// The schema changes that belong to it, as they were when it was asked for, or first ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<SchemaPin>,
     /// The comment that asked people to approve it, if there was one.
     #[serde(default)]
     pub approval: Option<ApprovalRequest>,
@@ -233,6 +237,7 @@ impl DeployRequest {
             made_at: None,
             deployment: None,
             note: String::new(),
+            schema: Vec::new(),
             approval: None,
             took_back: BTreeSet::new(),
             run: None,

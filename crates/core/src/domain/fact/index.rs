@@ -254,6 +254,7 @@ impl RepoFacts {
             | DocumentKey::Command(_)
             | DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
             | DocumentKey::WaitingCommand(_)
@@ -274,6 +275,7 @@ impl RepoFacts {
             | DocumentKey::Answer(_) => true,
             DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Group(_)
             | DocumentKey::Deployment(_)
             | DocumentKey::Incident(_)

@@ -190,6 +190,7 @@ pub(super) fn webhook(state: &State, nth: usize, webhook: &Webhook) -> Value {
 /// Returns a page of a list.
 pub(super) fn page(all: Vec<Value>, page: usize, per_page: usize) -> Value {
     let skipped = page.saturating_sub(1).saturating_mul(per_page);
+    let total = all.len();
     let is_more = all.len() > skipped.saturating_add(per_page);
     let data: Vec<Value> = all.into_iter().skip(skipped).take(per_page).collect();
     json!({
@@ -200,6 +201,8 @@ pub(super) fn page(all: Vec<Value>, page: usize, per_page: usize) -> Value {
         "next_page_url": null,
         "prev_page": (page > 1).then(|| page - 1),
         "prev_page_url": null,
+        "total_count": total,
+        "total_pages": total.div_ceil(per_page.max(1)),
         "data": data,
     })
 }

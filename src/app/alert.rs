@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         alert::{Alert, AlertRules, ConnectionRules, Group, Message, Says},
+        effect::Effect,
         id::ForgeName,
         needs::{Answer, Need},
         policy::Pattern,
@@ -22,7 +23,7 @@ use crate::{
     port::{
         alert::AlertSource,
         database::Database,
-        forge::{ForgeError, Undecodable},
+        forge::{Applied, ApplyContext, ForgeError, Undecodable},
     },
 };
 
@@ -99,13 +100,32 @@ impl Alerts {
     /// Asks the database of a connection for a repository. Only the operator's settings say which
     /// repositories may: a policy can name any connection.
     pub(crate) async fn ask(&self, name: &str, repository: &str, need: &Need) -> Result<Answer, ForgeError> {
+        self.database(name, repository)?.answer(need).await
+    }
+
+    /// Lets the database of a connection carry out an effect, under the same condition. Its limits
+    /// are not the forge's.
+    pub(crate) async fn apply(
+        &self,
+        name: &str,
+        repository: &str,
+        effect: &Effect,
+        context: &ApplyContext,
+    ) -> Result<Applied, ForgeError> {
+        match self.database(name, repository)?.apply(effect, context).await {
+            Err(ForgeError::RateLimited { until }) => Err(ForgeError::Transient(format!("rate limited until {until}"))),
+            other => other,
+        }
+    }
+
+    fn database(&self, name: &str, repository: &str) -> Result<&Arc<dyn Database>, ForgeError> {
         let known = self.connections.get(name);
         let allowed = known.filter(|it| it.repositories.iter().any(|allowed| allowed.eq_ignore_ascii_case(repository)));
-        let Some(database) = allowed.and_then(|connection| connection.database.as_ref()) else {
-            let why = format!("the operator's settings have no database [alerts.{name}] for this repository");
-            return Err(ForgeError::Permanent(why));
-        };
-        database.answer(need).await
+        allowed.and_then(|connection| connection.database.as_ref()).ok_or_else(|| {
+            ForgeError::Permanent(format!(
+                "the operator's settings have no database [alerts.{name}] for this repository"
+            ))
+        })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Connection>> {

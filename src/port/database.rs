@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 
 use crate::{
-    domain::needs::{Answer, Need},
-    port::forge::ForgeError,
+    domain::{
+        effect::Effect,
+        needs::{Answer, Need},
+    },
+    port::forge::{Applied, ApplyContext, ForgeError},
 };
 
 /// A connection to one database. Implementations hold no state that a restart must preserve.
@@ -15,6 +18,11 @@ pub trait Database: Send + Sync + 'static {
     /// Answers a query for which [`Need::database`] names the connection, with as few calls as the
     /// database allows. Times out by itself.
     async fn answer(&self, need: &Need) -> Result<Answer, ForgeError>;
+
+    /// Carries out an effect for which [`Effect::database`] names the connection. Reads the state
+    /// first, sends at most one request that changes something, and none for what was done already.
+    /// With [`ApplyContext::look_only`] it sends none.
+    async fn apply(&self, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError>;
 
     /// Reads what an operator has to know of the connection. `webhook_url`: the address to which the
     /// database should send its messages.

@@ -135,6 +135,9 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
         Effect::TearDown { environment, .. } => format!("start the workflow that tears down {}", quoted(environment)),
         Effect::CancelRun { run } => format!("cancel run {run}"),
         Effect::PublishRelease { tag, .. } => format!("publish the release {}", quoted(tag)),
+        Effect::ActOnSchema { pin, act, .. } => {
+            format!("{} schema change {} of {}", act.word(), pin.number, quoted(&pin.connection))
+        }
         Effect::SetReleaseNotes { tag, .. } => format!("list in the draft release {} what it carries", quoted(tag)),
     }
 }

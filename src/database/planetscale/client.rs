@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -118,10 +118,26 @@ impl Client {
     /// Reads something of the database. `route` names the call in metrics and errors, and contains
     /// no names; `path` follows the database's address.
     pub(super) async fn get<T: DeserializeOwned>(&self, route: &'static str, path: &str) -> Result<T, ForgeError> {
+        self.call(Method::GET, route, path).await
+    }
+
+    /// Changes something of the database, with one request that has no body.
+    pub(super) async fn post<T: DeserializeOwned>(&self, route: &'static str, path: &str) -> Result<T, ForgeError> {
+        self.call(Method::POST, route, path).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        route: &'static str,
+        path: &str,
+    ) -> Result<T, ForgeError> {
         self.admit()?;
+        let is_write = method != Method::GET;
         let credential = self.credential.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let request = self.http.get(format!("{}{path}", self.root)).header(header::AUTHORIZATION, credential);
-        let outcome = self.exchange(route, request).await;
+        let url = format!("{}{path}", self.root);
+        let request = self.http.request(method, url).header(header::AUTHORIZATION, credential);
+        let outcome = self.exchange(route, is_write, request).await;
         let status = match &outcome {
             Ok((status, ..)) => status.as_str().to_owned(),
             Err(_) => "unanswered".to_owned(),
@@ -131,18 +147,24 @@ impl Client {
         .increment(1);
         let (status, headers, body) = outcome?;
         if status != StatusCode::OK {
-            return Err(self.refused(route, status, &headers, &body));
+            return Err(self.refused(route, is_write, status, &headers, &body));
         }
-        serde_json::from_slice(&body)
-            .map_err(|error| ForgeError::Permanent(format!("PlanetScale's answer can't be read: {error} ({route})")))
+        serde_json::from_slice(&body).map_err(|error| {
+            let why = format!("PlanetScale's answer can't be read: {error} ({route})");
+            if is_write { ForgeError::Doubt(why) } else { ForgeError::Permanent(why) }
+        })
     }
 
     async fn exchange(
         &self,
         route: &'static str,
+        is_write: bool,
         request: reqwest::RequestBuilder,
     ) -> Result<(StatusCode, HeaderMap, Vec<u8>), ForgeError> {
-        let lost = |error: &reqwest::Error| ForgeError::Transient(format!("{}: {route}", cause(error)));
+        let lost = |error: &reqwest::Error| {
+            let why = format!("{}: {route}", cause(error));
+            if is_write && !error.is_connect() { ForgeError::Doubt(why) } else { ForgeError::Transient(why) }
+        };
         let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(|e| lost(&e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
@@ -174,7 +196,7 @@ impl Client {
         Ok(())
     }
 
-    fn refused(&self, route: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ForgeError {
+    fn refused(&self, route: &str, is_write: bool, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ForgeError {
         let words = serde_json::from_slice(body).map(|described: Described| described.message).unwrap_or_default();
         let words: String = words.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
         let words = if words.trim().is_empty() { "PlanetScale gave no reason".to_owned() } else { words };
@@ -190,6 +212,7 @@ impl Client {
                 ForgeError::RateLimited { until }
             }
             404 | 410 => ForgeError::NotFound(text),
+            408 | 500..=599 if is_write => ForgeError::Doubt(text),
             408 | 500..=599 => ForgeError::Transient(text),
             _ => ForgeError::Permanent(text),
         }

@@ -4,6 +4,7 @@
 //! schema change. The API is described in PlanetScale's OpenAPI file; the tests check every request
 //! and every simulated answer against it.
 
+mod act;
 mod client;
 mod inspect;
 mod payload;
@@ -21,12 +22,13 @@ pub use crate::database::planetscale::webhook::PlanetScaleWebhook;
 use crate::{
     database::planetscale::{client::Client, payload::DeployRequest},
     domain::{
+        effect::Effect,
         needs::{Answer, Need},
         schema::SchemaChange,
     },
     port::{
         database::{Database, Inspection},
-        forge::ForgeError,
+        forge::{Applied, ApplyContext, ForgeError},
     },
 };
 
@@ -133,6 +135,13 @@ impl Database for PlanetScale {
             Need::SchemaChange { number, .. } => Ok(Answer::SchemaChange(Box::new(self.one(*number).await?))),
             _ => Err(ForgeError::Permanent("a database knows nothing of the forge".to_owned())),
         }
+    }
+
+    async fn apply(&self, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError> {
+        let Effect::ActOnSchema { pin, act, request: _ } = effect else {
+            return Err(ForgeError::Permanent("a database does nothing for the forge".to_owned()));
+        };
+        act::act(self, pin, *act, context.look_only).await
     }
 
     async fn inspect(&self, webhook_url: &str) -> Inspection {

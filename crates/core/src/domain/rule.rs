@@ -11,7 +11,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use crate::domain::rule::condition::{ConditionName, ConditionRule, ExternalRule, Hours, NamedCheck, Window};
-pub use crate::domain::rule::database::{DatabaseRule, SchemaGoal, SchemaMatch};
+pub use crate::domain::rule::database::{
+    ApplyRule, DatabaseRule, SchemaGoal, SchemaMatch, SchemaOrder, SchemaRollback,
+};
 
 use crate::domain::{pattern::Pattern, per_pull::PerPullRule};
 

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         decision::ConditionState,
+        fact::deploy_request::RequestKind,
         rule::{ConditionName, SchemaGoal, name_key},
         schema::{SchemaChange, SchemaState},
         turn::Turn,
@@ -21,6 +22,10 @@ const MOST_PROBLEMS: usize = 3;
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>, want: SchemaGoal) -> ConditionResult {
     let (eval, subject) = (ctx.eval, ctx.subject);
+    let request = subject.request.as_ref().and_then(|id| eval.facts.requests.get(id));
+    if request.is_some_and(|request| request.kind == RequestKind::Rollback) {
+        return ConditionResult::pass("database_rollback", "a rollback brings no schema change");
+    }
     let Some(environment) = environment.or(subject.environment()) else {
         let turn = turns::edits_policy("name an `environment` in the condition `database`");
         return ConditionResult::error("database_no_environment", "it names no environment", turn);
@@ -30,13 +35,20 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>,
         let turn = turns::edits_policy(&format!("add `database` to {}", quoted(environment)));
         return ConditionResult::error("database_unlisted", words, turn);
     };
+    // What phasebot applies itself only has to be ready for it.
+    let is_own = request.is_some() && subject.environment().is_some_and(|own| name_key(own) == name_key(environment));
+    let is_applied = is_own && rule.apply.is_some();
+    let want = if is_applied && want == SchemaGoal::Deployed { SchemaGoal::Deployable } else { want };
     let name = quoted(&rule.connection);
     let found = match belonging(ctx, rule) {
         Ok(found) => found,
         Err(unknown) => return not_known(ctx, &name, unknown),
     };
-    let results: Vec<ConditionResult> =
-        found.changes.iter().map(|change| Change { ctx, found: &found, change, want, name: &name }.result()).collect();
+    let results: Vec<ConditionResult> = found
+        .changes
+        .iter()
+        .map(|change| Change { ctx, found: &found, change, want, is_applied, name: &name }.result())
+        .collect();
     let count = results.len();
     let worst = results.into_iter().min_by_key(|result| result.condition.standing);
     match worst {
@@ -78,6 +90,8 @@ struct Change<'a, 'f> {
     found: &'a Belonging<'f>,
     change: &'f SchemaChange,
     want: SchemaGoal,
+    /// True if phasebot applies it.
+    is_applied: bool,
     /// The connection's name, quoted.
     name: &'a str,
 }
@@ -159,7 +173,8 @@ impl Change<'_, '_> {
             let turn = self.database_people("approve it");
             return self.wait("database_unapproved", "is not approved", turn).by_hand();
         }
-        if !change.deployable {
+        // What it would apply has to be known.
+        if !change.deployable || (self.is_applied && change.content.digest.is_empty()) {
             return self.wait("database_undeployable", "can't be deployed yet", self.waits());
         }
         if self.want == SchemaGoal::Deployable {

@@ -52,7 +52,7 @@ use crate::{
         needs::{Answer, Need},
         permission::Grant,
         policy::Policy,
-        rule::{ConditionName, ConditionRule, name_key},
+        rule::{ConditionName, ConditionRule, SchemaGoal, name_key},
         turn::Turn,
         when,
     },
@@ -244,7 +244,12 @@ fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
                 environment: environment.clone(),
                 soak: SignedDuration::ZERO,
             });
-            let rules = before.chain(rule.require.iter().cloned()).collect();
+            let mut rules: Vec<ConditionRule> = before.chain(rule.require.iter().cloned()).collect();
+            // What phasebot applies has to be in a state for it.
+            let is_database = |rule: &ConditionRule| matches!(rule, ConditionRule::Database { environment: None, .. });
+            if rule.database.as_ref().is_some_and(|it| it.apply.is_some()) && !rules.iter().any(is_database) {
+                rules.push(ConditionRule::Database { environment: None, want: SchemaGoal::Deployable });
+            }
             (rules, vec![ConditionRule::Lock, ConditionRule::Freeze, ConditionRule::Hold])
         }
     };

@@ -8,8 +8,8 @@ use crate::{
         per_pull::{NUMBER, PerPullRule},
         policy::Pattern,
         rule::{
-            AutoRule, ConditionRule, DatabaseRule, DeployRule, EnvironmentRule, ExternalRule, FreezeRule, GateRule,
-            NamedCheck, OverrideRule, RollbackOnIncident, RollbackRule, Via, Window, name_key,
+            ApplyRule, AutoRule, ConditionRule, DatabaseRule, DeployRule, EnvironmentRule, ExternalRule, FreezeRule,
+            GateRule, NamedCheck, OverrideRule, RollbackOnIncident, RollbackRule, Via, Window, name_key,
         },
     },
     policy::file::{
@@ -77,6 +77,10 @@ fn database(file: &DatabaseFile) -> DatabaseRule {
         connection: file.connection.as_str().to_owned(),
         into: file.into.as_ref().map_or(MAIN_BRANCH, Name::as_str).to_owned(),
         matching: file.matching.unwrap_or_default(),
+        apply: file
+            .apply
+            .unwrap_or(false)
+            .then(|| ApplyRule { order: file.order.unwrap_or_default(), rollback: file.rollback.unwrap_or_default() }),
     }
 }
 

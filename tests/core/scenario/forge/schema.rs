@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use phasebot_core::domain::{
     alert::{Message, Says},
+    effect::{ForgeResult, SchemaAct},
     event::Seen,
     needs::Answer,
-    schema::{SchemaChange, SchemaContent, SchemaProblem, SchemaState},
+    schema::{SchemaChange, SchemaContent, SchemaPin, SchemaProblem, SchemaState},
 };
 
 use super::{
@@ -60,7 +61,7 @@ impl Forge {
             into: text("into", known.map(|it| &it.into), "main"),
             is_open: !has(w, "closed"),
             notes: text("notes", known.map(|it| &it.notes), ""),
-            url: Some(format!("https://db.example/{number}")),
+            url: Some(format!("https://db.example.com/{number}")),
             deployable: !has(w, "undeployable") && state == SchemaState::Ready,
             problems: after(w, "lint")
                 .map(|code| SchemaProblem { code: code.to_owned(), table: Some("orders".to_owned()) })
@@ -81,6 +82,21 @@ impl Forge {
         };
         self.schemas.insert((connection.clone(), number), change.clone());
         Some(Seen::Alert(Box::new(Message { connection, at, says: Says::SchemaChange(Box::new(change)) })))
+    }
+
+    /// Does what an effect asks for: a staged change is applied, and so on.
+    pub(super) fn act_on_schema(&mut self, pin: &SchemaPin, act: SchemaAct, now: Timestamp) -> ForgeResult {
+        let key = (pin.connection.clone(), pin.number);
+        let change = self.schemas.get_mut(&key).expect("a schema change");
+        assert_eq!(change.content, pin.content, "the adapter compares it");
+        change.state = match (act, change.state) {
+            (SchemaAct::Deploy, SchemaState::Ready) => SchemaState::Queued,
+            (SchemaAct::Apply, SchemaState::Staged) => SchemaState::Applying,
+            (SchemaAct::Revert, SchemaState::Revertible) => SchemaState::Reverting,
+            (_, state) => return ForgeResult::NotStarted(format!("it is {state:?}")),
+        };
+        (change.at, change.seen_at) = (now, now);
+        ForgeResult::SchemaActed(Box::new(change.clone()))
     }
 
     /// Lists the open schema changes.

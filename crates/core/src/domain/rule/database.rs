@@ -12,6 +12,41 @@ pub struct DatabaseRule {
     pub into: String,
     /// The schema changes that belong to a commit.
     pub matching: SchemaMatch,
+    /// How phasebot applies them; `None`: it only watches.
+    pub apply: Option<ApplyRule>,
+}
+
+/// How phasebot applies schema changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplyRule {
+    /// Their order beside the code.
+    pub order: SchemaOrder,
+    /// What becomes of them in a rollback.
+    pub rollback: SchemaRollback,
+}
+
+/// The order of schema changes and code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaOrder {
+    /// What only adds before the code, what only drops after it; what does both is refused.
+    #[default]
+    Auto,
+    /// Everything before the code.
+    SchemaFirst,
+    /// Everything after the code.
+    CodeFirst,
+}
+
+/// What becomes of schema changes in a rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaRollback {
+    /// What only added stays; what dropped something is reverted before the old code is deployed.
+    #[default]
+    Auto,
+    /// Everything stays.
+    Keep,
 }
 
 /// The schema changes that belong to a commit.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::domain::per_pull::NUMBER;
-pub use crate::domain::rule::{Busy, SchemaMatch, Trigger};
+pub use crate::domain::rule::{Busy, SchemaMatch, SchemaOrder, SchemaRollback, Trigger};
 use crate::policy::{
     file::{
         condition::{Condition, ConditionName},
@@ -230,6 +230,16 @@ pub struct DatabaseFile {
     /// request or commit (`notes`), or every open one (`any`). Default: `branch`.
     #[serde(rename = "match")]
     pub matching: Option<SchemaMatch>,
+    /// If `true`, phasebot applies the schema changes of a deployment that it starts. Default:
+    /// `false`: it only watches.
+    pub apply: Option<bool>,
+    /// The order, for `apply: true`: what only adds before the code and what only drops after it
+    /// (`auto`), everything before it (`schema_first`), or everything after it (`code_first`). With
+    /// `auto`, a schema change that does both is refused. Default: `auto`.
+    pub order: Option<SchemaOrder>,
+    /// Rollbacks, for `apply: true`: what only added stays, and what dropped something is reverted
+    /// before the old code is deployed (`auto`), or everything stays (`keep`). Default: `auto`.
+    pub rollback: Option<SchemaRollback>,
 }
 
 /// Strictness about the commit of a deployment.

@@ -84,6 +84,8 @@ struct State {
     requests: BTreeMap<u64, DeployRequest>,
     webhooks: Vec<Webhook>,
     needs_approval: bool,
+    /// Whether a deployment is applied at once.
+    at_once: bool,
     kind: &'static str,
     /// Rights of the token, as PlanetScale names them.
     rights: Vec<&'static str>,
@@ -116,6 +118,7 @@ impl SimPlanetScale {
             requests: BTreeMap::new(),
             webhooks: Vec::new(),
             needs_approval: false,
+            at_once: false,
             kind: "mysql",
             rights,
             faults: Faults::default(),
@@ -181,6 +184,11 @@ impl SimPlanetScale {
     /// Requires an approval of each deploy request.
     pub fn require_approval(&self) {
         self.state().needs_approval = true;
+    }
+
+    /// Applies each deployment at once, as a small one is.
+    pub fn apply_at_once(&self) {
+        self.state().at_once = true;
     }
 
     /// Makes it a database of another kind: `postgresql`.

@@ -33,6 +33,8 @@ pub struct Installed {
     pub log: PathBuf,
     /// Alertmanager's connections: name, and the repository where it opens issues.
     pub alerts: Vec<(String, String)>,
+    /// Further settings: their variables.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A running program. Dropping it kills it.
@@ -81,6 +83,7 @@ impl Installed {
                 .env(key("SECRETS"), ALERT_TOKEN)
                 .env(key("REPOSITORIES"), repository);
         }
+        command.envs(self.variables.iter().cloned());
         if let Some(point) = crash_at {
             command.env("PHASEBOT_CRASH_AT", point);
         }

@@ -101,6 +101,7 @@ impl World {
             app_id: APP,
             log: folder.path().join("log"),
             alerts: Vec::new(),
+            variables: Vec::new(),
         };
         process::empty(&program.log);
         Self {

@@ -15,21 +15,21 @@ use phasebot_forge_sim::{
 
 use crate::openapi::check_planetscale;
 
-struct Place {
-    database: SimPlanetScale,
-    client: PlanetScale,
+pub struct Place {
+    pub database: SimPlanetScale,
+    pub client: PlanetScale,
     clock: Arc<SimClock>,
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let clock = Arc::new(SimClock::new("2026-03-02T09:00:00Z".parse().unwrap()));
         let database = SimPlanetScale::start(clock.clone()).await.unwrap();
         let client = client(&database.url(), TOKEN, clock.clone());
         Self { database, client, clock }
     }
 
-    async fn ask(&self, need: Need) -> Result<Answer, ForgeError> {
+    pub async fn ask(&self, need: Need) -> Result<Answer, ForgeError> {
         self.client.answer(&need).await
     }
 }

@@ -1,6 +1,7 @@
 //! PlanetScale: the bot with a simulated database, whose requests and answers are checked against
 //! PlanetScale's own description.
 
+mod acts;
 mod client;
 mod gate;
 mod hostile;

@@ -193,13 +193,17 @@ fn dispatch(
 }
 
 fn deploy(state: &mut State, number: u64) -> Result<(), &'static str> {
-    let (now, needs_approval) = (state.clock.now(), state.needs_approval);
+    let (now, needs_approval, at_once) = (state.clock.now(), state.needs_approval, state.at_once);
     let request = state.requests.get_mut(&number).ok_or("there is none")?;
     if request.state != "ready" || !request.lint.is_empty() || (needs_approval && !request.approved) {
         return Err("Deploy request cannot be deployed");
     }
     "queued".clone_into(&mut request.state);
     request.deployed += 1;
+    if at_once {
+        "complete_pending_revert".clone_into(&mut request.state);
+        request.revertible_until = now.checked_add(REVERTIBLE_FOR).ok();
+    }
     request.updated_at = now;
     Ok(())
 }

@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod app;
 pub mod cli;
+pub mod database;
 pub mod external;
 pub mod forge;
 pub mod http;

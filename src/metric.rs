@@ -57,6 +57,8 @@ figures! {
         "Walks through the forge's list of deliveries: done, limited (rate limit) or failed";
     CAUGHT_UP = "phasebot_caught_up_total", Kind::Counter, ["forge", "outcome"],
         "Deliveries that were not here: missed (never arrived), lost (acknowledged, and gone since) gone (the forge can't show it) or skipped (it can't show it now)";
+    DATABASE_CALLS = "phasebot_database_calls_total", Kind::Counter, ["connection", "route", "status"],
+        "Calls to the API of a database, by HTTP status or unanswered";
     QUEUE_DEPTH = "phasebot_queue_depth", Kind::Gauge, ["queue"],
         "What waits: deliveries (inbox), effects by lane (safety, conversation, labels)";
     OLDEST_PENDING_AGE = "phasebot_oldest_pending_age_seconds", Kind::Gauge, [],

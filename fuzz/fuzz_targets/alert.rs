@@ -5,7 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use phasebot::{alert::{Alertmanager, DATADOG, Fields, Generic, Grafana, HONEYBADGER, Headers, Kind, NEW_RELIC, PagerDuty, PlanetScale, PresetSource, Proof, Sentry}, app::clock::SimClock, domain::{event::{Event, Seen}, fact::RepoFacts, id::{ForgeName, RepoKey}, policy::Policy}, ingest::{observe, Us}, policy, port::alert::AlertSource};
+use phasebot::{alert::{Alertmanager, DATADOG, Fields, Generic, Grafana, HONEYBADGER, Headers, Kind, NEW_RELIC, PagerDuty, PresetSource, Proof, Sentry}, app::clock::SimClock, database::planetscale::PlanetScaleWebhook, domain::{event::{Event, Seen}, fact::RepoFacts, id::{ForgeName, RepoKey}, policy::Policy}, ingest::{observe, Us}, policy, port::alert::AlertSource};
 
 const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
@@ -28,7 +28,7 @@ static SOURCES: LazyLock<Vec<Box<dyn AlertSource>>> = LazyLock::new(|| {
     vec![
         Box::new(Alertmanager::new("x", &secrets)),
         Box::new(Grafana::new("x", &secrets, Headers::default(), Arc::new(SimClock::new(AT)))),
-        Box::new(PlanetScale::new("x", &secrets)),
+        Box::new(PlanetScaleWebhook::new("x", &secrets, Some(("o", "d")))),
         Box::new(generic(alerts)),
         Box::new(generic(Kind::Feedback)),
         Box::new(PagerDuty::new("x", &secrets)),

@@ -15,10 +15,16 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         alert::{Alert, AlertRules, ConnectionRules, Group, Message, Says},
+        effect::Effect,
         id::ForgeName,
+        needs::{Answer, Need},
         policy::Pattern,
     },
-    port::{alert::AlertSource, forge::Undecodable},
+    port::{
+        alert::AlertSource,
+        database::Database,
+        forge::{Applied, ApplyContext, ForgeError, Undecodable},
+    },
 };
 
 /// Prefix of a delivery's `hook` if it came from a monitoring connection.
@@ -44,12 +50,14 @@ pub struct Connection {
     pub source: Arc<dyn AlertSource>,
     /// Forge that hosts its repositories.
     pub forge: ForgeName,
-    /// `owner/name` of the default target.
-    pub default_target: String,
+    /// `owner/name` of the repositories that it may concern; the first is the default target.
+    pub repositories: Vec<String>,
     /// Exceptions to the default target; the first route that matches counts.
     pub routes: Vec<Route>,
     /// Alerts with these labels are heartbeats of the source.
     pub heartbeat: Option<Labels>,
+    /// The database that can be asked for its schema changes.
+    pub database: Option<Arc<dyn Database>>,
     /// Rules that decisions depend on.
     pub rules: ConnectionRules,
 }
@@ -89,6 +97,37 @@ impl Alerts {
         self.connections.iter().map(|(name, connection)| (name.clone(), connection.source.clone())).collect()
     }
 
+    /// Asks the database of a connection for a repository. Only the operator's settings say which
+    /// repositories may: a policy can name any connection.
+    pub(crate) async fn ask(&self, name: &str, repository: &str, need: &Need) -> Result<Answer, ForgeError> {
+        self.database(name, repository)?.answer(need).await
+    }
+
+    /// Lets the database of a connection carry out an effect, under the same condition. Its limits
+    /// are not the forge's.
+    pub(crate) async fn apply(
+        &self,
+        name: &str,
+        repository: &str,
+        effect: &Effect,
+        context: &ApplyContext,
+    ) -> Result<Applied, ForgeError> {
+        match self.database(name, repository)?.apply(effect, context).await {
+            Err(ForgeError::RateLimited { until }) => Err(ForgeError::Transient(format!("rate limited until {until}"))),
+            other => other,
+        }
+    }
+
+    fn database(&self, name: &str, repository: &str) -> Result<&Arc<dyn Database>, ForgeError> {
+        let known = self.connections.get(name);
+        let allowed = known.filter(|it| it.repositories.iter().any(|allowed| allowed.eq_ignore_ascii_case(repository)));
+        allowed.and_then(|connection| connection.database.as_ref()).ok_or_else(|| {
+            ForgeError::Permanent(format!(
+                "the operator's settings have no database [alerts.{name}] for this repository"
+            ))
+        })
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Connection>> {
         self.connections.get(name)
     }
@@ -122,13 +161,20 @@ impl Connection {
             action: action(&says),
             message: Message { says, ..message.clone() },
         };
-        let Says::Group(group) = &message.says else {
-            return vec![part(&self.default_target, message.says.clone())];
+        let group = match &message.says {
+            Says::Group(group) => group,
+            // Which repositories it concerns is for their policies to say.
+            Says::SchemaChange(_) => {
+                return self.repositories.iter().map(|target| part(target, message.says.clone())).collect();
+            }
+            Says::Feedback(_) | Says::Heartbeat | Says::Nothing(_) => {
+                return vec![part(self.default_target(), message.says.clone())];
+            }
         };
         let (alive, others) = self.signs_of_life(group);
         let mut parts = Vec::new();
         if alive {
-            parts.push(part(&self.default_target, Says::Heartbeat));
+            parts.push(part(self.default_target(), Says::Heartbeat));
         }
         let targets: Vec<&str> = others.iter().map(|alert| self.target(group, alert)).collect();
         for target in targets.iter().copied().collect::<BTreeSet<&str>>() {
@@ -140,7 +186,7 @@ impl Connection {
         }
         if parts.is_empty() {
             let why = if group.alerts.is_empty() { "it lists no alert" } else { "the heartbeat's alert ended" };
-            parts.push(part(&self.default_target, Says::Nothing(why.to_owned())));
+            parts.push(part(self.default_target(), Says::Nothing(why.to_owned())));
         }
         parts
     }
@@ -163,7 +209,11 @@ impl Connection {
 
     fn target(&self, group: &Group, alert: &Alert) -> &str {
         let route = self.routes.iter().find(|route| matches(&route.matches, group, alert));
-        route.map_or(&self.default_target, |route| &route.target)
+        route.map_or(self.default_target(), |route| &route.target)
+    }
+
+    pub(crate) fn default_target(&self) -> &str {
+        self.repositories.first().map_or("", String::as_str)
     }
 }
 
@@ -188,6 +238,7 @@ fn action(says: &Says) -> Option<&'static str> {
         Says::Group(_) => Some("resolved"),
         Says::Feedback(_) => Some("feedback"),
         Says::Heartbeat => Some(HEARTBEAT),
+        Says::SchemaChange(_) => Some("schema_change"),
         Says::Nothing(_) => None,
     }
 }

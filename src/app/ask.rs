@@ -138,7 +138,10 @@ impl Round<'_> {
         let partition = Partition { forge: repo.forge.clone(), repo: Some(repo.id) };
         let all = needs.len();
         let one = async |(index, need): (usize, Need)| {
-            let answer = question_once(self.runtime, self.target, || self.forge.answer(self.target, &need)).await;
+            let answer = match need.database() {
+                Some(connection) => self.runtime.alerts.ask(connection, &self.target.full_name, &need).await,
+                None => question_once(self.runtime, self.target, || self.forge.answer(self.target, &need)).await,
+            };
             (index, self.note(&need, answer).map(|answer| (need, answer)))
         };
         let asking = stream::iter(needs.into_iter().enumerate()).map(one).buffer_unordered(AT_ONCE);

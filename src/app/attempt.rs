@@ -166,7 +166,7 @@ async fn try_once(runtime: &Runtime, effect: &StoredEffect, leave: &Leave, reser
     }
     crash_point("effect_marked");
     crash_point("effect_unsent");
-    let sending = send(forge.as_ref(), &target, effect, &context);
+    let sending = send(runtime, forge.as_ref(), &target, effect, &context);
     let Some(outcome) = while_held(&leave.tenures(), sending).await else {
         // The next holder of the leases finds the effect as a crash would have left it.
         tracing::warn!("a lease ran out while the effect was being sent");
@@ -262,13 +262,20 @@ async fn end_failed(runtime: &Runtime, effect: &StoredEffect, sender: &Lease, en
 }
 
 async fn send(
+    runtime: &Runtime,
     forge: &dyn Forge,
     target: &Target,
     effect: &StoredEffect,
     context: &ApplyContext,
 ) -> Result<Applied, ForgeError> {
     let started = std::time::Instant::now();
-    let outcome = tokio::time::timeout(TIMEOUT, forge.apply(target, &effect.effect, context)).await;
+    let applying = async {
+        match effect.effect.database() {
+            Some(name) => runtime.alerts.apply(name, &target.full_name, &effect.effect, context).await,
+            None => forge.apply(target, &effect.effect, context).await,
+        }
+    };
+    let outcome = tokio::time::timeout(TIMEOUT, applying).await;
     metrics::histogram!(metric::EFFECT_SECONDS, "kind" => effect.effect.kind()).record(started.elapsed());
     outcome.unwrap_or_else(|_| Err(ForgeError::Doubt(format!("no answer within {} s", TIMEOUT.as_secs()))))
 }

@@ -145,7 +145,7 @@ async fn letters(runtime: &Runtime, hook: &str, body: Bytes) -> Option<Letters> 
                 let parts = connection.split(&message).into_iter();
                 parts.map(|part| (part.target, part.action, None)).collect()
             }
-            Err(error) => vec![(connection.default_target.clone(), None, Some(error.to_string()))],
+            Err(error) => vec![(connection.default_target().to_owned(), None, Some(error.to_string()))],
         };
         (connection.forge.clone(), connection.source.kind(), parts)
     };

@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
     alert::{
-        Alertmanager, DATADOG, Fields, Generic, Grafana, HONEYBADGER, Headers, Kind, NEW_RELIC, PagerDuty, PlanetScale,
+        Alertmanager, DATADOG, Fields, Generic, Grafana, HONEYBADGER, Headers, Kind, NEW_RELIC, PagerDuty,
         PresetSource, Proof, Sentry, Swap,
     },
     app::{Alerts, Connection, Labels, Route},
     cli::Failure,
+    database::planetscale::{Config, PlanetScale, PlanetScaleWebhook},
     domain::{alert::ConnectionRules, id::ForgeName, policy::Pattern},
     incident::render,
-    port::{alert::AlertSource, clock::Clock},
+    port::{alert::AlertSource, clock::Clock, database::Database},
     settings::{AlertConnection, AlertKind, AlertType},
 };
 
@@ -21,30 +22,41 @@ const WATCHDOG: (&str, &str) = ("alertname", "Watchdog");
 /// Maximum size of a template, in bytes.
 const LONGEST_TEMPLATE: usize = 64 * 1024;
 
-/// Sources of the running connections by name; their secrets can be replaced.
-pub(super) type Sources = BTreeMap<String, Arc<Swap>>;
+/// Parts of the running connections whose secrets can be replaced, by the connection's name.
+#[derive(Default)]
+pub(super) struct Sources {
+    sources: BTreeMap<String, Arc<Swap>>,
+    databases: BTreeMap<String, Arc<PlanetScale>>,
+}
 
 /// Creates the connections, with their sources for later replacement of secrets.
 pub(super) fn renewable(
     settings: &BTreeMap<String, AlertConnection>,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Alerts, Sources), Failure> {
-    let (mut connections, mut sources) = (BTreeMap::new(), BTreeMap::new());
+    let (mut connections, mut renewable) = (BTreeMap::new(), Sources::default());
     for (name, setting) in settings {
-        let connection = connection(name, setting, clock)?;
+        let database = database(name, setting, clock)?;
+        let connection = connection(name, setting, database.clone(), clock)?;
         let swap = Arc::new(Swap::new(connection.source));
-        sources.insert(name.clone(), swap.clone());
+        renewable.sources.insert(name.clone(), swap.clone());
+        renewable.databases.extend(database.map(|database| (name.clone(), database)));
         connections.insert(name.clone(), Connection { source: swap, ..connection });
     }
-    Ok((Alerts::new(connections), sources))
+    Ok((Alerts::new(connections), renewable))
 }
 
 /// Replaces the secrets with those in the settings. Added and removed connections and other changes
 /// take effect only after a restart.
 pub(super) fn renew(sources: &Sources, settings: &BTreeMap<String, AlertConnection>, clock: &Arc<dyn Clock>) {
-    for (name, swap) in sources {
+    for (name, swap) in &sources.sources {
         if let Some(setting) = settings.get(name) {
             swap.put(source(name, setting, clock));
+        }
+    }
+    for (name, database) in &sources.databases {
+        if let Some((setting, token)) = settings.get(name).and_then(|it| Some((it, it.service_token.as_ref()?))) {
+            database.renew(&setting.service_token_id, token);
         }
     }
 }
@@ -53,12 +65,37 @@ pub(super) fn renew(sources: &Sources, settings: &BTreeMap<String, AlertConnecti
 pub fn connections(settings: &BTreeMap<String, AlertConnection>, clock: &Arc<dyn Clock>) -> Result<Alerts, Failure> {
     let mut connections = BTreeMap::new();
     for (name, setting) in settings {
-        connections.insert(name.clone(), connection(name, setting, clock)?);
+        let database = database(name, setting, clock)?;
+        connections.insert(name.clone(), connection(name, setting, database, clock)?);
     }
     Ok(Alerts::new(connections))
 }
 
-fn connection(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Result<Connection, Failure> {
+/// Creates the database of a connection, if its settings name one.
+pub(super) fn database(
+    name: &str,
+    setting: &AlertConnection,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<PlanetScale>>, Failure> {
+    let Some(token) = &setting.service_token else { return Ok(None) };
+    let config = Config {
+        api_url: setting.api_url.clone(),
+        organization: setting.organization.clone(),
+        database: setting.database.clone(),
+        service_token_id: setting.service_token_id.clone(),
+        service_token: token.clone(),
+        clock: clock.clone(),
+    };
+    let made = PlanetScale::new(name, config);
+    made.map(|made| Some(Arc::new(made))).map_err(|what| Failure::Message(format!("alerts.{name}: {what}")))
+}
+
+fn connection(
+    name: &str,
+    setting: &AlertConnection,
+    database: Option<Arc<PlanetScale>>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Connection, Failure> {
     let routes = setting
         .routes
         .iter()
@@ -67,7 +104,8 @@ fn connection(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> 
     Ok(Connection {
         source: source(name, setting, clock),
         forge: ForgeName::github(),
-        default_target: setting.repositories.first().cloned().unwrap_or_default(),
+        repositories: setting.repositories.clone(),
+        database: database.map(|database| database as Arc<dyn Database>),
         routes: routes.collect::<Result<_, Failure>>()?,
         heartbeat: setting.heartbeat.map(|_| heartbeat(name, setting)).transpose()?.flatten(),
         rules: ConnectionRules { heartbeat: setting.heartbeat, template },
@@ -86,7 +124,10 @@ fn source(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Arc<
             let headers = Headers { signature, timestamp: setting.timestamp_header.clone() };
             Arc::new(Grafana::new(name, secrets, headers, clock.clone()))
         }
-        AlertKind::Planetscale => Arc::new(PlanetScale::new(name, secrets)),
+        AlertKind::Planetscale => {
+            let follows = (setting.organization.as_str(), setting.database.as_str());
+            Arc::new(PlanetScaleWebhook::new(name, secrets, setting.has_database().then_some(follows)))
+        }
         AlertKind::Pagerduty => Arc::new(PagerDuty::new(name, secrets)),
         AlertKind::Sentry => Arc::new(Sentry::new(name, secrets)),
         AlertKind::Datadog => preset(&DATADOG),

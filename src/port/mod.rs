@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod clock;
+pub mod database;
 pub mod external;
 pub mod forge;
 pub mod inbox;

@@ -14,6 +14,9 @@ use crate::settings::{
     value::Given,
 };
 
+/// Root of PlanetScale's API.
+const PLANETSCALE_API: &str = "https://api.planetscale.com";
+
 /// A monitoring connection.
 #[derive(Debug, Clone)]
 pub struct AlertConnection {
@@ -47,6 +50,16 @@ pub struct AlertConnection {
     pub firing: Vec<String>,
     /// Values of the field `status` that mean resolved (`generic` only).
     pub resolved: Vec<String>,
+    /// The organisation of the database (`planetscale` only).
+    pub organization: String,
+    /// The database that is asked for its schema changes (`planetscale` only).
+    pub database: String,
+    /// Id of the service token that asks (`planetscale` only).
+    pub service_token_id: String,
+    /// The service token (`planetscale` only).
+    pub service_token: Option<SecretString>,
+    /// Root of the API (`planetscale` only).
+    pub api_url: String,
 }
 
 /// Route of alerts to a repository.
@@ -168,6 +181,11 @@ impl Default for Draft {
                 fields: AlertFields::default(),
                 firing: words(["open", "firing"]),
                 resolved: words(["closed", "resolved"]),
+                organization: String::new(),
+                database: String::new(),
+                service_token_id: String::new(),
+                service_token: None,
+                api_url: PLANETSCALE_API.to_owned(),
             },
             given: BTreeSet::new(),
         }
@@ -219,11 +237,49 @@ impl Draft {
         if connection.heartbeat.is_none() && !connection.heartbeat_match.is_empty() {
             problems.push(problem("heartbeat_match", "is of no use without `heartbeat`"));
         }
+        problems.extend(self.database_problems(name));
         let allowed = |name: &String| connection.repositories.iter().any(|known| known.eq_ignore_ascii_case(name));
         if connection.routes.iter().any(|route| !allowed(&route.repository)) {
             problems.push(problem("routes", "every repository in them must be one of `repositories`"));
         }
         problems
+    }
+}
+
+impl Draft {
+    /// Returns the problems of the settings with which a database is asked: they come together.
+    fn database_problems(&self, name: &str) -> Vec<Problem> {
+        let problem =
+            |key: &str, message: &str| Problem::new(Place::Setting(format!("alerts.{name}.{key}")), message.to_owned());
+        let connection = &self.connection;
+        let needed = [
+            ("organization", connection.organization.is_empty()),
+            ("database", connection.database.is_empty()),
+            ("service_token_id", connection.service_token_id.is_empty()),
+            ("service_token", connection.service_token.is_none()),
+        ];
+        if connection.kind != AlertKind::Planetscale {
+            let given = needed.iter().map(|(key, _)| *key).chain(["api_url"]).filter(|key| self.given.contains(*key));
+            return given.map(|key| problem(key, "is only for connections of kind \"planetscale\"")).collect();
+        }
+        if needed.iter().all(|(_, is_missing)| *is_missing) {
+            return Vec::new();
+        }
+        let missing = needed.iter().filter(|(_, is_missing)| *is_missing);
+        let mut problems: Vec<Problem> =
+            missing.map(|(key, _)| problem(key, "is missing: a database that is asked needs all four")).collect();
+        let host = connection.api_url.strip_prefix("http://").map(|rest| rest.split([':', '/']).next().unwrap_or(""));
+        if host.is_some_and(|host| !matches!(host, "127.0.0.1" | "localhost")) {
+            problems.push(problem("api_url", "must begin with https://, because the service token is sent there"));
+        }
+        problems
+    }
+}
+
+impl AlertConnection {
+    /// Returns whether it names a database that can be asked.
+    pub fn has_database(&self) -> bool {
+        self.service_token.is_some()
     }
 }
 

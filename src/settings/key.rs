@@ -98,6 +98,11 @@ pub(super) const ALERT: &[Key<alert::Draft>] = &[
     plain("template", |s, v| v.path().map(|it| s.connection.template = it)),
     plain("firing", |s, v| v.list().map(|it| s.connection.firing = it)),
     plain("resolved", |s, v| v.list().map(|it| s.connection.resolved = it)),
+    plain("organization", |s, v| v.text().map(|it| it.trim().clone_into(&mut s.connection.organization))),
+    plain("database", |s, v| v.text().map(|it| it.trim().clone_into(&mut s.connection.database))),
+    plain("service_token_id", |s, v| v.text().map(|it| it.trim().clone_into(&mut s.connection.service_token_id))),
+    secret("service_token", |s, v| v.optional_secret().map(|it| s.connection.service_token = it)),
+    plain("api_url", |s, v| v.web_address().map(|it| s.connection.api_url = it)),
 ];
 
 /// Settings of `fields` in `[alerts.NAME]`.

@@ -14,11 +14,14 @@ use phasebot::{
     app::clock::{SimClock, SystemClock, after},
     port::clock::Clock,
 };
-use phasebot_forge_sim::{AppKey, FaultKind, NewCommit, Options, SimForge};
+use phasebot_forge_sim::{
+    AppKey, FaultKind, NewCommit, Options, SimForge,
+    planetscale::{self, SimPlanetScale},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::openapi::check_exchange;
+use crate::openapi::{check_exchange, check_planetscale};
 
 const APP: u64 = 4711;
 const REPO: &str = "acme/shop";
@@ -455,4 +458,74 @@ async fn what_a_repositorys_policy_needs_is_missed() {
     found.fails_only(&["permissions"]);
     let parts = ["actions: write, checks: write and the event deployment_protection_rule"];
     found.has("permissions", "fail", &parts);
+}
+
+/// A world with the database `acme/shop` behind the connection `db`.
+async fn with_database() -> (World, SimPlanetScale) {
+    let database = SimPlanetScale::start(Arc::new(SystemClock)).await.unwrap();
+    let mut world = World::installed(|_| {}).await.with_public_address();
+    for (name, value) in [
+        ("KIND", "planetscale"),
+        ("SECRETS", "a database's secret"),
+        ("REPOSITORIES", REPO),
+        ("ORGANIZATION", planetscale::ORGANIZATION),
+        ("DATABASE", planetscale::DATABASE),
+        ("SERVICE_TOKEN_ID", planetscale::TOKEN_ID),
+        ("SERVICE_TOKEN", planetscale::TOKEN),
+        ("API_URL", &database.url()),
+    ] {
+        world.set(&format!("ALERTS__DB__{name}"), value);
+    }
+    (world, database)
+}
+
+fn webhook() -> planetscale::Webhook {
+    let states =
+        ["opened", "queued", "in_progress", "pending_cutover", "schema_applied", "errored", "reverted", "closed"];
+    let events = states.map(|state| format!("deploy_request.{state}")).into_iter().chain(["branch.anomaly".to_owned()]);
+    planetscale::Webhook {
+        url: "https://bot.invalid/alerts/db".to_owned(),
+        enabled: true,
+        last_sent_success: true,
+        events: events.collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_checked_with_its_token_its_accesses_and_its_webhook() {
+    let (world, database) = with_database().await;
+    let found = world.doctor();
+    found.has("schema", "ok", &["reads the deploy requests of acme/shop"]);
+    found.has("schema", "warn", &["no webhook sends to https://bot.invalid/alerts/db"]);
+    assert!(!found.text.contains(planetscale::TOKEN), "{}", found.text);
+    database.add_webhook(webhook());
+    world.doctor().has("schema", "ok", &["the webhook sends what phasebot needs"]);
+    for exchange in database.requests() {
+        check_planetscale(&exchange).unwrap();
+        assert_eq!(exchange.method, "GET");
+    }
+    database.set_rights(&["read_database"]);
+    world.doctor().has("schema", "fail", &["Not Found", "read_deploy_request"]);
+    database.set_rights(&[]);
+    world.doctor().has("schema", "fail", &["can't read acme/shop", "read_database"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_database_is_told() {
+    for (change, says) in [
+        (planetscale::Webhook { enabled: false, ..webhook() }, "is disabled"),
+        (planetscale::Webhook { last_sent_success: false, ..webhook() }, "did not arrive"),
+        (planetscale::Webhook { events: vec!["branch.anomaly".to_owned()], ..webhook() }, "deploy_request.closed"),
+    ] {
+        let (world, database) = with_database().await;
+        database.add_webhook(change);
+        world.doctor().has("schema", "warn", &[says]);
+    }
+    let (mut world, database) = with_database().await;
+    database.set_kind("postgresql");
+    world.doctor().has("schema", "fail", &["has no deploy requests"]);
+    world.set("ALERTS__DB__SERVICE_TOKEN", "another token than it has");
+    world.doctor().has("schema", "fail", &["The access token does not exist", "service_token"]);
+    world.variables.remove("PHASEBOT_ALERTS__DB__SERVICE_TOKEN");
+    world.doctor().has("config", "fail", &["service_token", "needs all four"]);
 }

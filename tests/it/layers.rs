@@ -77,6 +77,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("sender", &["port"]),
     ("alert", &["domain", "port", "sender"]),
     ("external", &["domain", "port", "sender"]),
+    ("database", &["domain", "metric", "port", "sender"]),
     ("store", &["domain", "port", "metric"]),
     ("telemetry", &["metric", "settings", "version"]),
     (
@@ -94,6 +95,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "alert",
             "app",
             "command",
+            "database",
             "deploy",
             "domain",
             "engine",
@@ -173,7 +175,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["http", "web", "forge_sim"]),
     ("hyper", &["http", "forge_sim"]),
     ("octocrab", &["forge"]),
-    ("reqwest", &["cli", "forge", "forge_sim"]),
+    ("reqwest", &["cli", "database", "forge", "forge_sim"]),
     ("rusqlite", &["store"]),
     ("clap", &["cli", "main"]),
 ];

@@ -26,6 +26,7 @@ mod layers;
 mod licences;
 mod openapi;
 mod operate;
+mod planetscale;
 mod policy;
 mod policy_life;
 mod release;

@@ -21,11 +21,32 @@ pub fn corpora() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/corpora"), PathBuf::from)
 }
 
-static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openapi-subset.json");
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    Description::new(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-});
+static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| Description::read("openapi-subset.json"));
+
+/// PlanetScale's description, cut to the operations that phasebot may use.
+static PLANETSCALE: LazyLock<Description> = LazyLock::new(|| Description::read("planetscale/openapi-subset.json"));
+
+/// Checks that the bot may send this request to PlanetScale, and that PlanetScale would answer like
+/// this.
+pub fn check_planetscale(exchange: &Exchange) -> Result<(), String> {
+    let at = |why: String| format!("{} {}: {why}", exchange.method, exchange.path);
+    let operation = PLANETSCALE.operation(exchange).map_err(at)?;
+    PLANETSCALE.parameters(operation, "path", &exchange.params).map_err(at)?;
+    PLANETSCALE.parameters(operation, "query", &exchange.query).map_err(at)?;
+    let schema = operation.pointer("/requestBody/content/application~1json/schema");
+    match (&exchange.request, schema) {
+        (None, _) => {}
+        (Some(_), None) => return Err(at("the operation takes no body".to_owned())),
+        (Some(sent), Some(schema)) => {
+            PLANETSCALE.validate(&format!("{} request", exchange.name()), schema, sent).map_err(at)?;
+        }
+    }
+    // Errors have no description.
+    let (Some(200), Some(shown)) = (exchange.status, &exchange.response) else { return Ok(()) };
+    let schema = operation.pointer("/responses/200/content/application~1json/schema");
+    let schema = schema.ok_or_else(|| at("the operation has no such answer".to_owned()))?;
+    PLANETSCALE.validate(&format!("{} 200", exchange.name()), schema, shown).map_err(at)
+}
 
 /// Checks that the bot may send this request, and that GitHub would answer like this.
 pub fn check_exchange(exchange: &Exchange) -> Result<(), String> {
@@ -115,6 +136,12 @@ struct Description {
 }
 
 impl Description {
+    fn read(file: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        Self::new(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+    }
+
     fn new(mut document: Value) -> Self {
         // A mistake in the description: here it requires an account to be a user *and* an
         // enterprise, everywhere else one of the two.

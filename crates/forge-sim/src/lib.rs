@@ -15,6 +15,7 @@
 //! | `shape` | JSON of the objects |
 //! | `manifest`, `registration`, `oauth`, `web` | pages on which people register and install the App, and sign in |
 //! | `state`, `shared`, `app`, `model`, `workflow`, `git` | the stored state |
+//! | `planetscale` | a simulated PlanetScale beside the forge |
 //! | `auth`, `limits`, `fault` | authentication, rate limits, injected faults |
 //! | `webhook`, `delivery`, `exchange` | webhooks as they are made and sent, recorded requests |
 //!
@@ -36,6 +37,7 @@ mod manifest;
 mod model;
 mod oauth;
 mod person;
+pub mod planetscale;
 mod registration;
 mod route;
 mod server;

@@ -33,7 +33,11 @@ struct Closed;
 
 /// Accepts connections until the task ends; its connections end with it.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let router = Router::new().fallback(answer).with_state(shared);
+    serve_router(listener, Router::new().fallback(answer).with_state(shared)).await;
+}
+
+/// Does the same for any routes.
+pub(super) async fn serve_router(listener: TcpListener, router: Router) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
@@ -85,13 +89,16 @@ async fn answer(
     shared.news.notify_one();
     Ok(match outcome {
         Outcome::Answer(reply) => respond(reply, now),
-        Outcome::Close => {
-            let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-            response.extensions_mut().insert(Closes);
-            response
-        }
+        Outcome::Close => closing(),
         Outcome::Hang => std::future::pending().await,
     })
+}
+
+/// Returns an answer that is never sent: the connection closes instead.
+pub(super) fn closing() -> Response<Body> {
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(Closes);
+    response
 }
 
 /// Returns the path below the API's root; an empty path, which no route matches, if it lies

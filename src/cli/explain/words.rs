@@ -135,6 +135,9 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
         Effect::TearDown { environment, .. } => format!("start the workflow that tears down {}", quoted(environment)),
         Effect::CancelRun { run } => format!("cancel run {run}"),
         Effect::PublishRelease { tag, .. } => format!("publish the release {}", quoted(tag)),
+        Effect::ActOnSchema { pin, act, .. } => {
+            format!("{} schema change {} of {}", act.word(), pin.number, quoted(&pin.connection))
+        }
         Effect::SetReleaseNotes { tag, .. } => format!("list in the draft release {} what it carries", quoted(tag)),
     }
 }
@@ -150,6 +153,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Release(id) => format!("release {id}"),
         DocumentKey::Checks(sha) => format!("checks of {}", sha.short()),
         DocumentKey::Verdicts(sha) => format!("other systems' verdicts on {}", sha.short()),
+        DocumentKey::SchemaChange(name, number) => format!("schema change {number} of {}", quoted(name)),
         DocumentKey::Group(sha) => format!("merge group {}", sha.short()),
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
@@ -185,6 +189,10 @@ fn question(need: &Need) -> String {
         Need::AnyJobBegan { run, .. } => format!("whether a job of run {run} began"),
         Need::FailedJob { run, .. } => format!("which step of run {run} failed"),
         Need::BranchHead { branch } => format!("where {} is", quoted(branch)),
+        Need::SchemaChanges { connection, into } => {
+            format!("which schema changes of {} go into {}", quoted(connection), quoted(into))
+        }
+        Need::SchemaChange { connection, number } => format!("schema change {number} of {}", quoted(connection)),
         Need::Tags => "which tags there are".to_owned(),
         Need::Checks { sha } => format!("what ran on {}", sha.short()),
         Need::OpenIssues { label: Some(label), .. } => format!("which open issues carry {}", quoted(label)),

@@ -71,6 +71,9 @@ pub(super) async fn answer(
         Need::PullsOf { sha } => evidence::pulls_of(&mut repo, sha).await.map(Answer::BroughtBy),
         Need::Reviews { pull } => evidence::reviews(&mut repo, *pull).await,
         Need::Tags => tags(&mut repo).await.map(Answer::Tags),
+        Need::SchemaChanges { .. } | Need::SchemaChange { .. } => {
+            Err(ForgeError::Permanent("GitHub knows no schema changes".to_owned()))
+        }
         Need::RequiredChecks { branch } => required::checks(&mut repo, branch).await.map(Answer::RequiredChecks),
     }
 }

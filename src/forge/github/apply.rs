@@ -90,6 +90,9 @@ pub(super) async fn apply(
         Effect::PublishRelease { release, tag, sha, branch, gate: _, command: _ } => {
             release::publish(repo, *release, tag, sha, branch.as_deref()).await?
         }
+        Effect::ActOnSchema { .. } => {
+            return Err(ForgeError::Permanent("GitHub knows no schema changes".to_owned()));
+        }
         Effect::SetReleaseNotes { release, tag, text, gate: _ } => {
             release_notes::set(repo, *release, tag, text).await?
         }
@@ -128,6 +131,8 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
             Cost { writes: labels.saturating_add(1), creates: 1 }
         }
         Effect::Dispatch { .. } => Cost { writes: u32::from(!context.in_doubt), creates: 0 },
+        // It is no write to GitHub.
+        Effect::ActOnSchema { .. } => Cost::default(),
         Effect::PublishRelease { .. } => Cost { writes: 2, creates: 0 },
     }
 }

@@ -86,6 +86,9 @@ pub fn describe(effect: &Effect) -> String {
             };
             format!("{word} run {run}: {comment}")
         }
+        Effect::ActOnSchema { pin, act, .. } => {
+            format!("{} schema change {} of {}", act.word(), pin.number, pin.connection)
+        }
         Effect::SetReleaseNotes { tag, text, .. } => format!("notes of {tag}\n{text}"),
         Effect::PublishRelease { tag, sha, branch, .. } => {
             let from = branch.as_ref().map_or_else(String::new, |branch| format!(" from {branch}"));

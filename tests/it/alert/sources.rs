@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use phasebot::{
-    alert::{Alertmanager, Grafana, Headers, PlanetScale},
+    alert::{Alertmanager, Grafana, Headers},
     app::clock::SimClock,
+    database::planetscale::PlanetScaleWebhook,
     domain::alert::{Group, Says},
     port::{alert::AlertSource, clock::Clock, store::DeliveryState},
 };
@@ -135,7 +136,7 @@ fn grafana_is_read_without_the_count_in_its_title() {
 
 #[test]
 fn planetscale_fires_and_never_ends() {
-    let source = PlanetScale::new("db", &["s3cret".into()]);
+    let source = PlanetScaleWebhook::new("db", &["s3cret".into()], None);
     let storage = group(&source, KEYSPACE);
     assert_eq!(storage.key, "keyspace.storage shop shop/main/orders");
     assert_eq!(storage.title.as_deref(), Some("A keyspace's storage fills up: shop/main/orders"));

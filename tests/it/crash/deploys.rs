@@ -1,12 +1,17 @@
 //! A deployment in which the program crashes at each point around sending: nothing is ever started
 //! twice.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use phasebot::{
     app::{clock::SystemClock, crash::POINTS},
     port::clock::Clock as _,
 };
-use phasebot_forge_sim::{NewCommit, Worker};
+use phasebot_forge_sim::{
+    NewCommit, Worker,
+    planetscale::{DATABASE, ORGANIZATION, SimPlanetScale, TOKEN, TOKEN_ID},
+};
 use serde_json::json;
 
 use super::world::{ALERT_TOKEN, World};
@@ -148,5 +153,54 @@ async fn a_copy_of_a_reported_deployment_is_made_once_at_every_crash_point() {
     let points = ["effect_unsent", "effect_sent", "result_committed"];
     let points = points.into_iter().flat_map(|point| (1..=2).map(move |n| format!("{point}:{n}")));
     let all = points.map(|point| tokio::spawn(dies_while_mirroring(point)));
+    join_all(all).await.into_iter().for_each(Result::unwrap);
+}
+
+/// Runs `/deploy staging` with a schema change before the code, while the program crashes at `point`.
+async fn dies_while_applying_a_schema(point: String) {
+    let database = SimPlanetScale::start(Arc::new(SystemClock)).await.unwrap();
+    database.apply_at_once();
+    let number = database.open("add-index", &[("ALTER TABLE `orders` ADD COLUMN `note` text", false)]);
+    let mut world = World::new().await;
+    for (name, value) in [
+        ("KIND", "planetscale"),
+        ("SECRETS", "a database's secret"),
+        ("REPOSITORIES", REPOSITORY),
+        ("ORGANIZATION", ORGANIZATION),
+        ("DATABASE", DATABASE),
+        ("SERVICE_TOKEN_ID", TOKEN_ID),
+        ("SERVICE_TOKEN", TOKEN),
+        ("API_URL", &database.url()),
+    ] {
+        world.program.variables.push((format!("PHASEBOT_ALERTS__DB__{name}"), value.to_owned()));
+    }
+    let (person, _) = world.repository(REPOSITORY);
+    world.orderly.insert(person.repo());
+    let policy = "version: 1\nmode: act\nenvironments:\n  staging:\n    deploy: { via: deployment }\n    \
+                  database: { connection: db, match: any, apply: true }\n";
+    let files = vec![(".github/phasebot.yml".to_owned(), Some(policy.to_owned()))];
+    person.push("main", &[NewCommit { message: "A policy".to_owned(), files }]).unwrap();
+    person.add_worker(&Worker::new(FILE, "deployment")).unwrap();
+    let issue = person.open_issue("Ship it", "", &[]).unwrap().made;
+    let comment = person.comment(issue, "/deploy staging").unwrap().made;
+    world.start(Some(&point)).await;
+    world
+        .post_until("an end", |sim| {
+            let _ = person.work();
+            let reactions = sim.reactions(REPOSITORY, comment);
+            reactions.contains("rocket") || reactions.contains("-1")
+        })
+        .await;
+    let said = world.sim.comments(REPOSITORY, issue);
+    assert!(world.sim.reactions(REPOSITORY, comment).contains("rocket"), "{point}: {said:#?}");
+    assert_eq!(database.request(number).unwrap().deployed, 1, "{point}");
+    let sent = database.requests().into_iter().filter(|exchange| exchange.method == "POST").count();
+    assert_eq!((sent, world.sim.deployments(REPOSITORY).len()), (1, 1), "{point}");
+    assert_eq!(world.starts, 2, "{point} was never passed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_change_is_applied_once_at_every_crash_point() {
+    let all = points().map(|point| tokio::spawn(dies_while_applying_a_schema(point)));
     join_all(all).await.into_iter().for_each(Result::unwrap);
 }

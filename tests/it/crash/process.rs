@@ -35,6 +35,8 @@ pub struct Installed {
     pub alerts: Vec<(String, String)>,
     /// Repository of the connection `cd`, whose reported deployments the forge shows, too.
     pub mirrored: Option<String>,
+    /// Further settings: their variables.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A running program. Dropping it kills it.
@@ -90,6 +92,7 @@ impl Installed {
                 .env("PHASEBOT_EVENTS__CD__REPOSITORIES", repository)
                 .env("PHASEBOT_EVENTS__CD__GITHUB", "true");
         }
+        command.envs(self.variables.iter().cloned());
         if let Some(point) = crash_at {
             command.env("PHASEBOT_CRASH_AT", point);
         }

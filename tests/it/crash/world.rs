@@ -102,6 +102,7 @@ impl World {
             log: folder.path().join("log"),
             alerts: Vec::new(),
             mirrored: None,
+            variables: Vec::new(),
         };
         process::empty(&program.log);
         Self {

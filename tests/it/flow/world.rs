@@ -64,6 +64,8 @@ pub struct Setup {
     pub alerts: &'static str,
     /// Start time; `None`: a Monday morning.
     pub start: Option<Timestamp>,
+    /// The clock, where something else has it, too; `None`: a new one.
+    pub clock: Option<Arc<SimClock>>,
     /// The forge enforces its limits.
     pub enforce_limits: bool,
     /// The App is not yet installed.
@@ -116,7 +118,7 @@ impl World {
     pub async fn with(setup: Setup) -> Self {
         // Not a whole second: a forge's own times are, so they lie just before ours.
         let start = setup.start.unwrap_or("2026-03-02T09:00:00.5Z".parse().unwrap());
-        let clock = Arc::new(SimClock::new(start));
+        let clock = setup.clock.unwrap_or_else(|| Arc::new(SimClock::new(start)));
         let secret = SecretString::from("a webhook secret");
         let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();
         let mut options = Options::new(APP, key, secret.clone(), clock.clone());

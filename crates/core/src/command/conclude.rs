@@ -168,15 +168,20 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>, by: &str) -> Ending {
                 | Effect::CancelRun { .. }
                 | Effect::AnswerProtection { .. }
                 | Effect::PublishRelease { .. }
-                | Effect::SetReleaseNotes { .. } => "",
+                | Effect::SetReleaseNotes { .. }
+                | Effect::ActOnSchema { .. } => "",
             };
             refused(messages::no_milestone(name, known))
         }
         Some(ForgeResult::NameMoved { found }) => refused(messages::tag_would_move(found.as_ref())),
         Some(ForgeResult::NotStarted(why)) => refused(messages::not_started(why)),
         // Deploys report these results themselves.
-        Some(ForgeResult::Deployed { .. } | ForgeResult::Started { .. } | ForgeResult::NotFound) | None => {
-            Ending::Done(String::new().into())
-        }
+        Some(
+            ForgeResult::Deployed { .. }
+            | ForgeResult::Started { .. }
+            | ForgeResult::SchemaActed(_)
+            | ForgeResult::NotFound,
+        )
+        | None => Ending::Done(String::new().into()),
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         messages,
         run::{CommandResult, Invocation},
     },
-    deploy::way_back,
+    deploy::{back_note, way_back},
     domain::{
         effect::RefGuard,
         event::RefName,
@@ -19,7 +19,12 @@ use crate::{
 
 pub(super) static ROW: Row = Row {
     name: "rollback",
-    forms: &[&[must("ENV", Kind::Word), may("to", Kind::Key(Value::Ref)), may("dry-run", Kind::Flag)]],
+    forms: &[&[
+        must("ENV", Kind::Word),
+        may("to", Kind::Key(Value::Ref)),
+        may("keep-schema", Kind::Flag),
+        may("dry-run", Kind::Flag),
+    ]],
     least: Role::Write,
     place: Place::Anywhere,
     forks: false,
@@ -58,6 +63,9 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let (sha, name) = (target.sha.clone(), given.text("to").to_owned());
     let mut request = turn.ask(&environment, RequestKind::Rollback, &name, RefGuard::Commit, Some(sha));
     request.note = way.tell(&environment, target, turn.policy);
+    request.keeps_schema = given.has("keep-schema");
+    let schema = back_note(turn.facts, turn.policy, &environment, &target.sha, request.keeps_schema, turn.now);
+    request.note.push_str(&schema);
     request.dry_run = given.has("dry-run");
     CommandResult::Deploy(Box::new(request))
 }

@@ -43,7 +43,7 @@ pub(crate) struct EvalContext<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) now: Timestamp,
     wants: RefCell<BTreeSet<Need>>,
-    /// Time at which an unavailable answer is next asked for.
+    /// Time at which an answer is next asked for, even if no event arrives.
     retry_at: Cell<Option<Timestamp>>,
     pub(crate) pasts: RefCell<HashMap<Sha, Rc<Ancestors<'a>>>>,
     pub(crate) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
@@ -73,8 +73,12 @@ impl<'a> EvalContext<'a> {
         self.disturbances.get_or_init(|| incident::disturbances(self))
     }
 
-    /// Returns the time at which an unavailable answer is to be asked for again, even if no event
-    /// arrives.
+    /// Looks at an answer again at `at`, even if no event arrives.
+    pub(crate) fn look_again(&self, at: Timestamp) {
+        self.retry_at.set(when::earlier(self.retry_at.get(), Some(at)));
+    }
+
+    /// Returns the time at which an answer is to be asked for again, even if no event arrives.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         self.retry_at.get()
     }
@@ -86,8 +90,7 @@ impl<'a> EvalContext<'a> {
             self.want(need.clone());
             return;
         }
-        let again = at.checked_add(RETRY_AFTER).ok();
-        self.retry_at.set(when::earlier(self.retry_at.get(), again));
+        self.look_again(at.checked_add(RETRY_AFTER).unwrap_or(Timestamp::MAX));
     }
 
     /// Returns the facts wanted since the last call, and clears them.

@@ -213,7 +213,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
 /// Returns whether a request is an automatic one that waits for an environment.
 fn is_waiting_in(request: &DeployRequest, environment: &str) -> bool {
     request.environment == environment
-        && !request.is_under_way()
+        && !request.holds_environment()
         && !matches!(request.origin, Origin::Command(_) | Origin::Incident(_) | Origin::Label(_))
 }
 

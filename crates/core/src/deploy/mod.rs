@@ -26,6 +26,7 @@ mod publish;
 mod queue;
 mod rollback;
 mod runs;
+mod schema;
 mod start;
 mod track;
 
@@ -57,6 +58,7 @@ pub(crate) use crate::deploy::publish::{
     Wanted, effect as publication, recheck as recheck_publication, recheck_violation,
 };
 pub(crate) use crate::deploy::rollback::way_back;
+pub(crate) use crate::deploy::schema::{back_note, recheck as recheck_schema};
 pub(crate) use crate::deploy::start::recheck as recheck_start;
 pub(crate) use crate::deploy::track::{failed_step, recheck as recheck_status};
 
@@ -73,6 +75,7 @@ pub(crate) fn want_all(eval: &EvalContext<'_>) {
         match &request.state {
             RequestState::Asked => queue::want_name(eval, id, request),
             RequestState::Waiting(_) | RequestState::Starting(_) => queue::want_gate(eval, id, request),
+            RequestState::Running if request.deployed_at.is_some() => schema::want_after(eval, request),
             RequestState::Running => track::want_runs(eval, id, request),
             RequestState::Ended { .. } => {}
         }
@@ -150,6 +153,9 @@ pub(crate) fn ended(
             preview::teardown_ended(facts, environment, (*pull, workflow), outcome, out);
         }
         Effect::MirrorDeployment { .. } => mirror::ended(facts, effect, outcome, terms.now, out),
+        Effect::ActOnSchema { request, pin, act } => {
+            schema::acted(facts, (request, pin, *act), key, outcome, terms, out);
+        }
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }

@@ -2,7 +2,13 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{approval_request, change, finish::finish, messages, preview, runs, set_state, start},
+    deploy::{
+        approval_request, change,
+        finish::finish,
+        messages, preview, runs,
+        schema::{self, Progress},
+        set_state, start,
+    },
     domain::{
         decision::{ConditionState, Decision},
         event::RefName,
@@ -41,7 +47,7 @@ const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// it, then rollbacks, then first come, first served.
 pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
     let mut open: Vec<_> = facts.open_requests().collect();
-    open.sort_by_key(|(id, r)| (Reverse(r.is_under_way()), r.kind != RequestKind::Rollback, r.at, (*id).clone()));
+    open.sort_by_key(|(id, r)| (Reverse(r.holds_environment()), r.kind != RequestKind::Rollback, r.at, (*id).clone()));
     open.into_iter().map(|(id, _)| id.clone()).collect()
 }
 
@@ -67,6 +73,7 @@ pub(super) fn want_gate(eval: &EvalContext<'_>, id: &str, request: &DeployReques
             eval.want(need);
         }
     }
+    schema::want_back(eval, request);
     order(eval, request);
     // What it carries is shown with it.
     eval.carried(&subject);
@@ -157,8 +164,16 @@ fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: ResolvedRefKind,
 
 /// Waits for the request's turn and its gate, then starts it.
 pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    schema::pin(facts, id, terms, out);
     match next(facts, id, terms, out) {
-        Next::Start(decision) => start::start(facts, id, &decision, terms, out),
+        Next::Start(decision) => match schema::before_start(facts, id, terms, out) {
+            Progress::Ready => start::start(facts, id, &decision, terms, out),
+            Progress::Wait(why, until) => {
+                out.wake(until);
+                set_state(facts, id, RequestState::Waiting(why), terms, out);
+            }
+            Progress::End(how, why) => finish(facts, id, how, &why, terms, out),
+        },
         Next::Wait(why, until) => {
             out.wake(until);
             set_state(facts, id, RequestState::Waiting(why), terms, out);
@@ -209,7 +224,8 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     if let Some(why) = terms.writes_disabled {
         return Next::Wait(messages::silent(why), None);
     }
-    if let Some((_, other)) = same(facts, id, request) {
+    // One that changes the schema already goes on.
+    if let Some((_, other)) = same(facts, id, request).filter(|_| !request.holds_environment()) {
         if other.replace && !request.replace {
             return Next::End(RequestEnd::Withdrawn, messages::repeated());
         }
@@ -219,7 +235,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
             Next::End(RequestEnd::Withdrawn, messages::the_same(other, terms.policy))
         };
     }
-    let busy = facts.under_way(environment).map(|(_, other)| other);
+    let busy = facts.under_way(environment).filter(|(other, _)| *other != id).map(|(_, other)| other);
     match order(&eval, request) {
         Order::Forward => {}
         // The deploy under way may still turn out to be the running one.

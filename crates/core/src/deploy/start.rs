@@ -64,7 +64,7 @@ pub(super) fn start(
     let environment = rolls_back.unwrap_or_default();
     let waiting = facts
         .open_requests()
-        .filter(|(other, r)| *other != id && r.environment == environment && !r.is_under_way() && !r.dry_run);
+        .filter(|(other, r)| *other != id && r.environment == environment && !r.holds_environment() && !r.dry_run);
     let waiting: Vec<String> = waiting.map(|(other, _)| other.clone()).collect();
     for other in waiting {
         finish(facts, &other, RequestEnd::Withdrawn, &messages::rolled_back(), terms, out);

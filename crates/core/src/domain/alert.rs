@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::schema::SchemaChange;
+
 /// One decoded message of a monitoring connection.
 ///
 /// All text is untrusted and stays as it was sent: it is sanitized where it is shown, not where it
@@ -26,6 +28,8 @@ pub enum Says {
     Group(Group),
     /// A user's feedback.
     Feedback(Feedback),
+    /// The state of a schema change.
+    SchemaChange(Box<SchemaChange>),
     /// A sign that the source is alive, and nothing else.
     Heartbeat,
     /// A message that is recorded but opens nothing, with the reason, for `deliveries show`.

@@ -14,10 +14,13 @@ use crate::domain::{
     event::DeployState,
     fact::command::{CommandId, Source},
     id::{ItemId, Sha},
+    schema::SchemaPin,
 };
 
 pub use crate::domain::effect::forge_result::ForgeResult;
-pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, Lane, Reaction, RefGuard, RetrySafety};
+pub use crate::domain::effect::part::{
+    Annotation, CheckVerdict, LabelSpec, Lane, Reaction, RefGuard, RetrySafety, SchemaAct,
+};
 
 /// The marker of our issue about an invalid policy file, and of the comment on a pull request that
 /// changes the policy file.
@@ -304,6 +307,16 @@ pub enum Effect {
         /// The block. The adapter adds the markers around it.
         text: String,
     },
+    /// Moves a schema change on at its database, if it is in the state for that and has this
+    /// content. The database is asked first, so that nothing is sent that was done already.
+    ActOnSchema {
+        /// Our id for the deployment request.
+        request: String,
+        /// The schema change.
+        pin: SchemaPin,
+        /// What to do.
+        act: SchemaAct,
+    },
 }
 
 impl Effect {
@@ -311,6 +324,7 @@ impl Effect {
     pub fn lane(&self) -> Lane {
         match self {
             Self::CreateDeployment { .. }
+            | Self::ActOnSchema { .. }
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
             | Self::TearDown { .. }
@@ -358,41 +372,15 @@ impl Effect {
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
             | Self::PublishRelease { .. } => RetrySafety::Natural,
-            Self::CreateDeployment { .. }
+            // Acts on schemas are looked up by their state.
+            Self::ActOnSchema { .. }
+            | Self::CreateDeployment { .. }
             | Self::MirrorDeployment { made: None, .. }
             | Self::UpsertComment { .. }
             | Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
             | Self::Report { .. } => RetrySafety::MarkedCreate,
             Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => RetrySafety::Unverifiable,
-        }
-    }
-
-    /// Returns the name for logs and metrics.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::SetPhase { .. } => "set_phase",
-            Self::UpsertComment { .. } => "upsert_comment",
-            Self::React { .. } => "react",
-            Self::FoldComment { .. } => "fold_comment",
-            Self::Assign { .. } => "assign",
-            Self::SetMilestone { .. } => "set_milestone",
-            Self::RerunFailed { .. } => "rerun_failed",
-            Self::OpenIssue { .. } => "open_issue",
-            Self::EditIssue { .. } => "edit_issue",
-            Self::SetIssueState { .. } => "set_issue_state",
-            Self::SetLabels { .. } => "set_labels",
-            Self::UpsertIssue { .. } => "upsert_issue",
-            Self::Report { .. } => "report",
-            Self::CreateDeployment { .. } => "create_deployment",
-            Self::SetDeployment { .. } => "set_deployment",
-            Self::MirrorDeployment { .. } => "mirror_deployment",
-            Self::Dispatch { .. } => "dispatch",
-            Self::TearDown { .. } => "tear_down",
-            Self::CancelRun { .. } => "cancel_run",
-            Self::AnswerProtection { .. } => "answer_protection",
-            Self::PublishRelease { .. } => "publish_release",
-            Self::SetReleaseNotes { .. } => "set_release_notes",
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod per_pull;
 pub mod permission;
 pub mod policy;
 pub mod rule;
+pub mod schema;
 pub mod service;
 pub mod statement;
 pub mod timer;

@@ -15,6 +15,7 @@ use crate::domain::{
     fact::{deploy_request::RunFacts, item::ReviewFact, paths::Paths},
     id::{Account, AccountId, ItemId, Sha},
     permission::Role,
+    schema::SchemaChange,
 };
 
 pub use crate::domain::needs::part::{
@@ -191,9 +192,56 @@ pub enum Need {
         /// Number of the attempt, from 1.
         attempt: u64,
     },
+    /// Asks a database for its schema changes into a branch: every open one, and the newest of the
+    /// others.
+    SchemaChanges {
+        /// The connection.
+        connection: String,
+        /// The database branch.
+        into: String,
+    },
+    /// Asks a database for one schema change.
+    SchemaChange {
+        /// The connection.
+        connection: String,
+        /// Its number.
+        number: u64,
+    },
 }
 
 impl Need {
+    /// Returns the connection whose database is asked; `None`: the forge is.
+    pub fn database(&self) -> Option<&str> {
+        match self {
+            Self::SchemaChanges { connection, .. } | Self::SchemaChange { connection, .. } => Some(connection),
+            Self::Writer { .. }
+            | Self::Role { .. }
+            | Self::Member { .. }
+            | Self::LinkedIssues { .. }
+            | Self::LinkedBranches { .. }
+            | Self::Closer { .. }
+            | Self::Commits { .. }
+            | Self::TagCommit { .. }
+            | Self::BranchHead { .. }
+            | Self::Tags
+            | Self::Checks { .. }
+            | Self::OpenIssues { .. }
+            | Self::Authors { .. }
+            | Self::TagSignature { .. }
+            | Self::CommitPlace { .. }
+            | Self::PullsOf { .. }
+            | Self::Reviews { .. }
+            | Self::Starters { .. }
+            | Self::RequiredChecks { .. }
+            | Self::Named { .. }
+            | Self::RunsAt { .. }
+            | Self::FailedJob { .. }
+            | Self::FilesOfPull { .. }
+            | Self::FilesOfCommit { .. }
+            | Self::AnyJobBegan { .. } => None,
+        }
+    }
+
     /// Returns the name of the query's kind. If the forge fails to answer one query of a kind, it
     /// is likely to fail for all of that kind.
     pub fn kind(&self) -> &'static str {
@@ -224,6 +272,8 @@ impl Need {
             Self::FilesOfCommit { .. } => "files_of_commit",
             Self::FilesBetween { .. } => "files_between",
             Self::AnyJobBegan { .. } => "any_job_began",
+            Self::SchemaChanges { .. } => "schema_changes",
+            Self::SchemaChange { .. } => "schema_change",
         }
     }
 }
@@ -310,6 +360,17 @@ pub enum Answer {
     Starters(BTreeSet<Account>),
     /// To [`Need::RequiredChecks`].
     RequiredChecks(BTreeSet<RequiredCheck>),
+    /// To [`Need::SchemaChanges`].
+    SchemaChanges {
+        /// The schema changes; empty in a stored answer, because they are facts of their own.
+        changes: Vec<SchemaChange>,
+        /// Their numbers.
+        numbers: BTreeSet<u64>,
+        /// True if somebody has to approve a schema change before the database deploys it.
+        needs_approval: bool,
+    },
+    /// To [`Need::SchemaChange`].
+    SchemaChange(Box<SchemaChange>),
     /// The forge did not or could not answer.
     Unavailable {
         /// The forge's error message, for `/why`.

@@ -2,6 +2,7 @@
 //! conditions that they consist of.
 
 mod condition;
+mod database;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use crate::domain::rule::condition::{ConditionName, ConditionRule, ExternalRule, Hours, NamedCheck, Window};
+pub use crate::domain::rule::database::{
+    ApplyRule, DatabaseRule, SchemaGoal, SchemaMatch, SchemaOrder, SchemaRollback,
+};
 
 use crate::domain::{pattern::Pattern, per_pull::PerPullRule};
 
@@ -98,6 +102,8 @@ pub struct EnvironmentRule {
     pub when_busy: Busy,
     /// How one is made for each pull request; `None`: there is one of that name.
     pub per_pull: Option<PerPullRule>,
+    /// The database behind it; `None`: phasebot knows of none.
+    pub database: Option<DatabaseRule>,
 }
 
 /// The way to start a deployment.

@@ -211,7 +211,11 @@ impl PolicyDiff {
             rollback,
             when_busy,
             per_pull,
+            database,
         } = old;
+        if *database != new.database {
+            self.weaker.push(format!("{what}: the database whose schema changes count changed"));
+        }
         if *per_pull != new.per_pull {
             self.weaker.push(format!("{what}: the environments for pull requests changed"));
         }

@@ -13,6 +13,7 @@
 //! | `SetDeployment` | the deployment has not ended by itself; `in_progress` only before anybody else said anything |
 //! | `TearDown` | the pull request is still closed, or its environment still too old, and nothing is deployed there again |
 //! | `MirrorDeployment` | the deployment is still in the record, in its present state; a copy is created only if none exists, and no deploy of its commit waits for a run |
+//! | `ActOnSchema` | the policy still applies schema changes there, the request still waits for it, and what comes before the code may still start |
 //! | `SetReleaseNotes` | the draft is still there, and its gate still has `notes` |
 //! | `Report` of a gate | always, as the gate stands now |
 //! | `OpenIssue` about a tag | the gate that it names still asks for such issues |
@@ -59,6 +60,9 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
             deploy::recheck_teardown(facts, environment, workflow, terms).into()
         }
         Effect::MirrorDeployment { external, made, .. } => deploy::recheck_mirror(facts, *external, *made, terms),
+        Effect::ActOnSchema { request, pin, act } => {
+            deploy::recheck_schema(facts, request, pin, *act, terms).into()
+        }
         Effect::SetReleaseNotes { release, tag, gate, .. } => {
             deploy::recheck_notes(facts, *release, tag, gate, terms).into()
         }

@@ -8,8 +8,8 @@ use crate::{
         when,
     },
     gate::{
-        ConditionContext, alerts, ancestry, approval, blockers, checks, condition_result::ConditionResult, deployed,
-        external, freeze, hold, lock, reviews, tag, turns, waiver::Waiver, window,
+        ConditionContext, alerts, ancestry, approval, blockers, checks, condition_result::ConditionResult, database,
+        deployed, external, freeze, hold, lock, reviews, tag, turns, waiver::Waiver, window,
     },
 };
 
@@ -28,6 +28,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, rule: &ConditionRule, waiv
         | ConditionRule::Alerts { .. }
         | ConditionRule::Deployed { .. }
         | ConditionRule::External(_)
+        | ConditionRule::Database { .. }
         | ConditionRule::Window(_)
         | ConditionRule::Approval { .. }
         | ConditionRule::Lock
@@ -48,6 +49,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Alerts { environment } => alerts::evaluate(ctx, environment.as_deref()),
         ConditionRule::Deployed { environment, soak } => deployed::evaluate(ctx, environment, *soak),
         ConditionRule::External(rule) => external::evaluate(ctx, rule),
+        ConditionRule::Database { environment, want } => database::evaluate(ctx, environment.as_deref(), *want),
         ConditionRule::Window(window) => window::evaluate(ctx, window),
         ConditionRule::Lock => lock::evaluate(ctx),
         ConditionRule::Freeze => freeze::evaluate(ctx),

@@ -18,6 +18,7 @@ mod combinators;
 mod condition_result;
 pub(crate) mod condition_table;
 mod contents;
+mod database;
 mod deployed;
 mod external;
 mod freeze;
@@ -29,6 +30,7 @@ mod outcome;
 mod record;
 mod reviews;
 pub(crate) mod rollout_order;
+pub(crate) mod schema_changes;
 pub(crate) mod subject;
 mod tag;
 pub(crate) mod target;
@@ -52,7 +54,7 @@ use crate::{
         needs::{Answer, Need},
         permission::Grant,
         policy::Policy,
-        rule::{ConditionName, ConditionRule, name_key},
+        rule::{ConditionName, ConditionRule, SchemaGoal, name_key},
         turn::Turn,
         when,
     },
@@ -244,7 +246,12 @@ fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
                 environment: environment.clone(),
                 soak: SignedDuration::ZERO,
             });
-            let rules = before.chain(rule.require.iter().cloned()).collect();
+            let mut rules: Vec<ConditionRule> = before.chain(rule.require.iter().cloned()).collect();
+            // What phasebot applies has to be in a state for it.
+            let is_database = |rule: &ConditionRule| matches!(rule, ConditionRule::Database { environment: None, .. });
+            if rule.database.as_ref().is_some_and(|it| it.apply.is_some()) && !rules.iter().any(is_database) {
+                rules.push(ConditionRule::Database { environment: None, want: SchemaGoal::Deployable });
+            }
             (rules, vec![ConditionRule::Lock, ConditionRule::Freeze, ConditionRule::Hold])
         }
     };
@@ -269,6 +276,7 @@ fn says_ancestry(rule: &ConditionRule) -> bool {
         | ConditionRule::Alerts { .. }
         | ConditionRule::Deployed { .. }
         | ConditionRule::External(_)
+        | ConditionRule::Database { .. }
         | ConditionRule::Window(_)
         | ConditionRule::Approval { .. }
         | ConditionRule::Lock

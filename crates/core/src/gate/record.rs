@@ -225,7 +225,8 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         | Effect::CancelRun { .. }
         | Effect::AnswerProtection { .. }
         | Effect::PublishRelease { .. }
-        | Effect::SetReleaseNotes { .. } => Recheck::Replace(Box::new(now)),
+        | Effect::SetReleaseNotes { .. }
+        | Effect::ActOnSchema { .. } => Recheck::Replace(Box::new(now)),
     }
 }
 

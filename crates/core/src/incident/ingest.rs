@@ -37,7 +37,8 @@ pub(crate) fn take(facts: &mut RepoFacts, message: &Message) -> BTreeSet<Documen
         Says::Group(group) => signal(facts, connection, group, message.at),
         Says::Feedback(feedback) => words(facts, connection, feedback, message.at).into_iter().collect(),
         Says::Heartbeat => heard(facts, connection, message.at),
-        Says::Nothing(_) => BTreeSet::new(),
+        // No incident.
+        Says::SchemaChange(_) | Says::Nothing(_) => BTreeSet::new(),
     }
 }
 

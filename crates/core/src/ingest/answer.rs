@@ -11,7 +11,7 @@ use crate::{
         id::Sha,
         needs::{Answer, Answered},
     },
-    ingest::record::{add_commit, add_run, add_status, home},
+    ingest::record::{add_commit, add_run, add_schema_change, add_status, home},
 };
 
 /// Adds an answer of the forge to the facts; returns the documents that changed.
@@ -39,6 +39,15 @@ pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
         }
         Answer::Tags(tags) => {
             changed.extend(add_tags(facts, tags, answered.at));
+            kept.answer = Answer::Kept;
+        }
+        Answer::SchemaChanges { changes, numbers, needs_approval } => {
+            changed.extend(changes.iter().flat_map(|change| add_schema_change(facts, change)));
+            let (numbers, needs_approval) = (numbers.clone(), *needs_approval);
+            kept.answer = Answer::SchemaChanges { changes: Vec::new(), numbers, needs_approval };
+        }
+        Answer::SchemaChange(change) => {
+            changed.extend(add_schema_change(facts, change));
             kept.answer = Answer::Kept;
         }
         Answer::Writer(_)

@@ -5,6 +5,7 @@
 
 use crate::{
     domain::{
+        alert::Says,
         effect::{POLICY_MARKER, RETRO_MARKER},
         event::{
             CheckSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen, Seen,
@@ -19,13 +20,14 @@ use crate::{
         },
         id::Actor,
         policy::Policy,
+        schema::SchemaChange,
         when::earlier,
     },
     evidence::overrides,
     incident,
     ingest::{
         labelled_pulls, paths,
-        record::{add_commit, add_run, add_status, home},
+        record::{add_commit, add_run, add_schema_change, add_status, home},
         references,
     },
 };
@@ -107,7 +109,12 @@ pub(crate) fn observe(
         Seen::Verdict(verdict) => notes.verdict(verdict),
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
-        Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),
+        Seen::Alert(message) => match &message.says {
+            Says::SchemaChange(change) => notes.schema_change(change),
+            Says::Group(_) | Says::Feedback(_) | Says::Heartbeat | Says::Nothing(_) => {
+                notes.changed.extend(incident::take(notes.facts, message));
+            }
+        },
         Seen::Protection(waiting) => notes.protection(waiting),
         Seen::Repository(_) | Seen::Connection(_) | Seen::Revoked { .. } | Seen::Nothing { .. } => {}
     }
@@ -331,6 +338,15 @@ impl Notes<'_> {
         let seen = StatusSeen { ours: seen.is_named_ours() && (seen.ours || by_us), ..seen.clone() };
         let key = add_status(self.facts, &seen);
         self.changed.insert(key);
+    }
+
+    /// Records a schema change of a database that an environment of the policy uses. Another one is
+    /// nobody's business here, and is asked for once the policy names it.
+    fn schema_change(&mut self, seen: &SchemaChange) {
+        let mut databases = self.policy.environments.values().filter_map(|rule| rule.database.as_ref());
+        if databases.any(|database| database.connection == seen.connection) {
+            self.changed.extend(add_schema_change(self.facts, seen));
+        }
     }
 
     fn merge_group(&mut self, seen: &MergeGroupSeen) {

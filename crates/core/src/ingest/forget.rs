@@ -34,6 +34,8 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let checks = checks.map(|(sha, _)| DocumentKey::Checks(sha.clone()));
     let verdicts = facts.verdicts.iter().filter(|(_, known)| known.newest_at().is_none_or(|at| at < before));
     let verdicts = verdicts.map(|(sha, _)| DocumentKey::Verdicts(sha.clone()));
+    let schemas = facts.schema_changes.iter().filter(|(_, change)| !change.is_open && change.at < before);
+    let schemas = schemas.map(|((name, number), _)| DocumentKey::SchemaChange(name.clone(), *number));
     let answers = facts.answers.values().filter(|a| a.at < before && !lasts(a));
     let answers = answers.map(|a| DocumentKey::Answer(a.need.clone()));
     let branches = facts.refs.iter().filter(|(name, place)| {
@@ -62,6 +64,7 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let words = words.map(|(id, _)| DocumentKey::Feedback(id.clone()));
     let mut old: BTreeSet<DocumentKey> = checks
         .chain(verdicts)
+        .chain(schemas)
         .chain(answers)
         .chain(foreign)
         .chain(runs)
@@ -131,6 +134,8 @@ fn lasts(answered: &Answered) -> bool {
             | Need::Starters { .. }
             | Need::FilesBetween { .. }
             | Need::RequiredChecks { .. }
+            | Need::SchemaChanges { .. }
+            | Need::SchemaChange { .. }
     );
     !asked_again && !matches!(answered.answer, Answer::Unavailable { .. })
 }

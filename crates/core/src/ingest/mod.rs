@@ -141,6 +141,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Group(_)
             | DocumentKey::Deployment(_)
             | DocumentKey::Incident(_)

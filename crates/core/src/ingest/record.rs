@@ -7,6 +7,7 @@ use crate::{
             DocumentKey, Newest, RepoFacts,
             commit::{RunFact, StatusFact},
         },
+        schema::SchemaChange,
     },
     ingest::references::{self, Home},
 };
@@ -51,4 +52,10 @@ pub(crate) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKe
     };
     facts.checks.entry(seen.sha.clone()).or_default().add_status(seen.id, fact);
     DocumentKey::Checks(seen.sha.clone())
+}
+
+/// Adds what a database told of a schema change; returns the documents that changed.
+pub(super) fn add_schema_change(facts: &mut RepoFacts, change: &SchemaChange) -> Vec<DocumentKey> {
+    let keys = facts.add_schema_change(change).into_iter();
+    keys.map(|(connection, number)| DocumentKey::SchemaChange(connection, number)).collect()
 }

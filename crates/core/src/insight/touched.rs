@@ -205,6 +205,7 @@ impl<'e, 'f> Touched<'e, 'f> {
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Group(_)
             | DocumentKey::Storm(_)
             | DocumentKey::Feedback(_)

@@ -68,6 +68,7 @@ impl EvalContext<'_> {
             | DocumentKey::Gate(..)
             // Verdicts concern gates alone.
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::WaitingCommand(_)
             | DocumentKey::WaitingJob(..)
             // The incident reconciler derives the disturbed items: most messages change nothing.

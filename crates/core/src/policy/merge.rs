@@ -1,5 +1,7 @@
 //! Merges several policy files into one. `reference/intro.md` explains the rule to users.
 
+mod environment;
+
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
@@ -10,8 +12,7 @@ use crate::{
         Parsed, PolicyFile, Problem, built_in,
         file::{
             ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
-            environment::EnvironmentFile, gate::GateFile, insight::InsightFile, phase::PhaseFile, service::ServiceFile,
-            text::Name,
+            gate::GateFile, insight::InsightFile, phase::PhaseFile, service::ServiceFile, text::Name,
         },
         problem::quote,
     },
@@ -281,7 +282,7 @@ impl Merging {
             gate_over(&mut above.gates, &mut self.gates, name, gate);
         }
         for (name, environment) in file.environments.into_iter().flatten() {
-            environment_over(&mut above.environments, &mut self.environments, name, environment);
+            environment::over_above(&mut above.environments, &mut self.environments, name, environment);
         }
     }
 }
@@ -351,49 +352,5 @@ fn gate_over(
     over(&mut above.publish, publish);
     over(&mut above.notes, notes);
     over(&mut above.on_violation, on_violation);
-    over(&mut above.overridable, overridable);
-}
-
-fn environment_over(
-    environments: &mut Option<BTreeMap<Name, EnvironmentFile>>,
-    blocks: &mut BTreeMap<String, Vec<Block>>,
-    name: Name,
-    below: EnvironmentFile,
-) {
-    let blocks = blocks.entry(name_key(name.as_str())).or_default();
-    let above = spelled(environments, name);
-    let EnvironmentFile {
-        production,
-        after,
-        deploy,
-        auto,
-        unmerged,
-        pin,
-        when_busy,
-        require: required,
-        rollback,
-        overridable,
-        per,
-        name: instance_name,
-        label,
-        teardown,
-        ttl,
-        max,
-    } = below;
-    over(&mut above.per, per);
-    over(&mut above.name, instance_name);
-    over(&mut above.label, label);
-    over(&mut above.teardown, teardown);
-    over(&mut above.ttl, ttl);
-    over(&mut above.max, max);
-    above.require = require(blocks, required, overridable.unwrap_or(false));
-    over(&mut above.production, production);
-    over(&mut above.after, after);
-    over(&mut above.deploy, deploy);
-    over(&mut above.auto, auto);
-    over(&mut above.unmerged, unmerged);
-    over(&mut above.pin, pin);
-    over(&mut above.when_busy, when_busy);
-    over(&mut above.rollback, rollback);
     over(&mut above.overridable, overridable);
 }

@@ -8,15 +8,16 @@ use crate::{
         per_pull::{NUMBER, PerPullRule},
         policy::Pattern,
         rule::{
-            AutoRule, ConditionRule, DeployRule, EnvironmentRule, ExternalRule, FreezeRule, GateRule, NamedCheck,
-            OverrideRule, RollbackOnIncident, RollbackRule, Via, Window, name_key,
+            ApplyRule, AutoRule, ConditionRule, DatabaseRule, DeployRule, EnvironmentRule, ExternalRule, FreezeRule,
+            GateRule, NamedCheck, OverrideRule, RollbackOnIncident, RollbackRule, Via, Window, name_key,
         },
     },
     policy::file::{
         OverrideFile,
         condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
         environment::{
-            AutoFile, DeployFile, EnvironmentFile, Per, Pin, RollbackFile, RollbackOn, Via as ViaFile, WorkflowFile,
+            AutoFile, DatabaseFile, DeployFile, EnvironmentFile, Per, Pin, RollbackFile, RollbackOn, Via as ViaFile,
+            WorkflowFile,
         },
         gate::{GateFile, GateOn, OnViolation, ReportOn},
         text::{Glob, LabelName, Name},
@@ -30,6 +31,8 @@ const TAGS: &str = "v*";
 const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 /// Default time after which another system's verdict no longer counts.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// Default branch of a database that an environment uses.
+const MAIN_BRANCH: &str = "main";
 /// Default number of environments that are made for pull requests at a time.
 const MOST_INSTANCES: u32 = 10;
 /// Default time after a deployment within which an incident undoes it.
@@ -65,7 +68,20 @@ pub(super) fn environment(name: &Name, file: &EnvironmentFile) -> Result<Environ
         rollback: rollback_rule(&rollback),
         when_busy: file.when_busy.unwrap_or_default(),
         per_pull: per_pull(name, file),
+        database: file.database.as_ref().map(database),
     })
+}
+
+fn database(file: &DatabaseFile) -> DatabaseRule {
+    DatabaseRule {
+        connection: file.connection.as_str().to_owned(),
+        into: file.into.as_ref().map_or(MAIN_BRANCH, Name::as_str).to_owned(),
+        matching: file.matching.unwrap_or_default(),
+        apply: file
+            .apply
+            .unwrap_or(false)
+            .then(|| ApplyRule { order: file.order.unwrap_or_default(), rollback: file.rollback.unwrap_or_default() }),
+    }
 }
 
 /// Returns the name of each environment that is made for a pull request, with [`NUMBER`] in it.
@@ -171,6 +187,9 @@ fn condition(file: &Condition) -> Result<ConditionRule, String> {
             max_age: external.max_age.map_or(MAX_AGE, Length::duration),
             report_within: external.report_within.map_or(REPORT_WITHIN, Length::duration),
         }),
+        Condition::Database(database) => {
+            ConditionRule::Database { environment: database.environment.as_ref().map(lower), want: database.want }
+        }
         Condition::Window(window) => ConditionRule::Window(Window {
             hours: window.allow.iter().map(|weekly| weekly.as_str().parse()).collect::<Result<_, _>>()?,
             zone: zone(window.tz.as_ref()),

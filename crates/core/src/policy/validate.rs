@@ -293,6 +293,7 @@ impl Checks<'_> {
             | Condition::Alerts(_)
             | Condition::Deployed(_)
             | Condition::External(_)
+            | Condition::Database(_)
             | Condition::Window(_)
             | Condition::Ancestry(_)
             | Condition::Lock(_)

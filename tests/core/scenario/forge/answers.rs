@@ -97,6 +97,8 @@ impl Forge {
             Need::FilesOfPull { pull } => self.files_of(&format!("#{pull}")),
             Need::FilesOfCommit { sha } => self.files_of(&sha.to_string()),
             Need::FilesBetween { base, head } => self.files_of(&format!("{base}..{head}")),
+            Need::SchemaChanges { connection, into } => self.schema_changes(connection, into, now),
+            Need::SchemaChange { connection, number } => self.schema_change(connection, *number, now),
             Need::AnyJobBegan { run, .. } => Answer::AnyJobBegan(!self.never_began.contains(run)),
             Need::Tags => {
                 let tags = self.tips.iter().filter(|(name, sha)| matches!(name, RefName::Tag(_)) && !sha.is_zero());

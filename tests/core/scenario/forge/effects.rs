@@ -67,6 +67,9 @@ impl Forge {
             return Outcome::Done(applied);
         }
         match effect {
+            Effect::ActOnSchema { pin, act, .. } => {
+                applied.result = Some(self.act_on_schema(pin, *act, now));
+            }
             Effect::CreateDeployment { sha, .. } | Effect::Dispatch { sha, .. } => {
                 applied.result = Some(self.start(effect, sha.clone(), now));
             }

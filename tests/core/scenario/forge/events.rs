@@ -57,6 +57,7 @@ impl Forge {
             "verdict" => ("verdict".into(), Seen::Verdict(Box::new(self.verdict(at, w)?))),
             "protect" => ("deployment_protection_rule.requested".into(), Seen::Protection(self.protection(w))),
             "alert" => ("alert".into(), self.alert(at, w)?),
+            "schema" => ("alert".into(), self.schema(at, w)?),
             "heard" => {
                 let message = Message { connection: w[1].clone(), at, says: Says::Heartbeat };
                 ("alert".into(), Seen::Alert(Box::new(message)))

@@ -21,6 +21,7 @@ mod effects;
 mod events;
 mod items;
 mod runs;
+mod schema;
 mod settings;
 pub mod words;
 
@@ -34,6 +35,7 @@ use phasebot_core::{
         id::*,
         needs::{Closer, FailedJob, RequiredCheck},
         permission::Role,
+        schema::SchemaChange,
     },
     ingest::Us,
 };
@@ -93,6 +95,10 @@ pub struct Forge {
     releases: BTreeMap<u64, ReleaseSeen>,
     /// Start time of each connection's alerts by group, and whether they are resolved.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,
+    /// Schema changes of databases.
+    schemas: BTreeMap<(String, u64), SchemaChange>,
+    /// Databases whose schema changes somebody has to approve.
+    reviewed_databases: BTreeSet<String>,
     /// Present default branch; `None`: `main`.
     default_branch: Option<String>,
     last_id: u64,

@@ -106,6 +106,8 @@ impl Forge {
             "never-began" => {
                 self.never_began.insert(w[1].parse().unwrap());
             }
+            // `reviewed db`: somebody has to approve its schema changes.
+            "reviewed" => drop(self.reviewed_databases.insert(w[1].clone())),
             "signed" => self.signed.extend(w[1..].iter().cloned()),
             "linked" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();

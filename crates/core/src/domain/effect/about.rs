@@ -1,4 +1,4 @@
-//! The command, item and request of an effect.
+//! The name of an effect, and its command, item, request and database.
 
 use crate::domain::{effect::Effect, fact::command::CommandId, id::ItemId};
 
@@ -25,7 +25,8 @@ impl Effect {
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
-            | Self::SetReleaseNotes { .. } => None,
+            | Self::SetReleaseNotes { .. }
+            | Self::ActOnSchema { .. } => None,
         }
     }
 
@@ -53,7 +54,8 @@ impl Effect {
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
             | Self::PublishRelease { .. }
-            | Self::SetReleaseNotes { .. } => None,
+            | Self::SetReleaseNotes { .. }
+            | Self::ActOnSchema { .. } => None,
         }
     }
 
@@ -80,8 +82,14 @@ impl Effect {
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
             | Self::PublishRelease { .. }
-            | Self::SetReleaseNotes { .. } => None,
+            | Self::SetReleaseNotes { .. }
+            | Self::ActOnSchema { .. } => None,
         }
+    }
+
+    /// Returns the connection whose database carries it out; `None`: the forge does.
+    pub fn database(&self) -> Option<&str> {
+        if let Self::ActOnSchema { pin, .. } = self { Some(&pin.connection) } else { None }
     }
 
     /// Returns true if something waits for its outcome.
@@ -95,11 +103,41 @@ impl Effect {
                     | Self::PublishRelease { .. }
                     | Self::MirrorDeployment { .. }
                     | Self::TearDown { .. }
+                    | Self::ActOnSchema { .. }
             )
     }
 
     /// Returns true if its failure can be ignored, because its content is also shown elsewhere.
     pub fn is_courtesy(&self) -> bool {
         matches!(self, Self::React { .. } | Self::FoldComment { .. } | Self::AnswerProtection { approve: None, .. })
+    }
+
+    /// Returns the name for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SetPhase { .. } => "set_phase",
+            Self::UpsertComment { .. } => "upsert_comment",
+            Self::React { .. } => "react",
+            Self::FoldComment { .. } => "fold_comment",
+            Self::Assign { .. } => "assign",
+            Self::SetMilestone { .. } => "set_milestone",
+            Self::RerunFailed { .. } => "rerun_failed",
+            Self::OpenIssue { .. } => "open_issue",
+            Self::EditIssue { .. } => "edit_issue",
+            Self::SetIssueState { .. } => "set_issue_state",
+            Self::SetLabels { .. } => "set_labels",
+            Self::UpsertIssue { .. } => "upsert_issue",
+            Self::Report { .. } => "report",
+            Self::CreateDeployment { .. } => "create_deployment",
+            Self::SetDeployment { .. } => "set_deployment",
+            Self::MirrorDeployment { .. } => "mirror_deployment",
+            Self::Dispatch { .. } => "dispatch",
+            Self::TearDown { .. } => "tear_down",
+            Self::CancelRun { .. } => "cancel_run",
+            Self::AnswerProtection { .. } => "answer_protection",
+            Self::PublishRelease { .. } => "publish_release",
+            Self::SetReleaseNotes { .. } => "set_release_notes",
+            Self::ActOnSchema { .. } => "act_on_schema",
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::domain::id::Sha;
+use crate::domain::{id::Sha, schema::SchemaChange};
 
 /// The forge's result of an effect that something waits for. An effect that was simply applied has
 /// none.
@@ -56,6 +56,8 @@ pub enum ForgeResult {
     NotFound,
     /// Nothing was started, with the reason. Repeating it would give the same result.
     NotStarted(String),
+    /// The act was carried out, or had been already; the schema change as the database then told it.
+    SchemaActed(Box<SchemaChange>),
     /// The milestone does not exist.
     NoMilestone {
         /// Titles of the open milestones.

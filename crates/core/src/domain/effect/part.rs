@@ -84,6 +84,29 @@ impl Reaction {
     }
 }
 
+/// What is done with a schema change at its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaAct {
+    /// Deploys it. Where the database waits before it applies one, that is a second act.
+    Deploy,
+    /// Applies it once it is staged.
+    Apply,
+    /// Reverts it.
+    Revert,
+}
+
+impl SchemaAct {
+    /// Returns the word for keys.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Apply => "apply",
+            Self::Revert => "revert",
+        }
+    }
+}
+
 /// A message on a line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {

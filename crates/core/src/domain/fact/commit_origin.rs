@@ -105,6 +105,7 @@ impl RepoFacts {
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Group(_)
             | DocumentKey::Deployment(_)
             | DocumentKey::Incident(_)

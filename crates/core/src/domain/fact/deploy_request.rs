@@ -6,6 +6,8 @@
 //! and no other lock is needed.
 
 mod index;
+mod schema_step;
+mod teardown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +15,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::fact::deploy_request::index::{REQUEST_PREFIX, RequestIndex, Requests, RunIndex, Runs};
+pub use crate::domain::fact::deploy_request::schema_step::{SchemaStep, SchemaStepEnd};
+pub use crate::domain::fact::deploy_request::teardown::Teardown;
 
 use crate::domain::{
     effect::RefGuard,
     event::{RunOutcome, RunTrigger},
     fact::{RepoFacts, command::CommandId},
     id::{Account, ItemId, Sha},
+    schema::SchemaPin,
     statement::Statement,
 };
 
@@ -93,6 +98,18 @@ pub struct DeployRequest {
     /// Text to report at once: for a rollback, the target and the reason for choosing it.
     #[serde(default)]
     pub note: String,
+    /// The schema changes that belong to it, as they were when it was asked for, or first ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<SchemaPin>,
+    /// What was done about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_steps: Vec<SchemaStep>,
+    /// Time from which its commit is deployed, while something is still to be dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed_at: Option<Timestamp>,
+    /// True if a rollback leaves the schema as it is, whatever was dropped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_schema: bool,
     /// The comment that asked people to approve it, if there was one.
     #[serde(default)]
     pub approval: Option<ApprovalRequest>,
@@ -113,42 +130,6 @@ pub struct ApprovalRequest {
     pub at: Timestamp,
     /// True once the wait for an approval is over.
     pub closed: bool,
-}
-
-/// State of the teardown of an environment that was made for a pull request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Teardown {
-    /// It was never due.
-    #[default]
-    None,
-    /// It is queued, with the number of the attempt.
-    Queued(u32),
-    /// That attempt was not sent: it is queued again once it is due.
-    Withheld(u32),
-    /// Its workflow was started.
-    Done,
-    /// Its workflow could not be started: people were told.
-    Failed,
-}
-
-impl Teardown {
-    /// Returns true if it was never due.
-    pub fn is_none(&self) -> bool {
-        *self == Self::None
-    }
-
-    /// Returns true if the environment is not there any more, or is left to people.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Failed)
-    }
-
-    /// Returns the number of attempts so far.
-    pub fn attempts(self) -> u32 {
-        match self {
-            Self::Queued(attempt) | Self::Withheld(attempt) => attempt,
-            Self::None | Self::Done | Self::Failed => 0,
-        }
-    }
 }
 
 /// The kind of a request.
@@ -237,6 +218,10 @@ impl DeployRequest {
             made_at: None,
             deployment: None,
             note: String::new(),
+            schema: Vec::new(),
+            schema_steps: Vec::new(),
+            deployed_at: None,
+            keeps_schema: false,
             approval: None,
             took_back: BTreeSet::new(),
             run: None,
@@ -378,7 +363,7 @@ impl RepoFacts {
 
     /// Returns the request that occupies an environment.
     pub fn under_way(&self, environment: &str) -> Option<(&String, &DeployRequest)> {
-        self.open_requests().find(|(_, r)| r.environment == environment && r.is_under_way())
+        self.open_requests().find(|(_, r)| r.environment == environment && r.holds_environment())
     }
 
     /// Returns the request that a deployment belongs to: the deployment was created for it, or by

@@ -258,6 +258,7 @@ impl RepoFacts {
             | DocumentKey::Command(_)
             | DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
             | DocumentKey::WaitingCommand(_)
@@ -278,6 +279,7 @@ impl RepoFacts {
             | DocumentKey::Answer(_) => true,
             DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Group(_)
             | DocumentKey::Deployment(_)
             | DocumentKey::Incident(_)

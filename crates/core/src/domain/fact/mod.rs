@@ -24,6 +24,7 @@ pub mod release;
 mod repo;
 pub mod repository_metadata;
 mod rollback;
+pub mod schema;
 pub mod tags;
 pub mod verdict;
 pub mod waiting;

@@ -20,6 +20,7 @@ use crate::domain::{
         policy::PolicyFiles,
         release::Releases,
         repository_metadata::RepositoryMetadata,
+        schema::SchemaChanges,
         tags::TagFacts,
         verdict::CommitVerdicts,
         waiting::WaitingCommand,
@@ -52,6 +53,8 @@ pub struct RepoFacts {
     pub checks: BTreeMap<Sha, CommitChecks>,
     /// Verdicts of other systems by commit.
     pub verdicts: BTreeMap<Sha, CommitVerdicts>,
+    /// Schema changes of databases, by connection and number.
+    pub schema_changes: SchemaChanges,
     /// Merge groups by head commit.
     pub groups: BTreeMap<Sha, GroupFacts>,
     /// Deployments by id.
@@ -107,6 +110,8 @@ pub enum DocumentKey {
     Checks(Sha),
     /// Other systems' verdicts on a commit.
     Verdicts(Sha),
+    /// A schema change of a database, by connection and number.
+    SchemaChange(String, u64),
     /// A merge group.
     Group(Sha),
     /// A deployment.
@@ -160,6 +165,7 @@ impl RepoFacts {
             releases: Releases::new(),
             checks: BTreeMap::new(),
             verdicts: BTreeMap::new(),
+            schema_changes: BTreeMap::new(),
             groups: BTreeMap::new(),
             deployments: Deployments::new(),
             incidents: BTreeMap::new(),
@@ -210,6 +216,7 @@ impl RepoFacts {
             DocumentKey::Release(id) => drop(self.releases.insert(id, json(body)?)),
             DocumentKey::Checks(sha) => drop(self.checks.insert(sha, json(body)?)),
             DocumentKey::Verdicts(sha) => drop(self.verdicts.insert(sha, json(body)?)),
+            DocumentKey::SchemaChange(name, number) => drop(self.schema_changes.insert((name, number), json(body)?)),
             DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
@@ -246,6 +253,7 @@ impl RepoFacts {
             DocumentKey::Release(id) => json(self.releases.get(id)),
             DocumentKey::Checks(sha) => json(self.checks.get(sha)),
             DocumentKey::Verdicts(sha) => json(self.verdicts.get(sha)),
+            DocumentKey::SchemaChange(name, number) => json(self.schema_changes.get(&(name.clone(), *number))),
             DocumentKey::Group(sha) => json(self.groups.get(sha)),
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
@@ -276,6 +284,9 @@ impl RepoFacts {
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
                 DocumentKey::Verdicts(sha) => drop(self.verdicts.remove(sha)),
+                DocumentKey::SchemaChange(name, number) => {
+                    drop(self.schema_changes.remove(&(name.clone(), *number)));
+                }
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
                 DocumentKey::Deployment(id) => drop(self.deployments.remove(id)),
                 DocumentKey::Run(id) => drop(self.runs.remove(id)),

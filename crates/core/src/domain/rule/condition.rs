@@ -4,7 +4,7 @@ use jiff::{SignedDuration, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::policy::Pattern;
+use crate::domain::{policy::Pattern, rule::database::SchemaGoal};
 
 /// The name of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,8 @@ pub enum ConditionName {
     Deployed,
     /// Another system passed the commit.
     External,
+    /// The database's schema changes that belong to the commit are far enough.
+    Database,
     /// The current time is within a window.
     Window,
     /// People approved.
@@ -40,7 +42,7 @@ pub enum ConditionName {
 
 impl ConditionName {
     /// Every condition, in the order of the documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Checks,
         Self::Reviews,
         Self::Ancestry,
@@ -49,6 +51,7 @@ impl ConditionName {
         Self::Alerts,
         Self::Deployed,
         Self::External,
+        Self::Database,
         Self::Window,
         Self::Approval,
         Self::Lock,
@@ -67,6 +70,7 @@ impl ConditionName {
             Self::Alerts => "alerts",
             Self::Deployed => "deployed",
             Self::External => "external",
+            Self::Database => "database",
             Self::Window => "window",
             Self::Approval => "approval",
             Self::Lock => "lock",
@@ -131,6 +135,13 @@ pub enum ConditionRule {
     },
     /// Another system passed the commit.
     External(ExternalRule),
+    /// The schema changes that belong to the commit are far enough.
+    Database {
+        /// The environment whose database it is, lower case; `None`: the gate's own.
+        environment: Option<String>,
+        /// How far they have to be.
+        want: SchemaGoal,
+    },
     /// The current time is within the window.
     Window(Window),
     /// People approved.
@@ -168,6 +179,7 @@ impl ConditionRule {
             Self::Alerts { .. } => ConditionName::Alerts,
             Self::Deployed { .. } => ConditionName::Deployed,
             Self::External(_) => ConditionName::External,
+            Self::Database { .. } => ConditionName::Database,
             Self::Window(_) => ConditionName::Window,
             Self::Approval { .. } => ConditionName::Approval,
             Self::Lock => ConditionName::Lock,
@@ -191,6 +203,7 @@ impl ConditionRule {
             | Self::Alerts { .. }
             | Self::Deployed { .. }
             | Self::External(_)
+            | Self::Database { .. }
             | Self::Window(_)
             | Self::Approval { .. }
             | Self::Lock
@@ -213,6 +226,7 @@ impl ConditionRule {
             | Self::Alerts { .. }
             | Self::Deployed { .. }
             | Self::External(_)
+            | Self::Database { .. }
             | Self::Window(_)
             | Self::Approval { .. }
             | Self::Lock

@@ -71,6 +71,12 @@ fn changed(old: &ConditionRule, new: &ConditionRule) -> (bool, String) {
             let fewer = before.is_empty() && !after.is_empty() || before.iter().any(|check| !after.contains(check));
             (new > old || fewer, "changed".to_owned())
         }
+        (
+            ConditionRule::Database { environment, want: before },
+            ConditionRule::Database { environment: other, want: after },
+        ) if environment == other => {
+            (after < before, format!("wants {} (was {})", quoted(after.name()), quoted(before.name())))
+        }
         _ => (true, "changed".to_owned()),
     }
 }

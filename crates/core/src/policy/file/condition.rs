@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-pub use crate::domain::rule::ConditionName;
+pub use crate::domain::rule::{ConditionName, SchemaGoal};
 use crate::policy::file::{
     text::{Glob, LabelName, Name, word, word_or_settings},
     time::{Length, Weekly, Zone},
@@ -42,6 +42,8 @@ pub enum Condition {
     Deployed(DeployedCondition),
     /// Another system passed the commit.
     External(ExternalCondition),
+    /// The schema changes that belong to the commit are far enough at the database.
+    Database(DatabaseCondition),
     /// The current time is within an allowed window.
     Window(WindowCondition),
     /// People approved. The requester's own approval doesn't count.
@@ -76,6 +78,7 @@ impl Condition {
             | Self::Alerts(_)
             | Self::Deployed(_)
             | Self::External(_)
+            | Self::Database(_)
             | Self::Window(_)
             | Self::Approval(_)
             | Self::Lock(_)
@@ -162,6 +165,17 @@ pub struct ExternalCondition {
     pub max_age: Option<Length>,
     /// A verdict that has not come after this time counts as failed. Default: `2h`.
     pub report_within: Option<Length>,
+}
+
+/// Settings of `database`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseCondition {
+    /// How far the schema changes have to be: the database would deploy them (`deployable`), they
+    /// are prepared and only have to be applied (`staged`), or they are applied (`deployed`).
+    pub want: SchemaGoal,
+    /// The environment whose `database` it is. Default: the environment that the gate is about.
+    pub environment: Option<Name>,
 }
 
 /// Settings of `window`.

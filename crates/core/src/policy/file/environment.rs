@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::domain::per_pull::NUMBER;
-pub use crate::domain::rule::{Busy, Trigger};
+pub use crate::domain::rule::{Busy, SchemaMatch, SchemaOrder, SchemaRollback, Trigger};
 use crate::policy::{
     file::{
         condition::{Condition, ConditionName},
@@ -42,6 +42,9 @@ pub struct EnvironmentFile {
     pub require: Option<Vec<Condition>>,
     /// Limits of a rollback.
     pub rollback: Option<RollbackFile>,
+    /// The database behind the environment, whose schema changes the condition `database` follows:
+    /// see `docs/planetscale.md`.
+    pub database: Option<DatabaseFile>,
     /// If `true`, a layer below may replace the conditions required here. Default: `false`.
     pub overridable: Option<bool>,
     /// `pull_request` makes an environment of this kind for each pull request that asks for one: see
@@ -82,6 +85,7 @@ impl EnvironmentFile {
             ("after", self.after.is_some()),
             ("auto", self.auto.is_some()),
             ("rollback", self.rollback.is_some()),
+            ("database", self.database.is_some()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
@@ -202,6 +206,31 @@ impl AutoFile {
     pub fn globs(&self) -> usize {
         [&self.tags, &self.branches].into_iter().flatten().map(|globs| globs.list().len()).sum()
     }
+}
+
+/// The database behind an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Database")]
+pub struct DatabaseFile {
+    /// The connection: `[alerts.NAME]` of the operator's settings.
+    pub connection: Name,
+    /// The database branch that the environment uses. Default: `main`.
+    pub into: Option<Name>,
+    /// The schema changes that belong to a commit: those from a database branch named like the
+    /// branch of a pull request that it brings (`branch`), those whose notes name such a pull
+    /// request or commit (`notes`), or every open one (`any`). Default: `branch`.
+    #[serde(rename = "match")]
+    pub matching: Option<SchemaMatch>,
+    /// If `true`, phasebot applies the schema changes of a deployment that it starts. Default:
+    /// `false`: it only watches.
+    pub apply: Option<bool>,
+    /// The order, for `apply: true`: what only adds before the code and what only drops after it
+    /// (`auto`), everything before it (`schema_first`), or everything after it (`code_first`). With
+    /// `auto`, a schema change that does both is refused. Default: `auto`.
+    pub order: Option<SchemaOrder>,
+    /// Rollbacks, for `apply: true`: what only added stays, and what dropped something is reverted
+    /// before the old code is deployed (`auto`), or everything stays (`keep`). Default: `auto`.
+    pub rollback: Option<SchemaRollback>,
 }
 
 /// Strictness about the commit of a deployment.

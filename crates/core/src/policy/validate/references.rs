@@ -22,6 +22,7 @@ pub(super) enum Kind {
     Deployed,
     Alerts,
     External,
+    Database,
     Freeze,
 }
 
@@ -123,6 +124,11 @@ fn one(here: &[Step], condition: &Condition, each: &mut impl FnMut(Vec<Step>, &s
         Condition::External(external) => {
             if let Some(name) = &external.environment {
                 tell("external", name, Kind::External);
+            }
+        }
+        Condition::Database(database) => {
+            if let Some(name) = &database.environment {
+                tell("database", name, Kind::Database);
             }
         }
         Condition::All(inner) => named(&below(here, "all"), inner, each),

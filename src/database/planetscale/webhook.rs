@@ -2,8 +2,8 @@
 //!
 //! The body is signed with HMAC-SHA256 under the webhook's secret; hex in
 //! `X-PlanetScale-Signature`. The payload contains `timestamp` (seconds), `event`, `organization`,
-//! `database`, and the `resource` that the event concerns. PlanetScale never reports the end of an
-//! alert.
+//! `database`, and the `resource` that the event concerns: of a deploy request what the API says of
+//! it, too. PlanetScale never reports the end of an alert.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
+    database::planetscale::payload::DeployRequest,
     domain::alert::{Alert, Group, Message, Says},
     port::{
         alert::{AlertSource, Refusal},
@@ -31,21 +32,56 @@ const ALERTS: [(&str, &str); 4] = [
     ("keyspace.storage", "A keyspace's storage fills up"),
 ];
 
-/// Connection to a PlanetScale organisation or database.
+/// Beginning of the events about deploy requests.
+const DEPLOY_REQUEST: &str = "deploy_request.";
+
+/// Events that a connection to a database should get.
+pub(super) const WANTED: [&str; 9] = [
+    "branch.anomaly",
+    "deploy_request.opened",
+    "deploy_request.queued",
+    "deploy_request.in_progress",
+    "deploy_request.pending_cutover",
+    "deploy_request.schema_applied",
+    "deploy_request.errored",
+    "deploy_request.reverted",
+    "deploy_request.closed",
+];
+
+/// Sender of a PlanetScale organisation's or database's webhooks.
 #[derive(Debug)]
-pub struct PlanetScale {
+pub struct PlanetScaleWebhook {
     connection: String,
     secrets: Secrets,
+    /// Organisation and database whose deploy requests count; `None`: none do.
+    follows: Option<(String, String)>,
 }
 
-impl PlanetScale {
-    /// Creates the connection `[alerts.connection]`.
-    pub fn new(connection: &str, secrets: &[SecretString]) -> Self {
-        Self { connection: connection.to_owned(), secrets: Secrets::new(secrets) }
+impl PlanetScaleWebhook {
+    /// Creates the connection `[alerts.connection]`. `follows`: the organisation and the database
+    /// whose deploy requests count.
+    pub fn new(connection: &str, secrets: &[SecretString], follows: Option<(&str, &str)>) -> Self {
+        let follows = follows.map(|(organization, database)| (organization.to_owned(), database.to_owned()));
+        Self { connection: connection.to_owned(), secrets: Secrets::new(secrets), follows }
+    }
+
+    /// Returns what a message about a deploy request says.
+    fn deploy_request(&self, payload: &mut Value, event: &str, at: Timestamp) -> Result<Says, Undecodable> {
+        let Some((organization, database)) = &self.follows else {
+            return Ok(Says::Nothing(format!("{event}: kept for the record; a deploy request is no alert")));
+        };
+        let names = |field: &str, name: &str| payload.get(field).and_then(Value::as_str) == Some(name);
+        if !names("organization", organization) || !names("database", database) {
+            return Ok(Says::Nothing(format!("{event}: about another database than the settings name")));
+        }
+        let resource = payload.get_mut("resource").map(Value::take).unwrap_or_default();
+        let wrong = |error: serde_json::Error| Undecodable { path: "resource".to_owned(), message: error.to_string() };
+        let request: DeployRequest = serde_json::from_value(resource).map_err(wrong)?;
+        Ok(Says::SchemaChange(Box::new(request.into_change(&self.connection, at))))
     }
 }
 
-impl AlertSource for PlanetScale {
+impl AlertSource for PlanetScaleWebhook {
     fn kind(&self) -> &'static str {
         "planetscale"
     }
@@ -55,15 +91,13 @@ impl AlertSource for PlanetScale {
     }
 
     fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Message, Undecodable> {
-        let payload = json::object(body)?;
+        let mut payload = json::object(body)?;
         let at = json::moment(payload.get("timestamp")).unwrap_or(received_at);
         let event = json::text(payload.get("event")).unwrap_or_default();
         let says = match ALERTS.iter().find(|(name, _)| *name == event) {
             Some((_, words)) => Says::Group(group(&payload, &event, words, at)),
             None if event == "webhook.test" => Says::Nothing("PlanetScale tested the webhook".to_owned()),
-            None if event.starts_with("deploy_request.") => {
-                Says::Nothing(format!("{event}: kept for the record; a deploy request is no alert"))
-            }
+            None if event.starts_with(DEPLOY_REQUEST) => self.deploy_request(&mut payload, &event, at)?,
             None => Says::Nothing(format!("{event}: no alert that this version knows")),
         };
         Ok(Message { connection: self.connection.clone(), at, says })

@@ -70,6 +70,16 @@ impl Life {
         Self { start: end - whole, changes: 0, main: sha("root", 0), deployments: 0, services }
     }
 
+    /// The same repository, whose first change has the number `first`.
+    pub fn starting_at(first: u64, end: Timestamp) -> Self {
+        Self {
+            changes: first,
+            deployments: first,
+            start: end - PACE * i32::try_from(first).unwrap_or(i32::MAX),
+            ..Self::new(0, 0, end)
+        }
+    }
+
     /// Every delivery of the next change, its release included.
     pub fn change(&mut self) -> Vec<Delivery> {
         let n = self.changes;

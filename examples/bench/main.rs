@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod body;
+mod copies;
 mod life;
 mod load;
 mod machine;
@@ -45,7 +46,14 @@ struct Cli {
     /// Services of that repository; 0: it has none.
     #[arg(long, default_value_t = 0)]
     services: u64,
-    /// Only these parts: rate, latency, overload, items, life, peers, growth, replicas.
+    /// Items of the repository whose pages are read; ten times as many in `--repositories`.
+    #[arg(long, default_value_t = 100_000)]
+    page_items: u64,
+    /// Repositories among which the ten times as many items are.
+    #[arg(long, default_value_t = 1_000)]
+    page_repositories: u64,
+    /// Only these parts: rate, latency, overload, items, life, peers, growth, replicas, pages, fill. The
+    /// last two only if they are named.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Folder for databases; on the disk that is to be measured.
@@ -96,6 +104,14 @@ fn main() -> Result<()> {
         }
         if wanted("peers") {
             measure::peers(&plan).await?;
+        }
+        let named = |part: &str| cli.only.iter().any(|p| p == part);
+        let sizes = measure::PageSizes { items: cli.page_items, repositories: cli.page_repositories };
+        if named("pages") {
+            measure::pages(&plan, sizes, cli.postgres.as_deref()).await?;
+        }
+        if named("fill") {
+            measure::fill(&plan, sizes, cli.postgres.as_deref()).await?;
         }
         if let Some(rows) = cli.rows.filter(|_| wanted("growth")) {
             measure::growth(&plan, rows).await?;

@@ -72,6 +72,18 @@ impl Server {
         Self::settled(command, api, "phasebot::app::worker=info").await
     }
 
+    /// The same on the database that `url` names, with the web pages for everybody on this machine;
+    /// returns their address.
+    pub async fn with_pages(url: &str, api: SocketAddr, policy: &Path, log: &Path) -> Result<(Self, SocketAddr)> {
+        let pages = free_port()?;
+        let mut command = Command::new(beside("phasebot")?);
+        command.arg("serve").env_clear().env("PHASEBOT_DATABASE_URL", url);
+        command.env("PHASEBOT_POLICY_FILE", policy).env("PHASEBOT_GITHUB__RATE_LIMITS", "false");
+        command.env("PHASEBOT_WEB_LISTEN", pages.to_string()).env("PHASEBOT_WEB_OPEN", "true");
+        command.stderr(File::create(log)?);
+        Ok((Self::settled(command, api, "warn").await?, pages))
+    }
+
     /// The same server and routes, which verify signatures and keep nothing.
     pub async fn verify_only() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);

@@ -3,9 +3,9 @@
 //! Plain HTTP/1.1: TLS and HTTP/2 end at the proxy before us, and a protocol that is not spoken
 //! cannot be attacked.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, extract::ConnectInfo};
 use http::{HeaderValue, Request, Response, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
@@ -61,7 +61,7 @@ async fn listen(
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             biased;
             // An error means that nothing is left to request a shutdown, which also ends the
             // server.
@@ -69,7 +69,7 @@ async fn listen(
             accepted = accept(&listener, &places) => accepted,
             Some(_) = connections.join_next() => continue,
         };
-        let connection = graceful.watch(connection(stream, routes.clone(), limits));
+        let connection = graceful.watch(connection(stream, peer, routes.clone(), limits));
         connections.spawn(async move {
             let open = gauge!(metric::HTTP_CONNECTIONS, "listener" => name);
             open.increment(1);
@@ -87,14 +87,14 @@ async fn listen(
 
 /// Accepts the next connection. It takes a permit first: connections beyond the limit wait in the
 /// kernel's queue, at no cost here.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     loop {
         let Ok(place) = Arc::clone(places).acquire_owned().await else {
             std::future::pending::<()>().await;
             continue;
         };
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, peer)) => return (stream, peer, place),
             Err(error) => {
                 tracing::warn!("a connection can't be accepted: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -105,6 +105,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
 
 fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     routes: Router,
     limits: &Limits,
 ) -> http1::Connection<
@@ -116,7 +117,10 @@ fn connection(
     }
     let progress = Arc::new(Progress::default());
     let stream = PatientStream::new(stream, Arc::clone(&progress), limits.head, limits.rest);
-    let service = service_fn(move |request| answer(routes.clone(), request, Arc::clone(&progress)));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        answer(routes.clone(), request, Arc::clone(&progress))
+    });
     http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         // Timed by the stream: see `patience`.

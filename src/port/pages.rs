@@ -27,11 +27,18 @@ pub trait PageStore: Send + Sync + 'static {
     /// case.
     async fn repository_named(&self, forge: &ForgeName, full_name: &str) -> Result<Option<RepositoryRow>, StoreError>;
 
+    /// Returns the versions of the data of these repositories of a forge, in their order. Whatever
+    /// pages show of a repository has another version when it changed; 0: nothing was stored yet.
+    async fn versions(&self, forge: &ForgeName, repos: &[u64]) -> Result<Vec<u64>, StoreError>;
+
     /// Lists a forge's active repositories by the forge's id, at most `limit`.
     async fn active_repositories(&self, forge: &ForgeName, limit: usize) -> Result<Vec<RepositoryRow>, StoreError>;
 
     /// Counts the items of a repository in each phase; phases without an item are left out.
     async fn phase_counts(&self, repo: &RepoKey) -> Result<Vec<PhaseCount>, StoreError>;
+
+    /// Counts the items of these repositories of a forge in each phase, in their order.
+    async fn phase_counts_of(&self, forge: &ForgeName, repos: &[u64]) -> Result<Vec<Vec<PhaseCount>>, StoreError>;
 
     /// Lists the items in a phase, by the time since when they are in it.
     async fn items_in_phase(

@@ -280,6 +280,13 @@ pub struct Commit {
     pub timers: Vec<(TimerKey, Option<Timestamp>)>,
 }
 
+impl Commit {
+    /// Returns whether it changes what pages are made of.
+    pub fn changes_data(&self) -> bool {
+        !(self.facts.is_empty() && self.items.is_empty() && self.histories.is_empty() && self.insight.is_empty())
+    }
+}
+
 /// A page of rows for delivery metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InsightPage {

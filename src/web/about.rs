@@ -1,17 +1,19 @@
 //! `/about`: what the pages show, and where it comes from.
 
-use axum::response::Response;
-use http::HeaderMap;
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
 use maud::html;
 
-use crate::web::{
-    answer::{self, Failure},
-    page::Page,
-    read::Visit,
-};
+use crate::web::{Web, answer::Failure, edition::Asked, page::Page, read::Visit};
 
 /// Shows the page.
-pub(super) async fn show(Visit(visitor): Visit, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn show(
+    State(web): State<Arc<Web>>,
+    Visit(visitor): Visit,
+    asked: Asked,
+) -> Result<Response, Failure> {
+    let edition = web.edition(&visitor, &asked, &[]).await?;
     let main = html! {
         div.prose {
             h1 { "What these pages show" }
@@ -46,5 +48,5 @@ pub(super) async fn show(Visit(visitor): Visit, headers: HeaderMap) -> Result<Re
         }
     };
     let page = Page { title: "About", repository: None, person: visitor.person(), main };
-    Ok(answer::page(&headers, page.render()))
+    Ok(edition.page(page.render()))
 }

@@ -1,4 +1,4 @@
-//! Answers: pages with their headers, entity tags, and refusals.
+//! Headers of every answer, and refusals.
 
 use std::time::Duration;
 
@@ -7,14 +7,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use maud::html;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     port::store::StoreError,
-    web::{api, page},
+    web::{api, edition::Edition, page},
 };
 
 /// Nothing comes from elsewhere and nothing is inline, so the policy needs neither exceptions nor
@@ -36,8 +35,6 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
-/// A page, which the browser asks for again each time, and gets only if it changed.
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// An answer that nobody keeps.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -60,37 +57,11 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Returns a page, or 304 if the browser has it.
-pub(super) fn page(asked: &HeaderMap, page: String) -> Response {
-    kept(asked, page, "text/html; charset=utf-8")
-}
-
-/// Returns a body that its reader may keep and ask about again, or 304 if they have it.
-pub(super) fn kept(asked: &HeaderMap, body: String, kind: &'static str) -> Response {
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..16]));
-    let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let is_known = known.flat_map(|list| list.split(',')).any(|known| {
-        let known = known.trim();
-        known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
-    });
-    let mut response = if is_known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, kind)], body).into_response()
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, PRIVATE);
-    // Whoever signs out must not see a page again.
-    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
-    if let Ok(tag) = HeaderValue::try_from(tag) {
-        headers.insert(header::ETAG, tag);
-    }
-    response
-}
-
 /// Reason for which a page is not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
+    /// 304: the reader has this edition.
+    Unchanged(Edition),
     /// 404: it is not there, or may not be seen; the same answer for both.
     NotFound,
     /// 405.
@@ -121,6 +92,7 @@ impl From<StoreError> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, words) = match self {
+            Self::Unchanged(edition) => return edition.unchanged(),
             Self::SignIn(to) => {
                 let to = utf8_percent_encode(&to, NON_ALPHANUMERIC);
                 return (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/login?to={to}"))]).into_response();

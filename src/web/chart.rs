@@ -46,7 +46,8 @@ impl Chart {
             figure.chart aria-labelledby={ (self.id) "-title" } {
                 figcaption {
                     h2 id={ (self.id) "-title" } { (self.title) }
-                    p { (self.summary) }
+                    // A number and its sign stay together.
+                    p { (self.summary.replace(" %", "\u{a0}%")) }
                 }
                 @if let Some(plot) = &self.plot {
                     div.plot tabindex="0" role="region" aria-label={ "Chart: " (self.title) } { (plot) }

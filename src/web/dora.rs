@@ -2,22 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 
 use crate::{
     insight::{Figures, Spread},
     web::{
         Web,
-        answer::{self, Failure},
+        answer::Failure,
         chart::{self, Chart, Unit, float, length, short},
         metrics::Metrics,
         page::{Page, Place},
-        read::{Name, Visit},
+        read::{Repository, Visit},
     },
 };
 
@@ -25,10 +21,8 @@ use crate::{
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
-    headers: HeaderMap,
+    Repository { row, edition }: Repository,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
     let turn = web.turn().await?;
     let metrics = web.metrics(&row, &turn).await?;
     let main = html! {
@@ -47,7 +41,7 @@ pub(super) async fn show(
         person: visitor.person(),
         main,
     };
-    Ok(answer::page(&headers, page.render()))
+    Ok(edition.page(page.render()))
 }
 
 fn charts(metrics: &Metrics) -> Markup {

@@ -1,72 +1,40 @@
 //! `/{owner}/{name}/env`: what runs where, since when and by whom, and what stands in the way.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::{
-    command::environments::{self, EnvironmentState},
-    domain::{
-        fact::{DocumentKey, RepoFacts},
-        id::Sha,
-    },
-    port::store::{Document, RepositoryRow},
+    command::environments::EnvironmentState,
+    domain::id::Sha,
+    port::store::RepositoryRow,
     web::{
         Web, age,
-        answer::{self, Failure},
+        answer::Failure,
         gates,
         page::{Page, Place},
         prose,
-        read::{Name, Visit},
+        read::{Repository, Visit},
     },
 };
-
-/// Most documents of one kind that are read.
-const MOST: usize = 20_000;
-
-/// Beginnings of the keys of the documents that the environments depend on.
-const KINDS: [&str; 8] = [
-    "{\"Deployment\":",
-    "{\"Request\":",
-    "{\"Run\":",
-    "{\"Command\":",
-    "{\"Gate\":[{\"Deploy\":",
-    "{\"Incident\":",
-    "{\"Storm\":",
-    "{\"Ref\":{\"Tag\":",
-];
 
 /// Shows the page.
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
-    headers: HeaderMap,
+    Repository { row, edition }: Repository,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
     let _turn = web.turn().await?;
     let now = web.clock.now();
-    let main = if let Some(states) = states(&web, &row).await? {
-        cards(&web, &row, &states, now)
-    } else {
-        html! {
-            p.prose {
-                "More is recorded of this repository than this page reads. Ask with " code { "/where" } " in a comment."
-            }
-        }
-    };
+    let states = web.environments(&row).await?;
     let main = html! {
         div.head {
             h1 { "Environments" }
             p { "What runs where in " (row.full_name) ", and what stands in the way of the next deployment." }
         }
-        (main)
+        (cards(&web, &row, &states, now))
     };
     let page = Page {
         title: &format!("Environments of {}", row.full_name),
@@ -74,44 +42,7 @@ pub(super) async fn show(
         person: visitor.person(),
         main,
     };
-    Ok(answer::page(&headers, page.render()))
-}
-
-/// Returns the state of every environment; `None` if more is recorded than is read for it.
-pub(super) async fn states(web: &Web, row: &RepositoryRow) -> Result<Option<Vec<EnvironmentState>>, Failure> {
-    let Some(documents) = read(web, row).await? else { return Ok(None) };
-    let (policy, repo, now) = (web.policy(row).await?, row.repo.clone(), web.clock.now());
-    // Thousands of documents are work for the processor, not for a thread that serves others.
-    let states = tokio::task::spawn_blocking(move || environments::environments(&load(repo, &documents), &policy, now));
-    Ok(Some(states.await.map_err(|_| Failure::Unavailable)?))
-}
-
-/// Reads the documents that the environments depend on; `None` if there are too many.
-async fn read(web: &Web, row: &RepositoryRow) -> Result<Option<Vec<Document>>, Failure> {
-    let keys = [DocumentKey::About, DocumentKey::Tags, DocumentKey::Policy].map(|key| key.to_string());
-    let mut all = web.store.documents(&row.repo, &keys).await?;
-    for kind in KINDS {
-        let found = web.store.documents_under(&row.repo, kind, MOST).await?;
-        if found.len() == MOST {
-            return Ok(None);
-        }
-        all.extend(found);
-    }
-    // An incident whose issue a person closed is over, so the issues are needed, too.
-    let repo = row.repo.clone();
-    let parsing = tokio::task::spawn_blocking(move || {
-        let issues: BTreeSet<u64> = load(repo, &all).index.shown_in.keys().copied().collect();
-        let issues: Vec<String> = issues.into_iter().map(|item| DocumentKey::Item(item).to_string()).collect();
-        (all, issues)
-    });
-    let (mut all, issues) = parsing.await.map_err(|_| Failure::Unavailable)?;
-    all.extend(web.store.documents(&row.repo, &issues).await?);
-    Ok(Some(all))
-}
-
-fn load(repo: crate::domain::id::RepoKey, documents: &[Document]) -> RepoFacts {
-    let documents = documents.iter().filter_map(|document| Some((document.key.as_str(), document.body.as_deref()?)));
-    RepoFacts::load(repo, documents).0
+    Ok(edition.page(page.render()))
 }
 
 fn cards(web: &Web, row: &RepositoryRow, states: &[EnvironmentState], now: Timestamp) -> Markup {

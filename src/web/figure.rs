@@ -104,10 +104,12 @@ impl Shape {
         let first = all.div_ceil(2);
         let most = stations.iter().map(|station| station.items).max().unwrap_or(0);
         let half = |stations: &[Station]| stations.iter().map(|station| station.items).sum::<u64>();
+        // On two lines where a lobe is narrow.
         let span = |stations: &[Station]| match stations {
-            [] => String::new(),
-            [one] => one.name.clone(),
-            [one, .., last] => format!("{} to {}", short(&one.name), short(&last.name)),
+            [] => Vec::new(),
+            [one] => vec![short(&one.name)],
+            [one, .., last] if self.tall => vec![short(&one.name), format!("to {}", short(&last.name))],
+            [one, .., last] => vec![format!("{} to {}", short(&one.name), short(&last.name))],
         };
         let (left, right) = stations.split_at(first);
         let lobe = |side: f64| {
@@ -140,8 +142,12 @@ impl Shape {
                 @for (stations, side) in [(left, -1.0), (right, 1.0)] {
                     @let (x, y) = lobe(side);
                     g aria-hidden="true" {
-                        text.total x=(one(x)) y=(one(y + 8.0)) { (count(half(stations))) }
-                        text.span x=(one(x)) y=(one(y + 32.0)) { (span(stations)) }
+                        @let lines = span(stations);
+                        @let up = if lines.len() > 1 { 10.0 } else { 0.0 };
+                        text.total x=(one(x)) y=(one(y + 8.0 - up)) { (count(half(stations))) }
+                        @for (line, words) in lines.iter().enumerate() {
+                            text.span x=(one(x)) y=(one(y + 32.0 - up + 18.0 * float(line))) { (words) }
+                        }
                     }
                 }
             }

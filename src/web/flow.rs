@@ -3,11 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -16,12 +12,12 @@ use crate::{
     port::store::RepositoryRow,
     web::{
         Web,
-        answer::{self, Failure},
+        answer::Failure,
         chart::{self, Chart, Unit, float, length, short},
         figure,
         metrics::Metrics,
         page::{Page, Place},
-        read::{Face, Name, Visit},
+        read::{Face, Repository, Visit},
     },
 };
 
@@ -34,10 +30,8 @@ const MOST_FINISHES: usize = 500;
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
-    headers: HeaderMap,
+    Repository { row, edition }: Repository,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
     let turn = web.turn().await?;
     let metrics = web.metrics(&row, &turn).await?;
     let listed = metrics.iter().flat_map(|metrics| metrics.figures.flow.ageing.iter().take(LISTED));
@@ -66,7 +60,7 @@ pub(super) async fn show(
         person: visitor.person(),
         main,
     };
-    Ok(answer::page(&headers, page.render()))
+    Ok(edition.page(page.render()))
 }
 
 fn cumulative(metrics: &Metrics) -> Chart {

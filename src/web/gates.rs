@@ -3,11 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -15,53 +11,55 @@ use crate::{
     app::insight::report::Asked,
     domain::{
         decision::{Condition, ConditionState},
-        fact::gate::GateFacts,
+        fact::{
+            command::{CommandAction, CommandFacts},
+            gate::GateFacts,
+        },
     },
-    insight::{Spread, figures::gates::GateWaits},
+    insight::{Spread, figures::gates::GateWaits, overrides::OverrideRow},
     port::store::RepositoryRow,
     web::{
         Web, age,
-        answer::{self, Failure},
+        answer::Failure,
         chart::{self, Chart, length},
         environments::commit,
         page::{Page, Place},
         prose,
-        read::{Name, Visit},
+        read::{Repository, Visit},
     },
 };
 
-/// Most decisions that are looked through.
-const LOOKED_THROUGH: usize = 20_000;
 /// Days over which waits are added up.
 const DAYS: u16 = 84;
 /// Conditions that have a bar.
 const BARS: usize = 6;
 /// Most decisions shown.
-const MOST: usize = 50;
+pub(super) const MOST: usize = 50;
 
 /// Shows the page.
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
-    headers: HeaderMap,
+    Repository { row, edition }: Repository,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
     let turn = web.turn().await?;
-    let Live { newest, more, settled } = live(&web, &row).await?;
+    let mut newest = web.live_gates(&row).await?;
+    let more = newest.len().saturating_sub(MOST);
+    newest.truncate(MOST);
     let waits = web.report(&row, Asked::last(DAYS), &turn).await?.map(|(report, _)| report.figures.gate_waits);
     let now = web.clock.now();
+    let overrides = web.overrides(&row, now, MOST).await?;
     let main = html! {
         div.head {
             h1 { "Gates" }
             p {
                 "Whether commits of " (row.full_name) " may be released or deployed now, and which condition they wait for."
-                @if settled > 0 { " " (settled) " decisions are settled and not shown." }
             }
         }
         @if newest.is_empty() { p.prose { "No gate is waiting for a decision." } }
         @for gate in &newest { (decision(&web, &row, gate, now)) }
         @if more > 0 { p.more { "And " (more) " older ones." } }
+        @if !overrides.is_empty() { (overridden(&web, &row, &overrides)) }
         @if let Some(waits) = waits.filter(|waits| !waits.is_empty()) { div.charts { (blocked(&waits).render()) } }
     };
     let page = Page {
@@ -70,7 +68,42 @@ pub(super) async fn show(
         person: visitor.person(),
         main,
     };
-    Ok(answer::page(&headers, page.render()))
+    Ok(edition.page(page.render()))
+}
+
+/// Returns the overrides with who gave them and why.
+fn overridden(web: &Web, row: &RepositoryRow, overrides: &[(OverrideRow, Option<CommandFacts>)]) -> Markup {
+    let reason = |command: &CommandFacts| match &command.action {
+        Some(CommandAction::Override { reason, .. }) => reason.clone(),
+        _ => String::new(),
+    };
+    html! {
+        section aria-labelledby="overrides" {
+            h2 id="overrides" { "Overrides" }
+            p.soft { "Of the last " (DAYS) " days, the newest first." }
+            div.scroll tabindex="0" role="region" aria-label="Overrides" {
+                table {
+                    thead {
+                        tr {
+                            @for head in ["When", "Gate", "Commit", "Conditions", "By", "Reason"] { th scope="col" { (head) } }
+                        }
+                    }
+                    tbody {
+                        @for (one, command) in overrides {
+                            tr {
+                                td { (age::at(one.at)) }
+                                td { (one.gate) }
+                                td { @if let Ok(sha) = one.commit.parse() { (commit(web, row, &sha)) } }
+                                td { (one.conditions.join(", ")) }
+                                td { @if let Some(command) = command { (command.by.login) } }
+                                td { @if let Some(command) = command { (reason(command)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Returns how long each condition blocked commits.
@@ -107,33 +140,6 @@ fn blocked(waits: &[GateWaits]) -> Chart {
             })
             .collect(),
     }
-}
-
-/// Decisions that are kept up to date.
-pub(super) struct Live {
-    /// The newest of them, the newest first.
-    pub(super) newest: Vec<GateFacts>,
-    /// Number of older ones.
-    more: usize,
-    /// Number of decisions that are not kept up to date.
-    settled: usize,
-}
-
-/// Returns the decisions of a repository's gates that are kept up to date.
-pub(super) async fn live(web: &Web, row: &RepositoryRow) -> Result<Live, Failure> {
-    let found = web.store.documents_under(&row.repo, "{\"Gate\":", LOOKED_THROUGH).await?;
-    let all = found.len();
-    // Thousands of documents are work for the processor, not for a thread that serves others.
-    let parsing = tokio::task::spawn_blocking(move || {
-        let gates =
-            found.iter().filter_map(|document| serde_json::from_str::<GateFacts>(document.body.as_deref()?).ok());
-        gates.filter(|gate| gate.live).collect::<Vec<_>>()
-    });
-    let mut live: Vec<GateFacts> = parsing.await.map_err(|_| Failure::Unavailable)?;
-    live.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.decision.gate.cmp(&b.decision.gate)));
-    let (settled, more) = (all - live.len(), live.len().saturating_sub(MOST));
-    live.truncate(MOST);
-    Ok(Live { newest: live, more, settled })
 }
 
 fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) -> Markup {

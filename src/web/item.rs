@@ -7,7 +7,6 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use http::HeaderMap;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -15,21 +14,24 @@ use serde::Deserialize;
 use crate::{
     domain::{
         derived::{Derived, Transition},
+        fact::command::{CommandFacts, Ending},
         policy::{FILE, Policy},
     },
     port::store::{RepositoryRow, StoreError},
     web::{
         Web, age,
-        answer::{self, Failure},
+        answer::Failure,
         figure,
         page::{Page, Place},
         prose,
-        read::{Name, Visit},
+        read::{Repository, Visit},
     },
 };
 
 /// Transitions shown, the newest.
 const MOST_MOVES: usize = 200;
+/// Commands shown, the newest.
+const MOST_COMMANDS: usize = 100;
 
 /// Number of the item in an address.
 #[derive(Deserialize)]
@@ -41,11 +43,9 @@ pub(super) struct Number {
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
+    Repository { row, edition }: Repository,
     Path(Number { item }): Path<Number>,
-    headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
     let item = item.parse().map_err(|_| Failure::NotFound)?;
     let _turn = web.turn().await?;
     let stored = web.store.item(&row.repo, item).await?.ok_or(Failure::NotFound)?;
@@ -54,6 +54,7 @@ pub(super) async fn show(
     let history = web.store.transitions(&row.repo, item).await?;
     let policy = web.policy(&row).await?;
     let faces = web.faces(&row, [item]).await?;
+    let commands = web.commands_on(&row, item).await?;
     let title = faces.get(&item).map_or_else(|| format!("Item {item}"), super::read::Face::title);
     let main = html! {
         div.head {
@@ -63,10 +64,11 @@ pub(super) async fn show(
         }
         (state(&web, &row, &derived, &policy, web.clock.now()))
         (moves(&web, &row, &history, &policy))
+        @if !commands.is_empty() { (journal(&commands)) }
     };
     let title = format!("#{item} {title}");
     let page = Page { title: &title, repository: Some((&row.full_name, Place::Item)), person: visitor.person(), main };
-    Ok(answer::page(&headers, page.render()))
+    Ok(edition.page(page.render()))
 }
 
 fn state(web: &Web, row: &RepositoryRow, derived: &Derived, policy: &Policy, now: Timestamp) -> Markup {
@@ -111,6 +113,32 @@ fn moves(web: &Web, row: &RepositoryRow, history: &[Transition], policy: &Policy
                         " " span.soft { (age::at(move_.at)) }
                         div { (prose::inline(&move_.reason.sentence)) }
                         @if !move_.reason.rule.is_empty() { div.rule { "Rule " (rule(web, row, &move_.reason.rule)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns who ran which command, and what came of it.
+fn journal(commands: &[CommandFacts]) -> Markup {
+    let earlier = commands.len().saturating_sub(MOST_COMMANDS);
+    let result = |ending: &Ending| match ending {
+        Ending::Done(words) if words.is_empty() => "done".to_owned(),
+        Ending::Pending => "under way".to_owned(),
+        Ending::Done(words) | Ending::Failed(words) | Ending::Refused(words) | Ending::Misread(words) => {
+            words.lines().next().unwrap_or_default().to_owned()
+        }
+    };
+    html! {
+        section aria-labelledby="commands" {
+            h2 id="commands" { "Commands" }
+            @if earlier > 0 { p.more { (earlier) " earlier ones are not shown." } }
+            ol.history {
+                @for command in &commands[earlier..] {
+                    li {
+                        code { (command.line) } " " span.soft { (command.by.login) ", " (age::at(command.at)) }
+                        div { (prose::inline(&result(&command.ending))) }
                     }
                 }
             }

@@ -3,11 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -20,11 +16,11 @@ use crate::{
     },
     web::{
         Web, age,
-        answer::{self, Failure},
+        answer::Failure,
         figure::{self, Station},
         page::{Page, Place},
         prose,
-        read::{Face, Name, Visit},
+        read::{Face, Repository, Visit},
     },
 };
 
@@ -54,10 +50,8 @@ struct Next {
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
-    headers: HeaderMap,
+    Repository { row, edition }: Repository,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
     let _turn = web.turn().await?;
     let phases = read(&web, &row).await?;
     let listed = phases.iter().flat_map(|phase| &phase.items).map(|item| item.item);
@@ -75,7 +69,7 @@ pub(super) async fn show(
     };
     let page =
         Page { title: &row.full_name, repository: Some((&row.full_name, Place::Loop)), person: visitor.person(), main };
-    Ok(answer::page(&headers, page.render()))
+    Ok(edition.page(page.render()))
 }
 
 /// Reads the phases of the policy in its order, then those that it does not name any more.
@@ -147,7 +141,8 @@ fn anchor(index: usize) -> String {
 }
 
 fn section(row: &RepositoryRow, index: usize, phase: &Phase, faces: &BTreeMap<ItemId, Face>, now: Timestamp) -> Markup {
-    let class = format!("phase {}", figure::color(index));
+    let empty = if phase.items.is_empty() { " empty" } else { "" };
+    let class = format!("phase {}{empty}", figure::color(index));
     let (first, rest) = phase.items.split_at(phase.items.len().min(AT_ONCE));
     let shown = u64::try_from(phase.items.len()).unwrap_or(u64::MAX);
     let more = phase.count.items.saturating_sub(shown);
@@ -205,5 +200,5 @@ fn list(
 /// Returns what would move an item on.
 fn waits_for(item: &StoredItem) -> Markup {
     let next = serde_json::from_str::<Next>(&item.derived).map(|decision| decision.next).unwrap_or_default();
-    html! { @if let Some(next) = next.first() { (prose::inline(next)) } }
+    html! { @if let Some(next) = next.first() { "Next: " (prose::inline(next)) } }
 }

@@ -76,7 +76,7 @@ impl Web {
 
     pub(super) async fn rows(&self, row: &RepositoryRow, since: Timestamp) -> Result<Option<InsightRows>, Failure> {
         let mut rows = InsightRows::default();
-        for kind in RowKind::ALL {
+        for kind in RowKind::OF_FIGURES {
             let (mut after, mut read) = (None, 0);
             loop {
                 let page = InsightPage { kind, since, after, limit: PAGE };

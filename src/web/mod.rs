@@ -13,9 +13,11 @@ mod asset;
 mod bucket;
 mod chart;
 mod dora;
+mod edition;
 mod environments;
 mod figure;
 mod flow;
+mod form;
 mod gates;
 mod item;
 mod loop_page;
@@ -28,6 +30,7 @@ mod retro;
 mod seal;
 mod session;
 mod sign_in;
+mod standing;
 
 use std::sync::Arc;
 
@@ -37,6 +40,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
+use tower_http::compression::CompressionLayer;
 
 pub use crate::web::access::Access;
 pub use crate::web::session::Sessions;
@@ -110,6 +114,7 @@ pub fn routes(parts: Parts) -> Routes {
         .route("/callback", get(sign_in::back))
         .route("/assets/{name}", get(asset::serve))
         .nest("/api/v1", api::routes(&web))
+        .layer(CompressionLayer::new())
         .layer(axum::middleware::from_fn(answer::headers));
     Routes { pages: pages.with_state(Arc::clone(&web)), operators: operators.with_state(web) }
 }

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::web::asset;
+use crate::web::{asset, form};
 
 /// A page.
 pub(super) struct Page<'a> {
@@ -106,7 +106,7 @@ fn who(person: &SignedIn) -> Markup {
         div.who {
             span { (person.login) }
             form method="post" action="/logout" {
-                input type="hidden" name="token" value=(person.form_token);
+                input type="hidden" name="token" value=(form::masked(&person.form_token));
                 button { "Sign out" }
             }
         }

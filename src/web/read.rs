@@ -14,7 +14,12 @@ use crate::{
         policy::Policy,
     },
     port::store::{RepositoryRow, StoreError},
-    web::{Web, access::Visitor, answer::Failure},
+    web::{
+        Web,
+        access::Visitor,
+        answer::Failure,
+        edition::{Asked, Edition},
+    },
 };
 
 /// Longest wait for the turn to make a page.
@@ -36,9 +41,29 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 
 /// Name of the repository in an address.
 #[derive(Deserialize)]
-pub(super) struct Name {
+struct Name {
     owner: String,
     name: String,
+}
+
+/// The repository that an address names, which the visitor may read, and the edition of the answer.
+pub(super) struct Repository {
+    pub(super) row: RepositoryRow,
+    pub(super) edition: Edition,
+}
+
+impl FromRequestParts<Arc<Web>> for Repository {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Failure> {
+        let Visit(visitor) = Visit::from_request_parts(parts, web).await?;
+        let named = Path::<Name>::from_request_parts(parts, web).await;
+        let Path(Name { owner, name }) = named.map_err(|_| Failure::NotFound)?;
+        let row = web.readable(&visitor, &format!("{owner}/{name}")).await?.ok_or(Failure::NotFound)?;
+        let Ok(asked) = Asked::from_request_parts(parts, web).await;
+        let edition = web.edition(&visitor, &asked, std::slice::from_ref(&row)).await?;
+        Ok(Self { row, edition })
+    }
 }
 
 impl Web {
@@ -49,16 +74,6 @@ impl Web {
             Ok(Ok(permit)) => Ok(Arc::new(permit)),
             Ok(Err(_)) | Err(_) => Err(Failure::Unavailable),
         }
-    }
-
-    /// Returns the repository that an address names, if the visitor may read it.
-    pub(super) async fn repository(
-        &self,
-        visitor: &Visitor,
-        Path(Name { owner, name }): &Path<Name>,
-    ) -> Result<RepositoryRow, Failure> {
-        let full_name = format!("{owner}/{name}");
-        self.readable(visitor, &full_name).await?.ok_or(Failure::NotFound)
     }
 
     /// Returns the policy in force in a repository.

@@ -3,17 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::State, response::Response};
-use http::HeaderMap;
 use maud::html;
 
 use crate::{
     port::store::RepositoryRow,
-    web::{
-        Web,
-        answer::{self, Failure},
-        page::Page,
-        read::Visit,
-    },
+    web::{Web, answer::Failure, edition::Asked, page::Page, read::Visit},
 };
 
 /// Most repositories on the page.
@@ -28,19 +22,20 @@ const USUAL: [&str; 8] = ["plan", "code", "build", "test", "release", "deploy", 
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    headers: HeaderMap,
+    asked: Asked,
 ) -> Result<Response, Failure> {
     let mut rows = web.store.active_repositories(&web.forge, LOOKED_THROUGH).await?;
     web.retain_readable(&visitor, &mut rows).await?;
-    // The forge may take its time, in which others get their pages.
-    let _turn = web.turn().await?;
     rows.sort_by_key(|row| row.full_name.to_lowercase());
     let more = rows.len().saturating_sub(MOST);
     rows.truncate(MOST);
+    let edition = web.edition(&visitor, &asked, &rows).await?;
+    // The forge may take its time, in which others get their pages.
+    let _turn = web.turn().await?;
+    let ids: Vec<u64> = rows.iter().map(|row| row.repo.id).collect();
     let mut all: Vec<(RepositoryRow, BTreeMap<String, u64>)> = Vec::new();
     let mut others: Vec<String> = Vec::new();
-    for row in rows {
-        let counts = web.store.phase_counts(&row.repo).await?;
+    for (row, counts) in rows.into_iter().zip(web.store.phase_counts_of(&web.forge, &ids).await?) {
         for count in &counts {
             if !USUAL.contains(&count.phase.as_str()) && !others.contains(&count.phase) {
                 others.push(count.phase.clone());
@@ -86,5 +81,5 @@ pub(super) async fn show(
         @if more > 0 { p.soft { "And " (more) " more: open one by its address, as /owner/name." } }
     };
     let page = Page { title: "Repositories", repository: None, person: visitor.person(), main };
-    Ok(answer::page(&headers, page.render()))
+    Ok(edition.page(page.render()))
 }

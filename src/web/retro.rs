@@ -6,7 +6,6 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use http::HeaderMap;
 use jiff::tz::TimeZone;
 use maud::html;
 use serde::Deserialize;
@@ -21,10 +20,10 @@ use crate::{
     web::{
         Web,
         access::Visitor,
-        answer::{self, Failure},
+        answer::Failure,
         page::{Page, Place},
         prose,
-        read::{Name, Visit},
+        read::{Repository, Visit},
     },
 };
 
@@ -38,50 +37,45 @@ pub(super) struct Wanted {
 pub(super) async fn last(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
-    headers: HeaderMap,
+    repository: Repository,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
-    page(&web, &visitor, &row, None, &headers).await
+    page(&web, &visitor, repository, None).await
 }
 
 /// Shows a week.
 pub(super) async fn show(
     State(web): State<Arc<Web>>,
     Visit(visitor): Visit,
-    name: Path<Name>,
     Path(Wanted { week }): Path<Wanted>,
-    headers: HeaderMap,
+    repository: Repository,
 ) -> Result<Response, Failure> {
-    let row = web.repository(&visitor, &name).await?;
     let week = Week::parse(&week).ok_or(Failure::NotFound)?;
-    page(&web, &visitor, &row, Some(week), &headers).await
+    page(&web, &visitor, repository, Some(week)).await
 }
 
 async fn page(
     web: &Web,
     visitor: &Visitor,
-    row: &RepositoryRow,
+    Repository { row, edition }: Repository,
     week: Option<Week>,
-    headers: &HeaderMap,
 ) -> Result<Response, Failure> {
     let turn = web.turn().await?;
     let now = web.clock.now();
-    let zone = web.zone(row).await?;
+    let zone = web.zone(&row).await?;
     let present = Week::of(now.to_zoned(zone.clone()).date());
     let week = week.unwrap_or_else(|| present.before());
     if week > present {
         return Err(Failure::NotFound);
     }
     let query = Query { seed: row.repo.id, ..Query::new(week.window(now, &zone), now) };
-    let Some(rows) = web.rows(row, Summary::rows_since(&query)).await? else { return Err(Failure::Unavailable) };
+    let Some(rows) = web.rows(&row, Summary::rows_since(&query)).await? else { return Err(Failure::Unavailable) };
     let summary = tokio::task::spawn_blocking(move || {
         let summary = Summary::of(&rows, &query);
         drop(turn);
         summary
     });
     let summary = summary.await.map_err(|_| Failure::Unavailable)?;
-    let told = told(web, row, summary.stuck.iter().map(|stuck| stuck.item).collect()).await?;
+    let told = told(web, &row, summary.stuck.iter().map(|stuck| stuck.item).collect()).await?;
     let sections = retro::sections(&summary, &|item| told.get(&item).cloned().unwrap_or_default());
     let link = |week: Week| format!("/{}/retro/{}", row.full_name, week.name());
     let main = html! {
@@ -103,7 +97,7 @@ async fn page(
     let title = format!("{} of {}", retro::title(week), row.full_name);
     let repository = Some((row.full_name.as_str(), Place::Retro));
     let page = Page { title: &title, repository, person: visitor.person(), main };
-    Ok(answer::page(headers, page.render()))
+    Ok(edition.page(page.render()))
 }
 
 /// Returns what is told of items: their titles, and what they wait for.

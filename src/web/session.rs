@@ -6,6 +6,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    hash::Hash,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -58,6 +60,8 @@ pub struct Sessions {
     pub(super) sign_ins: Mutex<Bucket>,
     /// Tokens of callers that were not seen before, all callers' together.
     new_tokens: Mutex<Bucket>,
+    /// The same, by the address that they come from, so that one caller does not use up all.
+    new_tokens_from: Mutex<HashMap<u128, Bucket>>,
 }
 
 /// What is remembered of a person.
@@ -111,9 +115,10 @@ impl Sessions {
         let sign_ins = Mutex::new(Bucket::new(60.0, 2.0));
         // Few: for too many wrong ones the forge would refuse this address everything.
         let new_tokens = Mutex::new(Bucket::new(20.0, 0.2));
+        let new_tokens_from = Mutex::default();
         let (known, known_tokens, refused) = (Mutex::default(), Mutex::default(), Mutex::default());
         let keys = Keys::new(secrets);
-        Self { forge, keys, url, store, known, known_tokens, refused, sign_ins, new_tokens }
+        Self { forge, keys, url, store, known, known_tokens, refused, sign_ins, new_tokens, new_tokens_from }
     }
 
     /// Returns the session of a request, if it has one that is valid, and counts the request.
@@ -137,9 +142,9 @@ impl Sessions {
         Ok(Some(session).filter(|session| signed_out.is_none_or(|at| at < session.made)))
     }
 
-    /// Returns a session of the token that a caller shows, and counts the request. Whether the forge
-    /// accepts the token shows with the first question to it.
-    pub(super) fn of_token(&self, token: &str, now: Timestamp) -> Result<Session, Failure> {
+    /// Returns a session of the token that a caller at an address shows, and counts the request. Whether
+    /// the forge accepts the token shows with the first question to it.
+    pub(super) fn of_token(&self, token: &str, from: Option<IpAddr>, now: Timestamp) -> Result<Session, Failure> {
         let digest = Sha256::digest(token);
         let (name, ends) = (hex::encode(digest), now + REMEMBERED);
         // Answers to another token with it are not used: the names
@@ -149,12 +154,21 @@ impl Sessions {
         {
             return Err(Failure::SignIn("/".to_owned()));
         }
-        if !self.is_known(person) && !self.new_tokens.lock().unwrap_or_else(PoisonError::into_inner).take(now) {
+        if !self.is_known(person) && !self.takes_new_token(from, now) {
             return Err(Failure::TooMany);
         }
         let session = Session { person, login: String::new(), token: token.to_owned(), made: now, ends, form: name };
         self.charge(&session, now)?;
         Ok(session)
+    }
+
+    /// Counts a token that was not seen before; returns whether it may be asked about.
+    fn takes_new_token(&self, from: Option<IpAddr>, now: Timestamp) -> bool {
+        let from = place(from);
+        let mut places = self.new_tokens_from.lock().unwrap_or_else(PoisonError::into_inner);
+        make_room(&mut places, &from);
+        let own = places.entry(from).or_insert_with(|| Bucket::new(5.0, 0.05)).take(now);
+        own && self.new_tokens.lock().unwrap_or_else(PoisonError::into_inner).take(now)
     }
 
     /// Returns the map in which a person, or a token, is remembered.
@@ -240,7 +254,7 @@ impl Sessions {
                 self.forget(session.person);
                 if session.person & TOKENS != 0 {
                     let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-                    make_room(&mut refused, session.person);
+                    make_room(&mut refused, &session.person);
                     refused.insert(session.person, now);
                 }
                 Failure::SignIn("/".to_owned())
@@ -254,7 +268,7 @@ impl Sessions {
 
     fn known_of<T>(&self, person: u64, act: impl FnOnce(&mut Known) -> T) -> T {
         let mut all = self.known_with(person).lock().unwrap_or_else(PoisonError::into_inner);
-        make_room(&mut all, person);
+        make_room(&mut all, &person);
         act(all.entry(person).or_insert_with(Known::new))
     }
 
@@ -279,10 +293,19 @@ impl Sessions {
     }
 }
 
+/// Returns the number by which an address is counted: of IPv6, a network of 64 bits is one caller's.
+fn place(from: Option<IpAddr>) -> u128 {
+    match from.map(|from| from.to_canonical()) {
+        Some(IpAddr::V6(address)) => address.to_bits() >> 64 << 64,
+        Some(IpAddr::V4(address)) => address.to_ipv6_mapped().to_bits(),
+        None => 0,
+    }
+}
+
 /// Removes an entry of a map that is full, if it does not have this one.
-fn make_room<T>(all: &mut HashMap<u64, T>, person: u64) {
+fn make_room<K: Copy + Eq + Hash, T>(all: &mut HashMap<K, T>, wanted: &K) {
     if all.len() >= MOST_PEOPLE
-        && !all.contains_key(&person)
+        && !all.contains_key(wanted)
         && let Some(other) = all.keys().next().copied()
     {
         all.remove(&other);

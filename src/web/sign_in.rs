@@ -6,7 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::{
     Form,
     extract::{Query, State},
-    response::{IntoResponse as _, Response},
+    response::{Html, IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -21,7 +21,8 @@ use crate::{
     web::{
         Web,
         access::{Access, Visitor},
-        answer::{self, Failure},
+        answer::Failure,
+        form,
         page::Page,
         read::Visit,
         session::{SESSION, Sessions, cookie},
@@ -83,11 +84,7 @@ fn local(to: Option<String>) -> String {
 }
 
 /// Shows the page on which one begins to sign in.
-pub(super) async fn offer(
-    State(web): State<Arc<Web>>,
-    Query(wanted): Query<Wanted>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
+pub(super) async fn offer(State(web): State<Arc<Web>>, Query(wanted): Query<Wanted>) -> Result<Html<String>, Failure> {
     sessions(&web)?;
     let to = local(wanted.to);
     let to = percent_encoding::utf8_percent_encode(&to, percent_encoding::NON_ALPHANUMERIC);
@@ -99,7 +96,7 @@ pub(super) async fn offer(
         }
     };
     let page = Page { title: "Sign in", repository: None, person: None, main };
-    Ok(answer::page(&headers, page.render()))
+    Ok(Html(page.render()))
 }
 
 /// Sends the browser to the forge's page.
@@ -161,7 +158,8 @@ pub(super) async fn out(
     let is_ours =
         |name: &str, wanted: &str| headers.get(name).is_none_or(|value| value.as_bytes() == wanted.as_bytes());
     let from_here = is_ours("origin", &sessions.url) && is_ours(FETCH_SITE, "same-origin");
-    if !from_here || !same(&shown.form_token, &form.token) {
+    let is_known = form::unmasked(&form.token).is_some_and(|token| same(&shown.form_token, &token));
+    if !from_here || !is_known {
         return Err(Failure::Forged);
     }
     sessions.end(session, web.clock.now()).await?;

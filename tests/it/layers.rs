@@ -88,7 +88,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("http", &["domain", "port", "metric", "telemetry"]),
-    ("web", &["app", "command", "domain", "insight", "port"]),
+    ("web", &["app", "command", "domain", "insight", "port", "version"]),
     (
         "cli",
         &[

@@ -112,6 +112,7 @@ macro_rules! conformance {
             }
             pages {
                 items_are_counted_and_listed_by_phase,
+                a_version_rises_with_whatever_pages_show,
                 an_item_and_its_history_are_read_alone,
                 documents_are_read_by_key_and_by_the_beginning_of_it,
                 active_repositories_are_listed_and_found_by_name,

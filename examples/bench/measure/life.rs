@@ -116,7 +116,7 @@ pub async fn life(plan: &Plan, changes: u64, services: u64) -> Result<()> {
 }
 
 /// Waits until so many deliveries were decided.
-async fn decided(server: &Server, sent: u64) -> Result<()> {
+pub(super) async fn decided(server: &Server, sent: u64) -> Result<()> {
     loop {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         let so_far = server.figure("phasebot_decision_seconds_count").await? as u64;

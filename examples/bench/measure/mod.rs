@@ -4,6 +4,7 @@ mod growth;
 mod latency;
 mod life;
 mod overload;
+mod pages;
 mod peers;
 mod rate;
 mod replicas;
@@ -15,6 +16,7 @@ pub use self::{
     latency::latency,
     life::life,
     overload::overload,
+    pages::{PageSizes, fill, pages},
     peers::peers,
     rate::rate,
     replicas::replicas,

@@ -43,7 +43,7 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Reads the rows of a repository that concern windows which begin at `since` or later.
 pub async fn rows(store: &dyn Store, repo: &RepoKey, since: Timestamp) -> Result<InsightRows, StoreError> {
     let mut rows = InsightRows::default();
-    for kind in RowKind::ALL {
+    for kind in RowKind::OF_FIGURES {
         let mut after = None;
         loop {
             let page = store.insight(repo, &InsightPage { kind, since, after, limit: PAGE }).await?;
@@ -115,7 +115,7 @@ fn parsed(known: Option<String>) -> Option<Filled> {
 }
 
 /// Records that every row of a repository was derived under a policy.
-pub(crate) async fn note_filled(store: &dyn Store, repo: &RepoKey, policy: &str) -> Result<(), StoreError> {
+pub async fn note_filled(store: &dyn Store, repo: &RepoKey, policy: &str) -> Result<(), StoreError> {
     let filled = Filled { definition: DEFINITION, policy: policy.to_owned(), next: None };
     store.note(&memo(repo), Some(&serde_json::json!(filled).to_string())).await
 }

@@ -3,7 +3,7 @@
 //!
 //! The same every time: its chance is a sequence of numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, civil::Weekday, tz::TimeZone};
 use sha2::{Digest as _, Sha256};
@@ -317,22 +317,8 @@ fn sha(what: &str, number: u64) -> Sha {
 }
 
 fn item(number: ItemId, is_pull: bool, title: &str, body: String, at: Timestamp) -> ItemSeen {
-    ItemSeen {
-        number,
-        is_pull,
-        title: title.to_owned(),
-        body,
-        author: Some(actor("ada")),
-        association: Association::Member,
-        created_at: at,
-        updated_at: at,
-        open: true,
-        closed_at: None,
-        close_reason: None,
-        labels: Some(BTreeSet::new()),
-        locked: false,
-        change: ItemChange::Opened,
-    }
+    let opened = ItemSeen::opened(number, is_pull, title.to_owned(), Some(actor("ada")), at);
+    ItemSeen { body, association: Association::Member, ..opened }
 }
 
 fn closed(item: ItemSeen, at: Timestamp, reason: Option<CloseReason>) -> ItemSeen {

@@ -25,6 +25,9 @@ pub(super) async fn keep(db: &Db, commit: &Commit, replica: i64) -> Result<(), S
         for (seq, state, note) in &commit.deliveries {
             steps.push(end_delivery(&work, *seq, *state, note, moment(commit)?));
         }
+        if let Some(repo) = commit.repo.as_ref().filter(|_| commit.changes_data()) {
+            steps.push(repo::raise_version(&work, repo));
+        }
         let touched = pipeline(steps).await?;
         still_ours(&commit.under, touched.get(own - 1).copied())?;
         for (place, (seq, ..)) in commit.deliveries.iter().enumerate() {
@@ -80,6 +83,9 @@ pub(super) async fn finish(
         steps.push(outbox::end_attempt(&work, id, version, end));
         if !matches!(end, EffectEnd::Retry { in_doubt: true, .. }) {
             steps.push(outbox::leave_queued(&work, id, version));
+        }
+        if !facts.is_empty() {
+            steps.push(repo::raise_version(&work, repo));
         }
         let touched = pipeline(steps).await?;
         still_ours(under, touched.get(own - 1).copied())?;

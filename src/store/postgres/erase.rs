@@ -7,6 +7,7 @@ use crate::{
         pack::Packed,
         postgres::{
             db::{Db, Step, patiently, pipeline},
+            repo,
             value::{args, bits, number, text},
         },
     },
@@ -49,6 +50,7 @@ pub(super) async fn erase(
             work.run(EMPTY_BODIES, args![forge, id, number(empty.size), frame, number(before)]).await
         }));
         steps.push(Box::pin(async { work.run(END_DELIVERIES, args![forge, id, text(why), number(before)]).await }));
+        steps.push(repo::raise_version(&work, repo));
         pipeline(steps).await?;
         work.plain("COMMIT").await?;
         Ok(())

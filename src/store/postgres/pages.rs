@@ -1,5 +1,7 @@
 //! Reads for the web pages, on connections of their own.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
@@ -34,6 +36,11 @@ pub(super) const ACTIVE_REPOSITORIES: &str = "
 pub(super) const PHASE_COUNTS: &str = "
     SELECT phase, count(*), min(since) FROM item
     WHERE forge = $1 AND repo = $2 AND phase IS NOT NULL GROUP BY phase ORDER BY phase";
+
+pub(super) const PHASE_COUNTS_OF: &str = "
+    SELECT wanted.repo, phase, count(*), min(since)
+    FROM unnest($2::int8[]) AS wanted (repo) JOIN item ON item.forge = $1 AND item.repo = wanted.repo
+    WHERE phase IS NOT NULL GROUP BY wanted.repo, phase ORDER BY wanted.repo, phase";
 
 pub(super) const OLDEST_IN_PHASE: &str = "
     SELECT item, phase, since, derived FROM item
@@ -95,6 +102,15 @@ fn read_document(row: &Row) -> Result<Document, StoreError> {
     Ok(Document { key: text_col(row, 0)?, body: Some(text_col(row, 1)?) })
 }
 
+/// Reads the items in a phase from the columns from `first` on.
+fn read_count(row: &Row, first: usize) -> Result<PhaseCount, StoreError> {
+    Ok(PhaseCount {
+        phase: text_col(row, first)?,
+        items: col::<i64>(row, first + 1)?.unsigned_abs(),
+        oldest: moment_or_none(row, first + 2)?,
+    })
+}
+
 #[async_trait]
 impl PageStore for PostgresPages {
     async fn repository_named(&self, forge: &ForgeName, full_name: &str) -> Result<Option<RepositoryRow>, StoreError> {
@@ -110,15 +126,27 @@ impl PageStore for PostgresPages {
 
     async fn phase_counts(&self, repo: &RepoKey) -> Result<Vec<PhaseCount>, StoreError> {
         let rows = self.rows(PHASE_COUNTS, args![text(&repo.forge.0), bits(repo.id)]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(PhaseCount {
-                    phase: text_col(row, 0)?,
-                    items: col::<i64>(row, 1)?.unsigned_abs(),
-                    oldest: moment_or_none(row, 2)?,
-                })
-            })
-            .collect()
+        rows.iter().map(|row| read_count(row, 0)).collect()
+    }
+
+    async fn phase_counts_of(&self, forge: &ForgeName, repos: &[u64]) -> Result<Vec<Vec<PhaseCount>>, StoreError> {
+        let ids: Vec<i64> = repos.iter().map(|id| bits(*id)).collect();
+        let rows = self.rows(PHASE_COUNTS_OF, args![text(&forge.0), ids]).await?;
+        let mut counts: BTreeMap<u64, Vec<PhaseCount>> = BTreeMap::new();
+        for row in &rows {
+            counts.entry(col::<i64>(row, 0)?.cast_unsigned()).or_default().push(read_count(row, 1)?);
+        }
+        Ok(repos.iter().map(|id| counts.get(id).cloned().unwrap_or_default()).collect())
+    }
+
+    async fn versions(&self, forge: &ForgeName, repos: &[u64]) -> Result<Vec<u64>, StoreError> {
+        let ids: Vec<i64> = repos.iter().map(|id| bits(*id)).collect();
+        let rows = self.rows(repo::VERSIONS, args![text(&forge.0), ids]).await?;
+        let mut versions: BTreeMap<u64, u64> = BTreeMap::new();
+        for row in &rows {
+            versions.insert(col::<i64>(row, 0)?.cast_unsigned(), col::<i64>(row, 1)?.unsigned_abs());
+        }
+        Ok(repos.iter().map(|id| versions.get(id).copied().unwrap_or_default()).collect())
     }
 
     async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -34,6 +34,7 @@ const FILL: &str = "
     INSERT INTO timer (forge, repo, key, at) SELECT 'github', n % 3000, 'item/' || n, n FROM generate_series(1, 50000) AS n;
     INSERT INTO lease SELECT 'github', 1, n, n % 3, 1, now() FROM generate_series(1, 20000) AS n;
     INSERT INTO budget SELECT 'github', n, '{}', n FROM generate_series(1, 20000) AS n;
+    INSERT INTO data_version SELECT 'github', n, n FROM generate_series(1, 20000) AS n;
     INSERT INTO memo SELECT 'memo-' || n, '' FROM generate_series(1, 5000) AS n;
     ANALYZE;";
 
@@ -78,6 +79,8 @@ async fn every_hot_postgres_query_uses_an_index() {
         (repo::REPOSITORY, vec![forge, repo]),
         (repo::TAKE_UP, vec!["ARRAY['github']::text[]", "ARRAY['a/b']::text[]", "ARRAY[7]::int8[]"]),
         (repo::REPOSITORIES, vec![forge, repo]),
+        (repo::VERSIONS, vec![forge, "ARRAY[7,8]::int8[]"]),
+        (repo::RAISE_VERSION, vec![forge, repo]),
         (repo::FACTS, vec![forge, repo]),
         (repo::DELETE_FACTS, vec![forge, repo, "ARRAY['item/7']::text[]"]),
         (repo::ITEMS, vec![forge, repo]),
@@ -86,6 +89,7 @@ async fn every_hot_postgres_query_uses_an_index() {
         (repo::KEEP_HISTORY, vec![forge, repo, item, "ARRAY[1]::int8[]", "ARRAY['a']::text[]", "ARRAY['{}']::text[]"]),
         (pages::ACTIVE_REPOSITORIES, vec![forge, "1000"]),
         (pages::PHASE_COUNTS, vec![forge, repo]),
+        (pages::PHASE_COUNTS_OF, vec![forge, "ARRAY[7,8]::int8[]"]),
         (pages::OLDEST_IN_PHASE, vec![forge, repo, "'phase/code'", "50"]),
         (pages::NEWEST_IN_PHASE, vec![forge, repo, "'phase/code'", "50"]),
         (pages::ITEM, vec![forge, repo, item]),

@@ -254,3 +254,14 @@ pub(super) fn keep_history<'a>(
     };
     Ok(vec![Box::pin(forget), Box::pin(keep)])
 }
+
+pub(super) const RAISE_VERSION: &str = "
+    INSERT INTO data_version (forge, repo, version) VALUES ($1, $2, 1)
+    ON CONFLICT (forge, repo) DO UPDATE SET version = data_version.version + 1";
+
+/// Raises the version of a repository's data. The last step of a transaction: others wait for its row.
+pub(super) fn raise_version<'a>(work: &'a Work, repo: &'a RepoKey) -> Step<'a> {
+    Box::pin(async move { work.run(RAISE_VERSION, args![text(&repo.forge.0), bits(repo.id)]).await })
+}
+
+pub(super) const VERSIONS: &str = "SELECT repo, version FROM data_version WHERE forge = $1 AND repo = ANY($2::int8[])";

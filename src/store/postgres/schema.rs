@@ -12,12 +12,13 @@ use crate::{
 };
 
 /// Every migration, oldest first: each leads to the version that is its position, from 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/postgres/0001_foundation.sql"),
     include_str!("../../../migrations/postgres/0002_keys.sql"),
     include_str!("../../../migrations/postgres/0003_effects.sql"),
     include_str!("../../../migrations/postgres/0004_insight.sql"),
     include_str!("../../../migrations/postgres/0005_pages.sql"),
+    include_str!("../../../migrations/postgres/0006_standing.sql"),
 ];
 
 /// Oldest server version that is tested.

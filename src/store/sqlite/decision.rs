@@ -55,7 +55,7 @@ fn keep_for(db: &Connection, key: &RepoKey, commit: &Commit) -> Result<(), Store
     for (owner, at) in &commit.timers {
         timer::set(db, key, *owner, *at)?;
     }
-    Ok(())
+    if commit.changes_data() { repo::raise_version(db, key) } else { Ok(()) }
 }
 
 fn moment(commit: &Commit) -> Result<Timestamp, StoreError> {

@@ -7,7 +7,10 @@ use crate::{
     port::store::{Seq, StoreError},
     store::{
         pack::Packed,
-        sqlite::value::{Id, number},
+        sqlite::{
+            repo,
+            value::{Id, number},
+        },
     },
 };
 
@@ -29,5 +32,5 @@ pub(super) fn erase(db: &Connection, repo: &RepoKey, before: Seq, why: &str, emp
          WHERE forge = ?1 AND repo = ?2 AND seq < ?4",
         params![forge, id, why, number(before)],
     )?;
-    Ok(())
+    repo::raise_version(db, repo)
 }

@@ -138,6 +138,9 @@ pub(super) fn finish(
     facts: &[Document],
 ) -> Result<(), StoreError> {
     repo::keep_facts(db, repo, facts)?;
+    if !facts.is_empty() {
+        repo::raise_version(db, repo)?;
+    }
     if !end_attempt(db, id, version, end)? && !matches!(end, EffectEnd::Retry { in_doubt: true, .. }) {
         leave_queued(db, id)?;
     }

@@ -147,11 +147,32 @@ fn read_document(row: &Row<'_>) -> rusqlite::Result<Document> {
     Ok(Document { key: row.get(0)?, body: row.get(1)? })
 }
 
+fn phase_counts(db: &Connection, repo: &RepoKey) -> Result<Vec<PhaseCount>, StoreError> {
+    let mut statement = db.prepare_cached(PHASE_COUNTS)?;
+    let rows = statement.query_map(params![repo.forge.0, Id(repo.id)], |row| {
+        Ok(PhaseCount {
+            phase: row.get(0)?,
+            items: row.get(1)?,
+            oldest: row.get::<_, Option<Moment>>(2)?.map(|at| at.0),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 #[async_trait]
 impl PageStore for SqlitePages {
     async fn repository_named(&self, forge: &ForgeName, full_name: &str) -> Result<Option<RepositoryRow>, StoreError> {
         let (forge, full_name) = (forge.clone(), full_name.to_owned());
         self.read(move |db| repo::repository_named(db, &forge, &full_name)).await
+    }
+
+    async fn versions(&self, forge: &ForgeName, repos: &[u64]) -> Result<Vec<u64>, StoreError> {
+        let (forge, repos) = (forge.clone(), repos.to_vec());
+        self.read(move |db| {
+            let _snapshot = db.unchecked_transaction()?;
+            repos.into_iter().map(|id| repo::version(db, &RepoKey { forge: forge.clone(), id })).collect()
+        })
+        .await
     }
 
     async fn active_repositories(&self, forge: &ForgeName, limit: usize) -> Result<Vec<RepositoryRow>, StoreError> {
@@ -166,16 +187,14 @@ impl PageStore for SqlitePages {
 
     async fn phase_counts(&self, repo: &RepoKey) -> Result<Vec<PhaseCount>, StoreError> {
         let repo = repo.clone();
+        self.read(move |db| phase_counts(db, &repo)).await
+    }
+
+    async fn phase_counts_of(&self, forge: &ForgeName, repos: &[u64]) -> Result<Vec<Vec<PhaseCount>>, StoreError> {
+        let (forge, repos) = (forge.clone(), repos.to_vec());
         self.read(move |db| {
-            let mut statement = db.prepare_cached(PHASE_COUNTS)?;
-            let rows = statement.query_map(params![repo.forge.0, Id(repo.id)], |row| {
-                Ok(PhaseCount {
-                    phase: row.get(0)?,
-                    items: row.get(1)?,
-                    oldest: row.get::<_, Option<Moment>>(2)?.map(|at| at.0),
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let _snapshot = db.unchecked_transaction()?;
+            repos.into_iter().map(|id| phase_counts(db, &RepoKey { forge: forge.clone(), id })).collect()
         })
         .await
     }

@@ -46,6 +46,7 @@ fn every_hot_query_uses_an_index() {
         (decision::END_DELIVERY, "INTEGER PRIMARY KEY"),
         (repo::REPOSITORY, "sqlite_autoindex_repository_1"),
         (repo::REPOSITORIES, "repository_by_installation"),
+        (repo::VERSION, "PRIMARY KEY"),
         (repo::FACTS, "sqlite_autoindex_fact_1"),
         (repo::ITEMS, "sqlite_autoindex_item_1"),
         (repo::TRANSITIONS, "PRIMARY KEY"),

@@ -170,3 +170,22 @@ pub(super) fn keep_history(
     }
     Ok(())
 }
+
+pub(super) const RAISE_VERSION: &str = "
+    INSERT INTO data_version (forge, repo, version) VALUES (?1, ?2, 1)
+    ON CONFLICT (forge, repo) DO UPDATE SET version = version + 1";
+
+/// Raises the version of a repository's data.
+pub(super) fn raise_version(db: &Connection, repo: &RepoKey) -> Result<(), StoreError> {
+    db.prepare_cached(RAISE_VERSION)?.execute(params![repo.forge.0, Id(repo.id)])?;
+    Ok(())
+}
+
+pub(super) const VERSION: &str = "SELECT version FROM data_version WHERE forge = ?1 AND repo = ?2";
+
+/// Reads the version of a repository's data; 0 if nothing was stored yet.
+pub(super) fn version(db: &Connection, repo: &RepoKey) -> Result<u64, StoreError> {
+    let found =
+        db.prepare_cached(VERSION)?.query_row(params![repo.forge.0, Id(repo.id)], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(0))
+}

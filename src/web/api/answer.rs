@@ -1,13 +1,13 @@
 //! Answers of the API: JSON, comma-separated values, and refusals.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     port::store::StoreError,
-    web::answer::{self, Failure},
+    web::{answer::Failure, edition::Edition},
 };
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
@@ -30,6 +30,7 @@ impl From<StoreError> for Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (status, why) = match self.0 {
+            Failure::Unchanged(edition) => return edition.unchanged(),
             Failure::SignIn(_) | Failure::NotBegun => (
                 StatusCode::UNAUTHORIZED,
                 "Send a token that GitHub accepts: `Authorization: Bearer TOKEN`.".to_owned(),
@@ -62,12 +63,10 @@ impl IntoResponse for Refused {
     }
 }
 
-/// Returns a value as JSON, or 304 if the caller has it.
-pub(super) fn json(asked: &HeaderMap, value: &impl Serialize) -> Result<Response, Refused> {
+/// Returns a value as JSON.
+pub(super) fn json(edition: &Edition, value: &impl Serialize) -> Result<Response, Refused> {
     let body = serde_json::to_string(value).map_err(|_| Failure::Unavailable)?;
-    let mut response = answer::kept(asked, body, "application/json");
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Authorization, Cookie"));
-    Ok(response)
+    Ok(edition.body(body, "application/json"))
 }
 
 /// Returns comma-separated values that are known as a whole.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -92,9 +91,8 @@ pub(super) async fn metrics(
     State(web): State<Arc<Web>>,
     repository: Repository,
     Params(wanted): Params<Wanted>,
-    headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    answer::json(&headers, &report(&web, &repository, wanted).await?)
+    answer::json(&repository.1, &report(&web, &repository, wanted).await?)
 }
 
 /// Returns the figures as `phasebot report --format csv` shows them.
@@ -121,8 +119,8 @@ pub(super) async fn flow(
     State(web): State<Arc<Web>>,
     repository: Repository,
     Params(wanted): Params<Wanted>,
-    headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let Report { repository, complete, figures, .. } = &report(&web, &repository, wanted).await?;
-    answer::json(&headers, &FlowReport { repository, complete: *complete, basis: &figures.basis, flow: &figures.flow })
+    let Report { repository: name, complete, figures, .. } = &report(&web, &repository, wanted).await?;
+    let flow = FlowReport { repository: name, complete: *complete, basis: &figures.basis, flow: &figures.flow };
+    answer::json(&repository.1, &flow)
 }

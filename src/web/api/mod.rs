@@ -14,17 +14,17 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path, Query},
+    extract::{FromRequestParts, Query},
     middleware::from_fn_with_state,
     response::{IntoResponse as _, Response},
     routing::get,
 };
 use http::request::Parts;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 use crate::{
     port::store::RepositoryRow,
-    web::{Web, answer::Failure, api::answer::Refused, read::Visit},
+    web::{Web, answer::Failure, api::answer::Refused, edition::Edition, read},
 };
 
 /// Returns the routes, for callers with tokens of their own.
@@ -69,8 +69,8 @@ async fn only_get() -> Refused {
     Refused(Failure::Method)
 }
 
-/// The repository that an address names, which the caller may read.
-struct Repository(RepositoryRow);
+/// The repository that an address names, which the caller may read, and the edition of the answer.
+struct Repository(RepositoryRow, Edition);
 
 /// The parameters of an address.
 struct Params<T>(T);
@@ -85,20 +85,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-#[derive(Deserialize)]
-struct Named {
-    owner: String,
-    name: String,
-}
-
 impl FromRequestParts<Arc<Web>> for Repository {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Refused> {
-        let Visit(visitor) = Visit::from_request_parts(parts, web).await?;
-        let named = Path::<Named>::from_request_parts(parts, web).await;
-        let Path(Named { owner, name }) = named.map_err(|_| Failure::NotFound)?;
-        let row = web.readable(&visitor, &format!("{owner}/{name}")).await?;
-        row.map(Self).ok_or(Refused(Failure::NotFound))
+        let found = read::Repository::from_request_parts(parts, web).await;
+        Ok(found.map(|read::Repository { row, edition }| Self(row, edition))?)
     }
 }

@@ -6,7 +6,6 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,7 +25,7 @@ use crate::{
             Repository,
             answer::{self, Refused},
         },
-        environments, gates,
+        gates,
     },
 };
 
@@ -40,9 +39,8 @@ pub(super) struct Number {
 /// history.
 pub(super) async fn item(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
+    Repository(row, edition): Repository,
     Path(Number { item }): Path<Number>,
-    headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let (number, as_csv) = item.strip_suffix(".csv").map_or((item.as_str(), false), |number| (number, true));
     let number = number.parse().map_err(|_| Failure::NotFound)?;
@@ -61,7 +59,7 @@ pub(super) async fn item(
         serde_json::from_str(&stored.derived).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let faces = web.faces(&row, [number]).await?;
     answer::json(
-        &headers,
+        &edition,
         &json!({
             "repository": row.full_name,
             "item": number,
@@ -79,17 +77,16 @@ pub(super) async fn item(
 
 async fn states(web: &Web, row: &RepositoryRow) -> Result<Vec<EnvironmentState>, Refused> {
     let _turn = web.turn().await?;
-    Ok(environments::states(web, row).await?.ok_or(Failure::Unavailable)?)
+    Ok(web.environments(row).await?)
 }
 
 /// Returns what runs in each environment, and what stands in the way of the next deployment.
 pub(super) async fn environments(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
-    headers: HeaderMap,
+    Repository(row, edition): Repository,
 ) -> Result<Response, Refused> {
     let all: Vec<Value> = states(&web, &row).await?.iter().map(environment).collect();
-    answer::json(&headers, &json!({ "repository": row.full_name, "environments": all }))
+    answer::json(&edition, &json!({ "repository": row.full_name, "environments": all }))
 }
 
 fn environment(state: &EnvironmentState) -> Value {
@@ -122,7 +119,7 @@ fn environment(state: &EnvironmentState) -> Value {
 /// Returns what runs in each environment, as comma-separated values.
 pub(super) async fn environments_csv(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
+    Repository(row, _): Repository,
 ) -> Result<Response, Refused> {
     let head = ["environment", "deployment", "commit", "tags", "since", "incidents", "gate"];
     let mut text = record(&head);
@@ -145,12 +142,11 @@ pub(super) async fn environments_csv(
 /// Returns the decisions of gates that are kept up to date.
 pub(super) async fn gates(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
-    headers: HeaderMap,
+    Repository(row, edition): Repository,
 ) -> Result<Response, Refused> {
     let _turn = web.turn().await?;
-    let all: Vec<Value> = gates::live(&web, &row).await?.newest.iter().map(gate).collect();
-    answer::json(&headers, &json!({ "repository": row.full_name, "gates": all }))
+    let all: Vec<Value> = web.live_gates(&row).await?.iter().take(gates::MOST).map(gate).collect();
+    answer::json(&edition, &json!({ "repository": row.full_name, "gates": all }))
 }
 
 fn gate(gate: &GateFacts) -> Value {
@@ -178,10 +174,13 @@ fn condition(condition: &Condition) -> Value {
 }
 
 /// Returns a line for each condition of the gates that are kept up to date, as comma-separated values.
-pub(super) async fn gates_csv(State(web): State<Arc<Web>>, Repository(row): Repository) -> Result<Response, Refused> {
+pub(super) async fn gates_csv(
+    State(web): State<Arc<Web>>,
+    Repository(row, _): Repository,
+) -> Result<Response, Refused> {
     let _turn = web.turn().await?;
     let mut text = record(&["gate", "commit", "gate_state", "condition", "state", "code", "since"]);
-    for gate in &gates::live(&web, &row).await?.newest {
+    for gate in web.live_gates(&row).await?.iter().take(gates::MOST) {
         for one in &gate.decision.conditions {
             let since = gate.waits.get(&one.name).and_then(|wait| wait.since);
             text.push_str(&record(&[

@@ -7,7 +7,6 @@ use axum::{body::Body, extract::State, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures_util::stream;
-use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -25,6 +24,7 @@ use crate::{
             answer::{self, Refused},
             figures::days,
         },
+        edition::Edition,
     },
 };
 
@@ -90,7 +90,7 @@ async fn list<T: Listed>(
     web: &Web,
     row: &RepositoryRow,
     wanted: Wanted,
-    headers: &HeaderMap,
+    edition: &Edition,
 ) -> Result<Response, Refused> {
     let since = since(web, &wanted)?;
     let after = wanted.after.as_deref().map(place).transpose()?;
@@ -99,7 +99,7 @@ async fn list<T: Listed>(
     let found = web.store.insight(&row.repo, &InsightPage { kind: T::KIND, since, after, limit }).await?;
     let next = found.last().filter(|_| found.len() == limit).map(|last| written(&place_of(last)));
     let rows: Vec<T::Shown> = found.iter().filter_map(|row| parsed::<T>(row, since)).map(T::shown).collect();
-    answer::json(headers, &json!({ "repository": row.full_name, T::NAME: rows, "next": next }))
+    answer::json(edition, &json!({ "repository": row.full_name, T::NAME: rows, "next": next }))
 }
 
 /// Sends all rows, a page at a time, so that no number of them needs memory.
@@ -131,17 +131,16 @@ fn stream<T: Listed>(web: Arc<Web>, row: RepositoryRow, wanted: &Wanted) -> Resu
 /// Lists deployments.
 pub(super) async fn deployments(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
+    Repository(row, edition): Repository,
     Params(wanted): Params<Wanted>,
-    headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    list::<DeploymentRow>(&web, &row, wanted, &headers).await
+    list::<DeploymentRow>(&web, &row, wanted, &edition).await
 }
 
 /// Sends deployments as comma-separated values.
 pub(super) async fn deployments_csv(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
+    Repository(row, _): Repository,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
     stream::<DeploymentRow>(web, row, &wanted)
@@ -150,17 +149,16 @@ pub(super) async fn deployments_csv(
 /// Lists changes that went live.
 pub(super) async fn changes(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
+    Repository(row, edition): Repository,
     Params(wanted): Params<Wanted>,
-    headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    list::<ChangeRow>(&web, &row, wanted, &headers).await
+    list::<ChangeRow>(&web, &row, wanted, &edition).await
 }
 
 /// Sends changes that went live as comma-separated values.
 pub(super) async fn changes_csv(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
+    Repository(row, _): Repository,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
     stream::<ChangeRow>(web, row, &wanted)
@@ -169,7 +167,7 @@ pub(super) async fn changes_csv(
 /// Sends the cycles of items as comma-separated values.
 pub(super) async fn units_csv(
     State(web): State<Arc<Web>>,
-    Repository(row): Repository,
+    Repository(row, _): Repository,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
     stream::<UnitRow>(web, row, &wanted)

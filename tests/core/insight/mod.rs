@@ -8,6 +8,7 @@ mod flow_vectors;
 mod gate_waits;
 mod played;
 mod properties;
+mod standing;
 mod table;
 mod time_vectors;
 mod vectors;

@@ -4,6 +4,7 @@ use phasebot::{
     domain::{
         id::{ForgeName, RepoKey},
         insight::{InsightRow, RowGroup, RowKind},
+        timer::TimerKey,
     },
     port::{
         pages::{ItemOrder, PhaseCount},
@@ -141,4 +142,32 @@ pub(crate) async fn active_repositories_are_listed_and_found_by_name(database: &
     assert_eq!(pages.active_repositories(&ForgeName("other".to_owned()), 10).await.unwrap(), []);
     assert_eq!(pages.repository_named(&github, "ACME/shop").await.unwrap(), Some(row(3, "acme/Shop", true)));
     assert_eq!(pages.repository_named(&github, "acme/no").await.unwrap(), None);
+}
+
+pub(crate) async fn a_version_rises_with_whatever_pages_show(database: &dyn Database) {
+    let (store, pages) = (database.open().await, database.pages().await);
+    let forge = ForgeName::github();
+    let versions = async || pages.versions(&forge, &[1, 2, u64::MAX]).await.unwrap();
+    let mut known = versions().await;
+    assert_eq!(known, [0, 0, 0]);
+    let of = |commit: Commit| Commit { repo: Some(repo(1)), now: Some(at(9)), ..commit };
+    let row = InsightRow { owner: "a".to_owned(), part: String::new(), at: at(1), body: "{}".to_owned() };
+    let group = |kind| RowGroup { kind, owner: "a".to_owned(), from: String::new(), rows: vec![row.clone()] };
+    let shown = [
+        Commit { facts: vec![fact("a", "1")], ..Commit::default() },
+        Commit { items: vec![item(1, Some("plan"), 30)], ..Commit::default() },
+        Commit { histories: vec![(1, vec![transition(at(1), Some("plan"))])], ..Commit::default() },
+        Commit { insight: vec![group(RowKind::Environment), group(RowKind::LiveGate)], ..Commit::default() },
+    ];
+    for commit in shown {
+        store.commit(of(commit)).await.unwrap();
+        let now = versions().await;
+        assert!(now[0] > known[0], "{known:?} {now:?}");
+        assert_eq!(now[1..], [0, 0], "another repository stays as it is");
+        known = now;
+    }
+    store.commit(of(Commit { timers: vec![(TimerKey::Repository, Some(at(9)))], ..Commit::default() })).await.unwrap();
+    assert_eq!(versions().await, known, "no page shows a timer");
+    store.erase(&repo(1), 9, "gone").await.unwrap();
+    assert!(versions().await[0] > known[0], "what is gone is not shown any more, and no version is given twice");
 }

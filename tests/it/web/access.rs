@@ -209,14 +209,24 @@ async fn a_session_ends_by_signing_out_on_every_replica_and_after_eight_hours() 
     let (world, client) = world().await;
     populate(&world).await;
     sign_in(&world, &client, "member").await;
-    let page = client.get("/acme/shop").await.body;
-    let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let token = async || {
+        let page = client.get("/acme/shop").await.body;
+        page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (token, other) = (token().await, token().await);
+    assert_ne!(token, other, "a form's token is masked anew for each page");
     let origin = format!("http://{}", world.web.unwrap());
     let out = |token: &str, origin: &str, site: &str| {
         let (body, origin, site) = (format!("token={token}"), origin.to_owned(), site.to_owned());
         let client = &client;
         async move { client.post("/logout", &body, &[("origin", &origin), ("sec-fetch-site", &site)]).await }
     };
+    // Whoever has another person's edition gets a page of their own.
+    let theirs = client.get("/acme/open").await.header("etag").to_owned();
+    let stranger = Client::new(world.web.unwrap());
+    sign_in(&world, &stranger, "reader").await;
+    let own = stranger.get_with("/acme/open", &[("if-none-match", &theirs)]).await;
+    assert_eq!(own.status, StatusCode::OK);
     // Another site can have the form sent, but neither knows the token nor is this origin.
     for answer in [
         out("", &origin, "same-origin").await,

@@ -96,6 +96,12 @@ async fn nobody_without_a_valid_token_reads_anything() {
         last = with_token(&client, path, &format!("made-up-{number}")).await.status;
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    // Nobody else waits for them: the proxy tells who calls.
+    let token = format!("Bearer {}", world.forge.new_person_token("member"));
+    let from = |addresses: &'static str| [("authorization", token.as_str()), ("x-forwarded-for", addresses)];
+    let refused = client.get_with(path, &from("203.0.113.9, 127.0.0.1")).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "callers make up what stands before");
+    assert_eq!(client.get_with(path, &from("127.0.0.1, 203.0.113.9")).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

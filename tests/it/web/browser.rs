@@ -50,6 +50,33 @@ async fn findings(browser: &Chromium, axe: &str) -> Value {
         .await
 }
 
+/// Most bytes of a page, of its style sheet, of its script and of all together, as they are sent.
+const BUDGETS: [(&str, u64); 4] = [("page", 60_000), ("css", 12_000), ("js", 6_000), ("all", 100_000)];
+
+/// Adds the budgets that the page that is open does not keep.
+async fn over_budget(browser: &Chromium, name: &str, wrong: &mut BTreeMap<String, Value>) {
+    let entries = "['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))";
+    let sizes = browser.run(&format!("{entries}.map(entry => [entry.name, entry.encodedBodySize])")).await;
+    let mut all = BTreeMap::from([("all", 0)]);
+    for size in sizes.as_array().unwrap() {
+        let (address, bytes) = (size[0].as_str().unwrap(), size[1].as_u64().unwrap());
+        let what = match address.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("css") => "css",
+            Some("js") => "js",
+            Some("svg") => "icon",
+            _ => "page",
+        };
+        *all.entry(what).or_default() += bytes;
+        *all.entry("all").or_default() += bytes;
+    }
+    assert!(all["page"] > 0 && all["css"] > 0, "{name}: {sizes}");
+    for (what, most) in BUDGETS {
+        if let Some(bytes) = all.get(what).filter(|bytes| **bytes > most) {
+            wrong.insert(format!("{name}: {what} has more than {most} bytes"), json!(bytes));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium, chromedriver and axe-core (scripts/fetch-corpora): scripts/test browser"]
 async fn every_page_is_accessible_fits_and_loads_nothing_from_elsewhere() {
@@ -90,6 +117,7 @@ async fn every_page_is_accessible_fits_and_loads_nothing_from_elsewhere() {
             if width.as_u64().unwrap() > u64::from(view.4) {
                 wrong.insert(format!("{name}: too wide"), width);
             }
+            over_budget(&browser, &name, &mut wrong).await;
             let asked = browser.run("performance.getEntriesByType('resource').map(entry => entry.name)").await;
             for address in asked.as_array().unwrap() {
                 assert!(address.as_str().unwrap().starts_with(&home), "{name} asks for {address}");

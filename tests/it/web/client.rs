@@ -50,6 +50,14 @@ impl Client {
         self.exchange(request.header("content-type", "application/x-www-form-urlencoded"), headers).await
     }
 
+    /// Returns an answer's headers and its compressed body.
+    pub async fn packed(&self, path: &str) -> (HeaderMap, Vec<u8>) {
+        let http = reqwest::Client::builder().no_proxy().no_gzip().build().unwrap();
+        let request = http.get(format!("http://{}{path}", self.address)).header("accept-encoding", "gzip");
+        let answer = request.send().await.unwrap();
+        (answer.headers().clone(), answer.bytes().await.unwrap().to_vec())
+    }
+
     /// Opens an address of another host, which gets no cookies.
     pub async fn follow(&self, address: &str) -> Answer {
         let answer = self.http.get(address).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! `/metrics`: the five delivery metrics of production.
+//! `/metrics`: shows the five delivery metrics of production in the status comment.
 
 use jiff::SignedDuration;
 
@@ -9,7 +9,7 @@ use crate::{
         messages,
         run::{CommandResult, Invocation},
     },
-    domain::permission::Role,
+    domain::{fact::command::CommandAction, permission::Role},
     insight::{self, Figures, Query, Spread, Window},
     text::message::duration,
 };
@@ -40,7 +40,8 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let window = Window::last(days, turn.now, &turn.policy.insight.zone);
     let query = Query::new(window, turn.now);
     let rows = insight::delivery_rows(turn.facts, turn.policy, turn.now, query.window.from);
-    CommandResult::Answer(table(&insight::figures(&rows, &query), days))
+    turn.action = Some(CommandAction::ShowMetrics { table: table(&insight::figures(&rows, &query), days) });
+    CommandResult::Done(String::new())
 }
 
 fn table(figures: &Figures, days: u16) -> String {

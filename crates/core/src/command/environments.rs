@@ -1,7 +1,7 @@
 //! State of every environment: what runs there, what stands in the way, what waits. `/where` and
 //! the web page of the environments show it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -16,6 +16,7 @@ use crate::{
         policy::Policy,
     },
     incident::{self, OpenIncident},
+    insight::standing::{self, EnvironmentRow},
     text::message::{deployment_name, quoted},
 };
 
@@ -67,36 +68,79 @@ pub struct ClosedGate {
     pub since: Timestamp,
 }
 
-/// Returns the state of every environment that the policy names or that received a deployment, by
-/// name. Needs the facts about deployments, requests, runs, commands, gates and incidents.
-pub fn environments(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<EnvironmentState> {
+/// Returns the state of the environments that the policy names or that received a deployment, those
+/// before production first, from the rows of a repository. Needs the documents that the rows name, those of the live gates, and
+/// the facts about open incidents.
+pub fn environments(
+    rows: &[EnvironmentRow],
+    facts: &RepoFacts,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<EnvironmentState> {
     let eval = EvalContext::new(facts, policy, now);
-    names(&eval).into_iter().map(|name| state(&eval, name)).collect()
+    let described = policy.environments.iter().filter(|(_, rule)| rule.per_pull.is_none());
+    let described = described.map(|(name, _)| (name.as_str(), EnvironmentRow::nothing(name)));
+    let mut all: BTreeMap<&str, EnvironmentRow> = described.collect();
+    for row in rows {
+        if row.seen || all.contains_key(row.environment.as_str()) {
+            all.insert(&row.environment, row.clone());
+        }
+    }
+    let mut all: Vec<&EnvironmentRow> = all.values().collect();
+    all.sort_by_key(|row| (steps_before(policy, &row.environment), is_production(&eval, &row.environment)));
+    all.into_iter().map(|row| of_row(&eval, row)).collect()
+}
+
+/// Returns the length of the longest way by which a commit comes to an environment, by the policy.
+fn steps_before(policy: &Policy, environment: &str) -> usize {
+    let (mut before, mut steps): (BTreeSet<&str>, usize) = (BTreeSet::from([environment]), 0);
+    // A way that comes back to itself ends, too.
+    while steps <= policy.environments.len() {
+        let rules = before.iter().filter_map(|name| policy.environments.get(*name));
+        before = rules.flat_map(|rule| &rule.after).map(String::as_str).collect();
+        if before.is_empty() {
+            break;
+        }
+        steps += 1;
+    }
+    steps
+}
+
+fn is_production(eval: &EvalContext<'_>, environment: &str) -> bool {
+    let index = eval.facts.deployments.index().environments.get(environment);
+    match index {
+        Some(index) => eval.is_production_environment(environment, index),
+        None => eval.policy.production(environment).unwrap_or(false),
+    }
 }
 
 /// Returns the environments that the policy names or that received a deployment, in lower case.
 pub(super) fn names<'a>(eval: &EvalContext<'a>) -> BTreeSet<&'a str> {
-    let seen = eval.facts.deployments.index().environments.keys();
-    let described = eval.policy.environments.iter().filter(|(_, rule)| rule.per_pull.is_none()).map(|(name, _)| name);
-    let all = described.chain(seen).map(String::as_str);
-    all.filter(|name| eval.policy.instance(name).is_none()).collect()
+    standing::environment_names(eval)
 }
 
 /// Returns the state of one environment.
 pub(super) fn state(eval: &EvalContext<'_>, environment: &str) -> EnvironmentState {
-    let (facts, policy) = (eval.facts, eval.policy);
-    let running = eval.history(environment).current().map(|run| Running {
-        deployment: run.deployment,
-        commit: run.commit.cloned(),
-        tags: run.commit.map_or_else(Vec::new, |sha| eval.tags_on(sha).into_iter().map(str::to_owned).collect()),
-        since: run.from,
-        by: match (facts.request_of(run.deployment), &run.facts.creator) {
-            (Some((_, request)), _) => deploy::asker(request),
-            (None, Some(creator)) => format!("by {}", quoted(&creator.login)),
-            (None, None) => {
-                run.facts.source.as_ref().map_or_else(String::new, |source| format!("reported by {}", quoted(source)))
-            }
-        },
+    of_row(eval, &standing::environment_row(eval, environment))
+}
+
+fn of_row(eval: &EvalContext<'_>, row: &EnvironmentRow) -> EnvironmentState {
+    let (facts, policy, environment) = (eval.facts, eval.policy, row.environment.as_str());
+    let running = row.running.as_ref().map(|run| {
+        let made = facts.deployments.get(&run.deployment);
+        Running {
+            deployment: run.deployment,
+            commit: run.commit.clone(),
+            tags: run.tags.clone(),
+            since: run.since,
+            by: match (facts.request_of(run.deployment), made.and_then(|made| made.creator.as_ref())) {
+                (Some((_, request)), _) => deploy::asker(request),
+                (None, Some(creator)) => format!("by {}", quoted(&creator.login)),
+                (None, None) => made
+                    .and_then(|made| made.source.as_ref())
+                    .map_or_else(String::new, |source| format!("reported by {}", quoted(source))),
+            },
+        }
     });
     let mut guards: Vec<String> = Vec::new();
     guards.extend(facts.lock(environment, eval.now).map(|lock| format!("locked: {}", messages::guard(&lock, policy))));
@@ -108,9 +152,9 @@ pub(super) fn state(eval: &EvalContext<'_>, environment: &str) -> EnvironmentSta
     let more = open.len().saturating_sub(MOST_NAMED);
     let mut waiting: Vec<String> = open.into_iter().take(MOST_NAMED).collect();
     waiting.extend((more > 0).then(|| format!("{more} more wait")));
-    for deployment in eval.history(environment).waiting().take(MOST_NAMED) {
-        let sha = deployment.commit.map_or_else(String::new, |sha| format!(" of {}", sha.code()));
-        let since = messages::time(deployment.begun, policy);
+    for deployment in row.waiting.iter().take(MOST_NAMED) {
+        let sha = deployment.commit.as_ref().map_or_else(String::new, |sha| format!(" of {}", sha.code()));
+        let since = messages::time(deployment.since, policy);
         waiting.push(format!("{}{sha} waits since {since}", deployment_name(deployment.deployment)));
     }
     EnvironmentState {

@@ -240,6 +240,28 @@ pub struct ItemSeen {
     pub change: ItemChange,
 }
 
+impl ItemSeen {
+    /// Returns an item as it is opened: without text and labels.
+    pub fn opened(number: ItemId, is_pull: bool, title: String, author: Option<Actor>, at: Timestamp) -> Self {
+        Self {
+            number,
+            is_pull,
+            title,
+            body: String::new(),
+            author,
+            association: Association::Other,
+            created_at: at,
+            updated_at: at,
+            open: true,
+            closed_at: None,
+            close_reason: None,
+            labels: Some(BTreeSet::new()),
+            locked: false,
+            change: ItemChange::Opened,
+        }
+    }
+}
+
 /// A pull request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PullSeen {

@@ -54,12 +54,18 @@ pub enum RowKind {
     GateWait,
     /// One cycle of an incident.
     Incident,
+    /// An override of a gate's conditions.
+    Override,
+    /// What an environment runs now.
+    Environment,
+    /// A gate on a commit that is kept up to date.
+    LiveGate,
 }
 
 impl RowKind {
-    /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Terms, Self::Unit, Self::Change, Self::Deployment, Self::GateWait, Self::Incident];
+    /// The kinds that figures are computed from.
+    pub const OF_FIGURES: [Self; 7] =
+        [Self::Terms, Self::Unit, Self::Change, Self::Deployment, Self::GateWait, Self::Incident, Self::Override];
 
     /// Returns its name in the database.
     pub fn as_str(self) -> &'static str {
@@ -70,6 +76,9 @@ impl RowKind {
             Self::Deployment => "deployment",
             Self::GateWait => "gate",
             Self::Incident => "incident",
+            Self::Override => "override",
+            Self::Environment => "environment",
+            Self::LiveGate => "live_gate",
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Environment<'f> {
 
 impl<'f> Environment<'f> {
     /// Returns the runs that had not ended by a given time, the oldest first.
-    fn runs_since(&self, since: Timestamp) -> Vec<Run<'f>> {
+    pub(crate) fn runs_since(&self, since: Timestamp) -> Vec<Run<'f>> {
         let mut known = self.known.borrow_mut();
         let (runs, rest) = &mut *known;
         let is_over = |run: &Run<'_>| run.until.is_some_and(|until| until <= since);
@@ -138,7 +138,7 @@ impl<'f> EvalContext<'f> {
     }
 
     /// Returns whether an environment is production: by the policy, else by any of its deployments.
-    fn is_production_environment(&self, name: &str, index: &EnvironmentIndex) -> bool {
+    pub(crate) fn is_production_environment(&self, name: &str, index: &EnvironmentIndex) -> bool {
         let by_name = name.eq_ignore_ascii_case("production");
         let by_flag = || index.flagged.properties().any(|flag| flag.unwrap_or(by_name));
         self.policy.production(name).unwrap_or_else(by_flag)

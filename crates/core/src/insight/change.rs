@@ -153,12 +153,20 @@ fn rows(eval: &EvalContext<'_>, work: &Work, name: &str) -> Vec<ChangeRow> {
     found.iter().map(row).collect()
 }
 
-/// Returns since when an environment no longer runs a change; `None` if it does.
+/// Returns since when an environment runs something else without a change, or the change is reverted;
+/// `None` if neither. An environment that was taken down runs nothing else.
 fn lost(eval: &EvalContext<'_>, environment: &Environment<'_>, work: &Work) -> Option<Timestamp> {
     let landings = eval.landings(work);
     let ends: Vec<Option<Timestamp>> =
         landings.iter().flat_map(|landing| eval.runs_of(environment, landing)).map(|span| span.until).collect();
-    if ends.contains(&None) { None } else { ends.into_iter().flatten().max() }
+    if ends.contains(&None) {
+        return None;
+    }
+    let end = ends.into_iter().flatten().max()?;
+    if landings.iter().any(|landing| landing.until == Some(end)) {
+        return Some(end);
+    }
+    environment.runs_since(end).into_iter().map(|run| run.from).find(|from| *from >= end)
 }
 
 fn beginning(eval: &EvalContext<'_>, work: &Work) -> Option<Beginning> {

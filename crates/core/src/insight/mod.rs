@@ -26,9 +26,11 @@ mod failure;
 pub mod figures;
 mod former;
 mod incident;
+pub mod overrides;
 pub mod retro;
 pub mod row;
 pub mod rows;
+pub mod standing;
 mod statistic;
 mod touched;
 mod unit;
@@ -81,8 +83,12 @@ pub(crate) fn changed_rows<'k>(
         touched.item(derived);
     }
     let now = TermsRow::new(&eval);
+    let has_other_terms = known.as_ref() != Some(&now);
+    if has_other_terms {
+        touched.every_environment();
+    }
     let mut groups = touched.rows();
-    if known.as_ref() != Some(&now) {
+    if has_other_terms {
         groups.push(now.group());
         *known = Some(now);
     }

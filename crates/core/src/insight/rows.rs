@@ -10,11 +10,14 @@ use crate::{
         insight::{OPEN, RowGroup, RowKind},
         policy::Policy,
     },
-    insight::row::{ChangeRow, DeploymentRow, GateRow, IncidentRow, Row, UnitRow},
+    insight::{
+        overrides::OverrideRow,
+        row::{ChangeRow, DeploymentRow, GateRow, IncidentRow, Row, UnitRow},
+    },
 };
 
 /// Version of the definitions. It changes when a figure of the same facts does.
-pub const DEFINITION: u32 = 2;
+pub const DEFINITION: u32 = 3;
 
 /// The rows of one repository, as [`crate::insight::figures()`] reads them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +34,8 @@ pub struct InsightRows {
     pub gates: Vec<GateRow>,
     /// Cycles of incidents.
     pub incidents: Vec<IncidentRow>,
+    /// Overrides of gates.
+    pub overrides: Vec<OverrideRow>,
 }
 
 impl InsightRows {
@@ -49,6 +54,9 @@ impl InsightRows {
             RowKind::Deployment => push(&mut self.deployments, body),
             RowKind::GateWait => push(&mut self.gates, body),
             RowKind::Incident => push(&mut self.incidents, body),
+            RowKind::Override => push(&mut self.overrides, body),
+            // No figure is computed from these.
+            RowKind::Environment | RowKind::LiveGate => true,
         }
     }
 }

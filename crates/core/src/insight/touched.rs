@@ -26,6 +26,8 @@ use crate::{
         former::Former,
         gate_rows,
         incident::{self, Blame},
+        overrides,
+        standing::Standing,
         unit,
     },
 };
@@ -46,6 +48,7 @@ pub(crate) struct Touched<'e, 'f> {
     suspected: Vec<(Timestamp, Timestamp)>,
     /// Time from which people may have named something else as a cause.
     pub(crate) named: Option<Timestamp>,
+    standing: Standing,
     groups: Vec<RowGroup>,
 }
 
@@ -60,6 +63,7 @@ impl<'e, 'f> Touched<'e, 'f> {
             incidents: BTreeMap::new(),
             suspected: Vec::new(),
             named: None,
+            standing: Standing::default(),
             groups: Vec::new(),
         }
     }
@@ -154,8 +158,14 @@ impl<'e, 'f> Touched<'e, 'f> {
         }
     }
 
+    /// Adds what stands now in every environment.
+    pub(crate) fn every_environment(&mut self) {
+        self.standing.every();
+    }
+
     pub(crate) fn document(&mut self, key: &DocumentKey) {
         let facts = self.eval.facts;
+        self.standing.document(facts, self.former, key);
         match key {
             DocumentKey::Deployment(id) if self.former.ran_alike(self.eval, *id) => self.reported(*id),
             DocumentKey::Deployment(id) => self.deployment(*id),
@@ -192,6 +202,7 @@ impl<'e, 'f> Touched<'e, 'f> {
                 if matches!(action, Some(CommandAction::Cause { .. } | CommandAction::Resolve)) {
                     self.feedback_issue(id.item);
                 }
+                self.groups.extend(overrides::group(facts, id));
             }
             DocumentKey::Gate(gate, sha) => {
                 let gate = facts.gates.get(&(gate.clone(), sha.clone()));
@@ -326,6 +337,7 @@ impl<'e, 'f> Touched<'e, 'f> {
         self.works.append(&mut derived.works);
         self.groups.append(&mut derived.groups);
         self.groups.extend(self.works.iter().map(|work| change::change_rows(eval, work)));
+        self.groups.append(&mut self.standing.rows(eval));
         self.groups
     }
 }

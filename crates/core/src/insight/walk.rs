@@ -20,7 +20,15 @@ use crate::{
         rule::name_key,
     },
     evidence::shipped::first,
-    insight::{Former, TermsRow, counts, deployment::AllDue, gate_rows, incident::Blame, touched::Touched},
+    insight::{
+        Former, TermsRow, counts,
+        deployment::AllDue,
+        gate_rows,
+        incident::Blame,
+        overrides,
+        standing::{environment_group, gate_group, recorded},
+        touched::Touched,
+    },
     phase,
 };
 
@@ -89,8 +97,11 @@ impl Walk {
                     let counted = gates.iter().map(|(_, gate)| *gate).filter(|gate| counts(&eval, gate));
                     counted.map(gate_rows).collect()
                 };
+                groups.extend(gates.iter().map(|(key, _)| gate_group(facts, &key.0, &key.1)));
                 let last = gates.last().map(|(key, _)| (*key).clone());
                 if last.is_none() {
+                    groups.extend(recorded(facts).into_iter().map(|name| environment_group(&eval, name)));
+                    groups.extend(overrides::all(facts));
                     groups.push(TermsRow::new(&eval).group());
                 }
                 (groups, last.map(|last| Self::Gates(Some(last))))

@@ -1,7 +1,5 @@
 //! Issues, pull requests and reviews.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use phasebot_core::domain::event::*;
 
@@ -19,21 +17,9 @@ impl Forge {
             _ if has(w, "member") => Association::Member,
             _ => Association::Other,
         };
-        let item = self.items.entry(number).or_insert_with(|| ItemSeen {
-            number,
-            is_pull,
-            title: format!("Item {number}"),
-            body: String::new(),
-            author,
-            association,
-            created_at: at,
-            updated_at: at,
-            open: true,
-            closed_at: None,
-            close_reason: None,
-            labels: Some(BTreeSet::new()),
-            locked: false,
-            change: ItemChange::Opened,
+        let item = self.items.entry(number).or_insert_with(|| {
+            let opened = ItemSeen::opened(number, is_pull, format!("Item {number}"), author, at);
+            ItemSeen { association, ..opened }
         });
         item.updated_at = at;
         if let Some(body) = after(w, "body") {

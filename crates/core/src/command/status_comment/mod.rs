@@ -3,7 +3,7 @@
 //!
 //! It is derived like a label: rendered whenever the item is derived, and written if it differs
 //! from the last text. It shows only the times of facts, so that the same facts give the same text.
-//! Answers to `/why`, `/help` and `/audit` stand in it until the next command.
+//! Answers to `/why`, `/help`, `/metrics` and `/audit` stand in it until the next command.
 
 mod deploys;
 mod gates;
@@ -73,6 +73,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
         comment.why(&mut text);
     }
     comment.gates(&mut text);
+    comment.metrics(&mut text);
     if let Some(command) = comment.is_asked(&CommandAction::Show(Wanted::Help)) {
         comment.help(&mut text, command);
     }
@@ -119,6 +120,17 @@ impl<'a, 'f> StatusComment<'a, 'f> {
             Some(CommandAction::ShowGate { gate }) => Some(gate),
             _ => None,
         })
+    }
+
+    /// Adds the delivery metrics that the newest comment asked for last, as they were then.
+    fn metrics(&self, text: &mut String) {
+        let tables = self.newest().filter_map(|(_, command)| match &command.action {
+            Some(CommandAction::ShowMetrics { table }) => Some((command.at, table)),
+            _ => None,
+        });
+        if let Some((at, table)) = tables.last() {
+            let _ = writeln!(text, "\n{table} As of {}.", self.times.at(at));
+        }
     }
 
     /// Returns the commands of the newest comment that did something or asked for something.

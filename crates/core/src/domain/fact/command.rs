@@ -214,6 +214,11 @@ pub enum CommandAction {
     },
     /// Requests content in the item's status comment.
     Show(Wanted),
+    /// Requests delivery metrics in the item's status comment.
+    ShowMetrics {
+        /// The table, as it was computed at the time of the command. It holds nothing from outside.
+        table: String,
+    },
 }
 
 /// Content of the status comment.
@@ -271,6 +276,7 @@ impl CommandAction {
             self,
             Self::Show(_)
                 | Self::ShowGate { .. }
+                | Self::ShowMetrics { .. }
                 | Self::Hold { .. }
                 | Self::Lock { .. }
                 | Self::Freeze { .. }

@@ -1,5 +1,7 @@
 //! What a week was like, in numbers and references.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -40,6 +42,9 @@ pub struct Summary {
     pub failed: Vec<Failed>,
     /// Incidents whose loop closed in the week.
     pub loops_closed: usize,
+    /// Conditions that were overridden in the week, each with its gate and for how many commits, the most
+    /// frequent first.
+    pub overrides: Vec<(String, String, usize)>,
 }
 
 /// A change that took long.
@@ -122,6 +127,7 @@ impl Summary {
             waits: week.gate_waits.iter().filter(|wait| wait.total > 0).take(MOST).cloned().collect(),
             failed: failed.collect(),
             loops_closed: closed.count(),
+            overrides: overrides(rows, window),
             week,
             before,
             slowest,
@@ -129,6 +135,21 @@ impl Summary {
             more_stuck,
         }
     }
+}
+
+/// Returns the conditions that were overridden in a window. Two people who confirm one override made one.
+fn overrides(rows: &InsightRows, window: &Window) -> Vec<(String, String, usize)> {
+    let within = rows.overrides.iter().filter(|one| window.covers(one.at));
+    let each = within.flat_map(|one| one.conditions.iter().map(move |name| (name, &one.gate, &one.commit)));
+    let mut counts: BTreeMap<(&String, &String), usize> = BTreeMap::new();
+    for (condition, gate, _) in each.collect::<BTreeSet<_>>() {
+        *counts.entry((condition, gate)).or_default() += 1;
+    }
+    let mut counts: Vec<(String, String, usize)> =
+        counts.into_iter().map(|((condition, gate), count)| (condition.clone(), gate.clone(), count)).collect();
+    counts.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.cmp(b)));
+    counts.truncate(MOST);
+    counts
 }
 
 fn slow(change: &ChangeRow) -> Slow {

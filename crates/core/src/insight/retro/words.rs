@@ -201,7 +201,10 @@ fn waited(summary: &Summary) -> Vec<String> {
             time(wait.total)
         )
     };
-    summary.waits.iter().take(3).map(line).collect()
+    let overridden = summary.overrides.iter().take(3).map(|(condition, gate, commits)| {
+        format!("`{condition}` of `{gate}` was overridden for {}.", some(*commits, "commit"))
+    });
+    summary.waits.iter().take(3).map(line).chain(overridden).collect()
 }
 
 fn failed(summary: &Summary) -> Vec<String> {

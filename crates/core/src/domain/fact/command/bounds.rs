@@ -50,7 +50,8 @@ impl Evidence {
 impl CommandFacts {
     /// Returns true if nothing depends on the record except that the command ran.
     pub fn is_passing(&self) -> bool {
-        self.ending != Ending::Pending && matches!(self.action, None | Some(CommandAction::Show(_)))
+        let shows = matches!(self.action, None | Some(CommandAction::Show(_) | CommandAction::ShowMetrics { .. }));
+        self.ending != Ending::Pending && shows
     }
 
     /// Returns true for such a record of someone without permissions.

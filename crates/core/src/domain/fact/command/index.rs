@@ -97,7 +97,8 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
                 | CommandAction::Mute { .. }
                 | CommandAction::Unmute
                 | CommandAction::Resolve
-                | CommandAction::Show(_),
+                | CommandAction::Show(_)
+                | CommandAction::ShowMetrics { .. },
             )
             | None => {}
         }
@@ -136,7 +137,8 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
                 | CommandAction::Mute { .. }
                 | CommandAction::Unmute
                 | CommandAction::Resolve
-                | CommandAction::Show(_),
+                | CommandAction::Show(_)
+                | CommandAction::ShowMetrics { .. },
             )
             | None => {}
         }

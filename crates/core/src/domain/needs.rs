@@ -238,6 +238,7 @@ impl Need {
             | Self::FailedJob { .. }
             | Self::FilesOfPull { .. }
             | Self::FilesOfCommit { .. }
+            | Self::FilesBetween { .. }
             | Self::AnyJobBegan { .. } => None,
         }
     }

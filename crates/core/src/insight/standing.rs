@@ -241,6 +241,7 @@ impl Standing {
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)
+            | DocumentKey::SchemaChange(..)
             | DocumentKey::Incident(_)
             | DocumentKey::Group(_)
             | DocumentKey::Storm(_)

@@ -43,7 +43,8 @@ struct Deployment {
     deploy_check_errors: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     deploy_operations: Vec<Operation>,
-    deployment_revert_request: Option<RevertRequest>,
+    #[serde(rename = "deployment_revert_request")]
+    revert: Option<RevertRequest>,
     /// Webhooks do not tell it.
     #[serde(default, deserialize_with = "or_default")]
     queue_paused: bool,
@@ -117,7 +118,7 @@ impl DeployRequest {
             paused: deployment.queue_paused.then(|| cut(deployment.queue_pause_reason.unwrap_or_default(), 500)),
             expires_soon: deployment.cutover_expiring,
             eta_seconds: seconds(left),
-            revertible_until: deployment.deployment_revert_request.and_then(|it| it.waiting_period_end_at).map(whole),
+            revertible_until: deployment.revert.and_then(|it| it.waiting_period_end_at).map(whole),
             content,
         }
     }

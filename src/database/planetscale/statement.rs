@@ -46,7 +46,6 @@ fn clauses(statement: &str) -> Vec<String> {
                 if c == mark {
                     quote = None;
                 }
-                continue;
             }
             (None, '`' | '\'' | '"') => {
                 quote = Some(c);

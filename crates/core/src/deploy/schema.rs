@@ -79,9 +79,9 @@ pub(super) fn pin(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, 
 
 /// Returns the rules under which phasebot applies schema changes in an environment; `None`: it only
 /// watches.
-fn applies<'p>(policy: &'p Policy, environment: &str) -> Option<(&'p DatabaseRule, &'p ApplyRule)> {
+fn applies<'p>(policy: &'p Policy, environment: &str) -> Option<(&'p DatabaseRule, ApplyRule)> {
     let rule = policy.environment(environment)?.database.as_ref()?;
-    Some((rule, rule.apply.as_ref().filter(|_| policy.mode == Mode::Act)?))
+    Some((rule, rule.apply.filter(|_| policy.mode == Mode::Act)?))
 }
 
 fn known<'f>(facts: &'f RepoFacts, pin: &SchemaPin) -> Option<&'f SchemaChange> {
@@ -93,7 +93,7 @@ fn is_in_force(change: &SchemaChange) -> bool {
     change.state.is_applied() || change.state == SchemaState::Empty
 }
 
-fn when(rule: &ApplyRule, pin: &SchemaPin) -> When {
+fn when(rule: ApplyRule, pin: &SchemaPin) -> When {
     match (rule.order, pin.content.keeps, pin.content.drops) {
         (SchemaOrder::SchemaFirst, ..) | (SchemaOrder::Auto, _, 0) => When::First,
         (SchemaOrder::CodeFirst, ..) | (SchemaOrder::Auto, 0, _) => When::After,
@@ -125,7 +125,7 @@ pub(super) fn before_start(
     for pin in first {
         match forward(facts, id, &pin, terms, out) {
             Progress::Ready => {}
-            other => return other,
+            other @ (Progress::Wait(..) | Progress::End(..)) => return other,
         }
     }
     Progress::Ready

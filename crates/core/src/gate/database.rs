@@ -47,7 +47,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>,
     let results: Vec<ConditionResult> = found
         .changes
         .iter()
-        .map(|change| Change { ctx, found: &found, change, want, is_applied, name: &name }.result())
+        .map(|change| Change { ctx, found: &found, seen: change, want, is_applied, name: &name }.result())
         .collect();
     let count = results.len();
     let worst = results.into_iter().min_by_key(|result| result.condition.standing);
@@ -88,7 +88,7 @@ fn not_known(ctx: ConditionContext<'_, '_>, name: &str, unknown: Unknown) -> Con
 struct Change<'a, 'f> {
     ctx: ConditionContext<'a, 'f>,
     found: &'a Belonging<'f>,
-    change: &'f SchemaChange,
+    seen: &'f SchemaChange,
     want: SchemaGoal,
     /// True if phasebot applies it.
     is_applied: bool,
@@ -98,7 +98,7 @@ struct Change<'a, 'f> {
 
 impl Change<'_, '_> {
     fn result(&self) -> ConditionResult {
-        let change = self.change;
+        let change = self.seen;
         let result = if former(self.ctx.eval.facts, self.ctx.subject, change).is_some() {
             let turn = Turn::people(self.ctx.makers(), "check its new schema, and ask for the deploy again");
             self.fail("database_changed", "changed after this deploy was asked for", turn)
@@ -110,7 +110,7 @@ impl Change<'_, '_> {
 
     /// Returns the result of its state. No state passes that does not stand here.
     fn as_it_is(&self) -> ConditionResult {
-        let change = self.change;
+        let change = self.seen;
         if change.is_withdrawn() {
             return self.fail("database_withdrawn", "was closed before it was deployed", self.again());
         }
@@ -161,7 +161,7 @@ impl Change<'_, '_> {
     }
 
     fn ready(&self) -> ConditionResult {
-        let change = self.change;
+        let change = self.seen;
         if !change.problems.is_empty() {
             let words = format!("can't be deployed{}", self.problems());
             return self.fail("database_invalid", &words, self.again());
@@ -188,8 +188,8 @@ impl Change<'_, '_> {
         if let Some(held) = self.held() {
             return held;
         }
-        let does = if self.change.state == SchemaState::Queued { "is queued" } else { "is being staged" };
-        let does = format!("{does}{}", left(self.change.eta_seconds));
+        let does = if self.seen.state == SchemaState::Queued { "is queued" } else { "is being staged" };
+        let does = format!("{does}{}", left(self.seen.eta_seconds));
         if self.want == SchemaGoal::Deployable {
             return self.pass(&does);
         }
@@ -198,13 +198,13 @@ impl Change<'_, '_> {
 
     /// Returns the result while the database's queue stands still.
     fn held(&self) -> Option<ConditionResult> {
-        let why = self.change.paused.as_ref()?;
+        let why = self.seen.paused.as_ref()?;
         let words = format!("waits: the queue of the database is paused{}", message::reason(Some(why)));
         Some(self.wait("database_paused", &words, self.database_people("let its queue go on")))
     }
 
     fn subject(&self) -> String {
-        format!("schema change {} of {} ({})", self.change.number, self.name, quoted(&self.change.from))
+        format!("schema change {} of {} ({})", self.seen.number, self.name, quoted(&self.seen.from))
     }
 
     fn pass(&self, does: &str) -> ConditionResult {
@@ -235,7 +235,7 @@ impl Change<'_, '_> {
 
     /// Returns the database's reasons, as the end of a sentence.
     fn problems(&self) -> String {
-        let all = &self.change.problems;
+        let all = &self.seen.problems;
         if all.is_empty() {
             return String::new();
         }

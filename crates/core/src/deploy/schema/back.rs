@@ -40,7 +40,7 @@ fn taken_back(facts: &RepoFacts, policy: &Policy, environment: &str, sha: &Sha, 
 }
 
 /// Returns whether a rollback has to revert a schema change: the old code needs what it dropped.
-fn has_to_go(rule: &ApplyRule, keeps_schema: bool, pin: &SchemaPin) -> bool {
+fn has_to_go(rule: ApplyRule, keeps_schema: bool, pin: &SchemaPin) -> bool {
     pin.content.drops > 0 && rule.rollback == SchemaRollback::Auto && !keeps_schema
 }
 
@@ -49,7 +49,7 @@ pub(super) fn before_start(
     facts: &mut RepoFacts,
     id: &str,
     request: &DeployRequest,
-    (_, apply): (&DatabaseRule, &ApplyRule),
+    (_, apply): (&DatabaseRule, ApplyRule),
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) -> Progress {
@@ -124,5 +124,5 @@ pub(crate) fn note(
             can_go.then(|| words::reverts(pin))
         })
         .collect();
-    said.iter().map(|sentence| format!(" {sentence}")).collect()
+    if said.is_empty() { String::new() } else { format!(" {}", said.join(" ")) }
 }

@@ -127,6 +127,7 @@ impl Messages {
             | Effect::SetDeployment { description, .. }
             | Effect::MirrorDeployment { description, .. } => self.add(DEPLOYMENT, "", "", description),
             Effect::SetPhase { .. }
+            | Effect::ActOnSchema { .. }
             | Effect::React { .. }
             | Effect::FoldComment { .. }
             | Effect::Assign { .. }

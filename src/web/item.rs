@@ -127,7 +127,7 @@ fn journal(commands: &[CommandFacts]) -> Markup {
         Ending::Done(words) if words.is_empty() => "done".to_owned(),
         Ending::Pending => "under way".to_owned(),
         Ending::Done(words) | Ending::Failed(words) | Ending::Refused(words) | Ending::Misread(words) => {
-            words.lines().next().unwrap_or_default().to_owned()
+            words.text.lines().next().unwrap_or_default().to_owned()
         }
     };
     html! {

@@ -3,8 +3,7 @@
 //! Items, tags, releases and this repository's own deployments are kept: they are few, and labels
 //! depend on them. Evidence for the landing of changes is kept, too: pushes and checks of branches
 //! that pull requests target, pushes whose commits refer to issues or other commits, and permanent
-//! answers of the forge. Most of what a busy repository accumulates beside that is the pushes and
-//! checks of its topic branches.
+//! answers of the forge. A busy repository mostly accumulates pushes and checks of topic branches.
 
 use std::collections::BTreeSet;
 

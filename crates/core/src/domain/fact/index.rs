@@ -316,9 +316,7 @@ impl RepoFacts {
             }
         }
         let Some(pull) = &item.pull else { return };
-        if self.about.labelled_pulls.contains(&number) {
-            index.previews_to_make.insert(number);
-        }
+        index.previews_to_make.extend(self.about.labelled_pulls.get(&number));
         for head in pull.heads.keys() {
             index.pulls_by_head.entry(head.clone()).or_default().insert(number);
         }

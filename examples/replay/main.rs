@@ -29,7 +29,9 @@ fn main() {
             player.play(&event);
             if mark.is_some() {
                 player.took(kind, started.elapsed());
-                timers.into_iter().for_each(|took| player.took("timer", took));
+                for took in timers {
+                    player.took("timer", took);
+                }
             }
             events += 1;
         }

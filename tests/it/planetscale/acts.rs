@@ -5,7 +5,7 @@ use phasebot::{
     domain::{
         effect::{Effect, ForgeResult, SchemaAct},
         needs::{Answer, Need},
-        schema::SchemaPin,
+        schema::{SchemaContent, SchemaPin},
     },
     port::{
         database::Database,
@@ -89,7 +89,7 @@ async fn an_act_whose_answer_was_lost_is_not_repeated() {
         }
         assert_eq!(place.database.request(1).unwrap().deployed, 1);
         // Another content is another schema change.
-        let other = SchemaPin { content: Default::default(), ..pin };
+        let other = SchemaPin { content: SchemaContent::default(), ..pin };
         let other = Effect::ActOnSchema { request: "r".into(), pin: other, act: SchemaAct::Deploy };
         let refused = place.client.apply(&other, &ApplyContext::default()).await.unwrap();
         assert!(matches!(refused.result, Some(ForgeResult::NotStarted(_))), "{refused:?}");

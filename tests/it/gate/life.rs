@@ -115,7 +115,7 @@ async fn check_run_comment_and_explain_show_one_record() {
     let comments = world.forge.comments(REPO, issue);
     let comment = comments.into_iter().find(|(by, text)| by == BOT && text.contains("| Condition |")).unwrap().1;
     let rows = |text: &str| -> Vec<String> {
-        text.lines().filter(|line| line.starts_with("| ") && line.contains(" **")).map(str::to_owned).collect()
+        text.lines().filter(|line| line.starts_with("| ") && line.contains("**")).map(str::to_owned).collect()
     };
     assert_eq!(rows(&check).len(), 5, "{check}");
     assert_eq!(rows(&comment), rows(&check), "{comment}");

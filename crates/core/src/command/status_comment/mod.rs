@@ -73,7 +73,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
         comment.why(&mut text);
     }
     comment.gates(&mut text);
-    comment.metrics(&mut text);
+    comment.figures(&mut text);
     if let Some(command) = comment.is_asked(&CommandAction::Show(Wanted::Help)) {
         comment.help(&mut text, command);
     }
@@ -123,7 +123,7 @@ impl<'a, 'f> StatusComment<'a, 'f> {
     }
 
     /// Adds the delivery metrics that the newest comment asked for last, as they were then.
-    fn metrics(&self, text: &mut String) {
+    fn figures(&self, text: &mut String) {
         let tables = self.newest().filter_map(|(_, command)| match &command.action {
             Some(CommandAction::ShowMetrics { table }) => Some((command.at, table)),
             _ => None,

@@ -4,9 +4,9 @@
 //! | --- | --- |
 //! | 429 | `RateLimited` |
 //! | 404, 410 | `NotFound`: the token may lack the right, which PlanetScale does not tell apart |
-//! | 408 and 5xx, or no answer, to a write | `Doubt`: it may have been executed |
+//! | 408 and 5xx, no answer, or one that can't be read, to a write | `Doubt`: it may have been executed |
 //! | 408 and 5xx, or no answer, to a read; no connection at all | `Transient` |
-//! | 3xx, 400, 401, 403, 422, any other, and an answer that can't be read | `Permanent` |
+//! | 3xx, 400, 401, 403, 422, any other, and an answer to a read that can't be read | `Permanent` |
 
 use std::{
     collections::VecDeque,
@@ -170,8 +170,8 @@ impl Client {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| lost(&e))? {
             if body.len() + chunk.len() > MAX_ANSWER {
-                let most = MAX_ANSWER / (1024 * 1024);
-                return Err(ForgeError::Permanent(format!("PlanetScale's answer is longer than {most} MiB ({route})")));
+                let why = format!("PlanetScale's answer is longer than {} MiB ({route})", MAX_ANSWER / (1024 * 1024));
+                return Err(if is_write { ForgeError::Doubt(why) } else { ForgeError::Permanent(why) });
             }
             body.extend_from_slice(&chunk);
         }

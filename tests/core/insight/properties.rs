@@ -94,7 +94,8 @@ fn any_order_gives_the_same_rows(story: &str) {
             stage.deliver(&history.events[*index]);
         }
         stage.decide();
-        assert_eq!(stage.insight.differences(&from_scratch(&stage)), [""; 0], "incremental and from scratch");
+        let differences = stage.insight.differences(&from_scratch(&stage));
+        assert_eq!(differences, [""; 0], "incremental and from scratch, in the order {order:?}");
         stage.insight
     };
     let straight = rows(&(0..count).collect::<Vec<_>>());

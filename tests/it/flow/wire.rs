@@ -5,7 +5,10 @@
 //! to a folder, each flow that ends with [`super::World::check`] writes its requests there: run the
 //! flows before and after a change, and compare the folders.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Exchange, NewRelease, Worker};
@@ -28,17 +31,31 @@ const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs:\n      phasebot_r
 
 /// Returns a line for each different request, sorted, because writes of different lanes are sent at
 /// once. What a run of the simulation draws by lot or counts up is replaced by a word: object names
-/// of git, ids, ports. How often labels are listed and a comment is rewritten, and its texts on the
-/// way, depend on when its lane's turn comes.
+/// of git, ids, ports. How often labels are listed, a comment is rewritten or a check run is
+/// updated, and their texts on the way, depend on when their lane's turn comes: of a comment no
+/// later text is shown, of a check run the last one.
 pub fn requests(exchanges: &[Exchange]) -> String {
-    let lines: BTreeSet<String> = exchanges.iter().map(line).collect();
+    let last: BTreeMap<String, &Value> = exchanges.iter().filter_map(check_run).collect();
+    let last = last.iter().map(|(id, output)| stable(&format!("check run {id} in the end {output}")));
+    let lines: BTreeSet<String> = exchanges.iter().map(line).chain(last).collect();
     lines.into_iter().collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the external id and the output of a check run that a request writes.
+fn check_run(exchange: &Exchange) -> Option<(String, &Value)> {
+    let body = exchange.request.as_ref().filter(|_| exchange.path.contains("/check-runs"))?;
+    Some((body["external_id"].as_str()?.to_owned(), &body["output"]))
 }
 
 fn line(exchange: &Exchange) -> String {
     let query: Vec<String> = exchange.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let rewrites = exchange.method == "PATCH" && exchange.path.contains("/issues/comments/");
-    let body = exchange.request.as_ref().filter(|_| !rewrites).map(Value::to_string).unwrap_or_default();
+    let rewrites = exchange.method == "PATCH"
+        && ["/issues/comments/", "/check-runs/"].iter().any(|part| exchange.path.contains(part));
+    let mut body = exchange.request.clone().filter(|_| !rewrites);
+    if let Some(body) = body.as_mut().and_then(Value::as_object_mut).filter(|_| check_run(exchange).is_some()) {
+        body.remove("output");
+    }
+    let body = body.as_ref().map(Value::to_string).unwrap_or_default();
     stable(format!("{} {}?{} {body}", exchange.method, exchange.path, query.join("&")).trim_end())
 }
 

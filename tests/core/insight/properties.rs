@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{played::play, table::InsightTable};
 use crate::scenario::{
     folder::files,
-    script::{Script, read},
+    script::{History, Script, read},
     shuffle::{any_order, order},
     stage::Stage,
 };
@@ -84,20 +84,36 @@ fn a_rollback_takes_direct_pushes_out_and_a_deployment_brings_them_back() {
     assert_eq!((until("04"), until("05"), until("06")), (0, 2, 0), "the second commit comes back inside the third");
 }
 
+/// The answer to our own write shows the label before any event does.
+#[test]
+fn a_label_in_the_answer_to_a_write_makes_a_fix_rework() {
+    rows_in_order(&read(FEEDBACK), &[0, 0, 1, 6, 3, 5, 4, 2, 7]);
+}
+
+/// The failure of the second deployment first seems to bring the first one back.
+#[test]
+fn a_late_deployment_takes_back_that_an_earlier_one_returned() {
+    rows_in_order(&read(MOVED), &[0, 0, 1, 6, 2, 6, 4, 3, 5, 7]);
+}
+
+/// Delivers the events of a history in an order, all after its end; returns the rows, which must be
+/// those that a derivation from scratch gives.
+fn rows_in_order(history: &History, order: &[usize]) -> InsightTable {
+    let mut stage = Stage::of(history);
+    stage.until(Some(history.end));
+    for index in order {
+        stage.deliver(&history.events[*index]);
+    }
+    stage.decide();
+    let differences = stage.insight.differences(&from_scratch(&stage));
+    assert_eq!(differences, [""; 0], "incremental and from scratch, in the order {order:?}");
+    stage.insight
+}
+
 fn any_order_gives_the_same_rows(story: &str) {
     let history = read(story);
     let count = history.events.len();
-    let rows = |order: &[usize]| {
-        let mut stage = Stage::of(&history);
-        stage.until(Some(history.end));
-        for index in order {
-            stage.deliver(&history.events[*index]);
-        }
-        stage.decide();
-        let differences = stage.insight.differences(&from_scratch(&stage));
-        assert_eq!(differences, [""; 0], "incremental and from scratch, in the order {order:?}");
-        stage.insight
-    };
+    let rows = |order: &[usize]| rows_in_order(&history, order);
     let straight = rows(&(0..count).collect::<Vec<_>>());
     any_order(12, count, |keys| {
         let shuffled = rows(&order(count, keys));

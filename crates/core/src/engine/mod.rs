@@ -196,6 +196,7 @@ impl Repository {
                 self.observed(observed, terms);
             }
             Input::Survey { event, terms: survey, us } => {
+                self.pending.former.note(facts, event);
                 let observed = ingest::survey(facts, event, survey, policy, us);
                 self.observed(observed, terms);
             }
@@ -215,6 +216,9 @@ impl Repository {
             }
             Input::EffectEnded { effect, key, outcome } => self.effect_ended(effect, key, outcome, terms),
             Input::LabelsApplied { labels, made } => {
+                if let Some((item, _)) = labels {
+                    self.pending.former.note_labels(facts, item);
+                }
                 self.pending.changed.extend(ingest::applied(facts, labels, made, terms.now));
             }
             Input::Deleted(item) => {

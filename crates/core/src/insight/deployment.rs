@@ -13,7 +13,7 @@ use crate::{
     domain::{
         decision::GateName,
         event::DeployState,
-        fact::{RepoFacts, deploy_request::RequestKind},
+        fact::{RepoFacts, deploy_request::RequestKind, environment::stretches},
         id::{ItemId, Sha},
         insight::{KEEPS_ALL, RowGroup, RowKind},
         rule::name_key,
@@ -132,6 +132,15 @@ impl<'e, 'f> Recent<'e, 'f> {
         Brought { repairs: repairs && !works.is_empty(), works }
     }
 
+    /// Returns the places of the runs that are due, and of those that failed right before: until now it
+    /// may have seemed that the environment went back to what ran before these.
+    fn exchanges(&self, due: &Due) -> impl Iterator<Item = usize> {
+        let due: Vec<usize> = (0..self.runs.len()).filter(|place| due.covers(self.runs[*place].from)).collect();
+        let failed = |place: &usize| stretches(self.runs[*place].facts).iter().any(|one| one.failed.is_some());
+        let before: Vec<usize> = (0..due.first().copied().unwrap_or(0)).rev().take_while(failed).collect();
+        before.into_iter().chain(due)
+    }
+
     /// Returns the commits without a pull request that the environment runs since a run, or no longer
     /// runs: those between its commit and the one that ran before, in both directions.
     fn exchanged(&self, place: usize) -> BTreeSet<Work> {
@@ -225,7 +234,7 @@ pub(crate) fn derive_due<'f>(
         out.groups.push(group(eval, turn.run.deployment, Some(&row)));
         out.works.extend(brought.works);
     }
-    for (place, _) in recent.runs.iter().enumerate().filter(|(_, run)| due.covers(run.from)) {
+    for place in recent.exchanges(&due) {
         out.works.append(&mut recent.exchanged(place));
     }
 }

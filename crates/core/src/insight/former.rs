@@ -45,8 +45,8 @@ impl Former {
             let known = facts.incidents.get(&id).cloned();
             self.incidents.entry(id).or_insert(known);
         }
-        if let Seen::Issue(seen) = &event.seen {
-            self.feedback.entry(seen.number).or_insert_with(|| is_feedback(facts, seen.number));
+        if let Some(item) = event.seen.item() {
+            self.note_labels(facts, item);
         }
         if let Seen::Deployment(seen) = &event.seen {
             self.deployments.entry(seen.id).or_insert_with(|| facts.deployments.get(&seen.id).cloned());
@@ -57,6 +57,11 @@ impl Former {
             let reverts = refs.map(|refs| refs.value.reverts.clone()).unwrap_or_default();
             self.reverts.entry(number).or_insert(reverts);
         }
+    }
+
+    /// Keeps what other labels on an item are about to change.
+    pub(crate) fn note_labels(&mut self, facts: &RepoFacts, item: ItemId) {
+        self.feedback.entry(item).or_insert_with(|| is_feedback(facts, item));
     }
 
     /// Returns whether an issue became a feedback issue, or is none any more.

@@ -72,12 +72,7 @@ impl<'e, 'f> Touched<'e, 'f> {
         let eval = self.eval;
         self.groups.push(unit::unit_rows(eval, derived));
         self.feedback_issue(derived.item);
-        let Some(pull) = eval.facts.pull(derived.item) else {
-            if self.former.turned_feedback(eval.facts, derived.item) {
-                self.rework_of(derived.item);
-            }
-            return;
-        };
+        let Some(pull) = eval.facts.pull(derived.item) else { return };
         let work = Work::Pull(derived.item);
         if pull.merged.is_none() && eval.landings(&work).is_empty() {
             return;
@@ -167,6 +162,7 @@ impl<'e, 'f> Touched<'e, 'f> {
         let facts = self.eval.facts;
         self.standing.document(facts, self.former, key);
         match key {
+            DocumentKey::Item(item) if self.former.turned_feedback(facts, *item) => self.rework_of(*item),
             DocumentKey::Deployment(id) if self.former.ran_alike(self.eval, *id) => self.reported(*id),
             DocumentKey::Deployment(id) => self.deployment(*id),
             DocumentKey::Push(name, before, after) => {

@@ -30,6 +30,7 @@ pub mod wait;
 mod waiting_commit;
 
 mod ack;
+pub(crate) mod addressed;
 mod approve;
 mod assign;
 mod audit;

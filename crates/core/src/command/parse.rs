@@ -20,7 +20,7 @@ const LONGEST_LINE: usize = 1000;
 /// Limit on the characters of a line that are recorded.
 const KEPT: usize = 160;
 /// Word that addresses a command to phasebot alone.
-const ADDRESS: &str = "phasebot";
+pub(crate) const ADDRESS: &str = "phasebot";
 
 /// Verbs of other bots and of forges that look like a misspelled phasebot command.
 const OTHERS: [&str; 24] = [
@@ -74,6 +74,16 @@ pub enum Call {
     Unknown,
     /// The first command beyond the limit.
     TooMany,
+}
+
+impl Line {
+    /// Returns the text as it is written without `/phasebot` before the command.
+    pub(super) fn unaddressed(&self) -> String {
+        let mut words = self.text.splitn(2, char::is_whitespace);
+        let is_addressed = words.next().is_some_and(|first| first.eq_ignore_ascii_case(&format!("/{ADDRESS}")));
+        let rest = words.next().unwrap_or_default().trim_start();
+        if is_addressed { format!("/{}", rest.trim_start_matches('/')) } else { self.text.clone() }
+    }
 }
 
 /// Reads a text written at `at`. Lines that are not for phasebot are left out.

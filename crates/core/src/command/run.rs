@@ -227,7 +227,7 @@ impl Invocation<'_> {
                 // command are answered.
                 let by = (self.request.by.login.as_str(), line.text.as_str());
                 permissions::permit(self.policy, row, self.standing, by, &[]).ok()?;
-                heard(None, CommandResult::Misread(messages::did_you_mean(row, &line.text)), true)
+                heard(None, CommandResult::Misread(messages::did_you_mean(row, &line.unaddressed())), true)
             }
             Call::Unknown if may_speak => heard(None, CommandResult::Misread(messages::unknown()), false),
             Call::Unknown => heard(None, CommandResult::Misread(Headline::untold()), true),
@@ -244,7 +244,7 @@ impl Invocation<'_> {
                 let room = || self.share.has_room(self.facts, self.request, row);
                 let answer = match (denied.and_then(|()| room()).and_then(|()| self.fits(row)), given) {
                     (Err(why), _) => CommandResult::Refused(why),
-                    (Ok(()), Err(why)) => CommandResult::Misread(messages::usage(why, row, &line.text)),
+                    (Ok(()), Err(why)) => CommandResult::Misread(messages::usage(why, row, &line.unaddressed())),
                     (Ok(()), Ok(given)) => {
                         self.verb = row.name;
                         (row.run)(self, given)

@@ -3,6 +3,7 @@
 mod about;
 mod forge_result;
 mod part;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -27,7 +27,7 @@ pub use crate::engine::stages::{advance, ended};
 pub use crate::plan::{Plan, PlannedEffect, TimerKey};
 
 use crate::{
-    command::{caller::CallerPermissions, conclude::conclude, extract::Request, run, status_comment},
+    command::{addressed, caller::CallerPermissions, conclude::conclude, extract::Request, run, status_comment},
     context::EvalContext,
     domain::{
         effect::Effect,
@@ -314,6 +314,9 @@ impl Repository {
             item::decide(self, derived, fired, context, &mut plan);
         }
         add(&mut plan, pending);
+        if !terms.policy.commands.bare {
+            plan.effects.iter_mut().for_each(|planned| addressed::address(&mut planned.effect));
+        }
         Step::Plan(Box::new(plan))
     }
 

@@ -19,6 +19,7 @@ use crate::{
     context::EvalContext,
     deploy::{change, finish, messages, queue, set_state},
     domain::{
+        decision::Condition,
         effect::{Effect, ForgeResult, SchemaAct},
         fact::{
             DocumentKey, RepoFacts,
@@ -26,7 +27,7 @@ use crate::{
         },
         needs::Need,
         policy::{Mode, Policy},
-        rule::{ApplyRule, DatabaseRule, SchemaOrder},
+        rule::{ApplyRule, ConditionName, DatabaseRule, SchemaOrder},
         schema::{SchemaChange, SchemaPin, SchemaState},
     },
     gate::{
@@ -168,7 +169,14 @@ pub(super) fn after_deploy(
             let why = words::beside(&succeeded(), &words::not_in_time(&pin));
             return finish::finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
         }
-        match forward(facts, id, &pin, terms, out) {
+        let is_sent = request.schema_steps.iter().any(|step| step.number == pin.number && step.ended.is_none());
+        let acts = known(facts, &pin).is_some_and(|it| matches!(it.state, SchemaState::Ready | SchemaState::Staged));
+        let blocked = if acts && !is_sent { blocks_drops(facts, id, &request, terms) } else { None };
+        let progress = match blocked {
+            Some(why) => Progress::End(RequestEnd::Succeeded, words::left(&pin, &why)),
+            None => forward(facts, id, &pin, terms, out),
+        };
+        match progress {
             Progress::Ready => {}
             Progress::Wait(_, until) => {
                 out.wake(until);
@@ -182,6 +190,18 @@ pub(super) fn after_deploy(
         }
     }
     finish::finish(facts, id, RequestEnd::Succeeded, &succeeded(), terms, out);
+}
+
+/// Returns why nothing may be dropped now, although the code of a request was deployed: what is gone
+/// can't be rolled back, so a lock, a freeze, a hold or an incident since then counts. `None`: it may.
+fn blocks_drops(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<String> {
+    const STOPS: [ConditionName; 4] =
+        [ConditionName::Lock, ConditionName::Freeze, ConditionName::Hold, ConditionName::Alerts];
+    let decision = queue::evaluate(facts, id, request, terms)?;
+    let stops = |condition: &&Condition| {
+        !condition.standing.is_open() && STOPS.iter().any(|name| name.name() == condition.name)
+    };
+    decision.conditions.iter().find(stops).map(|condition| condition.sentence.clone())
 }
 
 /// Asks for the states of what is applied after the code of a request.
@@ -333,7 +353,7 @@ pub(crate) fn recheck(
         return Err("the deploy does not wait for the schema change any more".to_owned());
     }
     if request.deployed_at.is_some() {
-        return Ok(());
+        return blocks_drops(facts, id, request, terms).map_or(Ok(()), Err);
     }
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     queue::still_permitted(&eval, id, request).map_err(|refusal| refusal.why().state().to_owned())?;

@@ -69,6 +69,15 @@ pub(super) fn refused(pin: &SchemaPin, why: &str) -> Headline {
     )
 }
 
+/// Returns why a schema change was left as it is after its code was deployed.
+pub(super) fn left(pin: &SchemaPin, why: &str) -> Headline {
+    let turn = Turn::people(
+        format!("someone who may deploy at {}", quoted(&pin.connection)),
+        "deploy it there once nothing stands against it",
+    );
+    Headline::new(format!("{} was left: {why}", of(pin)), turn)
+}
+
 pub(super) fn not_in_time(pin: &SchemaPin) -> Headline {
     stuck(pin, "was not applied within a day")
 }

@@ -119,9 +119,9 @@ pub(super) fn check(page: Page<'_>, decision: &Decision, live: bool, carries: Op
         }
         (None, None) => ("✅", format!("passed: the gate of {gate} is open for {sha}")),
     };
-    let open = first.and_then(|first| first.link.as_deref()).filter(|link| is_plain_link(link));
-    let open = open.map_or_else(String::new, |link| format!(" · [open]({link})"));
-    let mut summary = format!("{mark} {}{open}\n", headline::line(&state, &linked));
+    let link = first.and_then(|first| first.link.as_deref()).filter(|link| is_plain_link(link));
+    let details = link.map_or_else(String::new, |link| format!(" · [details]({link})"));
+    let mut summary = format!("{mark} {}{details}\n", headline::line(&state, &linked));
     for command in linked.commands() {
         let _ = write!(summary, "\n{}\n", command.block());
     }

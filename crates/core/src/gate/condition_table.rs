@@ -103,7 +103,7 @@ impl Table<'_> {
         }
         let mut reason = capitalized(&cell(&sentence));
         if let Some(link) = condition.link.as_ref().filter(|link| is_plain_link(link)) {
-            reason = format!("{reason} · [open]({link})");
+            reason = format!("{reason} · [details]({link})");
         }
         let turns = condition.next_at.map(|at| cell(&moment(at, self.zone))).filter(|at| !reason.contains(at.as_str()));
         if let Some(at) = turns {

@@ -16,7 +16,7 @@ use crate::{
         },
     },
     plan::{EffectOutcome, PlannedEffect, SuccessReply},
-    text::{headline::Headline, message::rejected},
+    text::headline::{Headline, rejected},
 };
 
 /// Result of concluding a command.

@@ -17,7 +17,7 @@ use crate::{
         turn::{Act, Turn},
     },
     gate::{
-        approve_command, approvers, check_run,
+        approve_command, approvers, condition_order,
         missing_approval::{self, Missing},
         sentence_of,
     },
@@ -119,7 +119,9 @@ fn body(
     let mut text = format!("✋ {}\n\n{}\n", headline::line(&state, &asked), command.block());
     let others: Vec<String> = missing_approval::others(decision)
         .into_iter()
-        .map(|condition| format!("- {} {}", check_run::symbol(condition), capitalized(&sentence_of(condition, &links))))
+        .map(|condition| {
+            format!("- {} {}", condition_order::symbol(condition), capitalized(&sentence_of(condition, &links)))
+        })
         .collect();
     if others.is_empty() {
         text.push_str("\nEverything else passes.");

@@ -20,7 +20,7 @@ use crate::{
         rule::GateRule,
         turn::Turn,
     },
-    gate::{self, Subject, check_run},
+    gate::{self, Subject, condition_order},
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
     text::{
         headline,
@@ -237,10 +237,10 @@ fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
 
 fn issue(facts: &RepoFacts, tag: &str, gate: &str, decision: &Decision) -> Effect {
     let links = Links::of(facts);
-    let rows: Vec<String> = check_run::blocking(decision)
+    let rows: Vec<String> = condition_order::blocking(decision)
         .into_iter()
         .map(|condition| {
-            let (symbol, name) = (check_run::symbol(condition), quoted(&condition.name));
+            let (symbol, name) = (condition_order::symbol(condition), quoted(&condition.name));
             format!("- {symbol} {name}: {}", gate::sentence_of(condition, &links))
         })
         .collect();

@@ -21,8 +21,8 @@ use crate::{
     },
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
     text::{
-        headline::Headline,
-        message::{plain, rejected},
+        headline::{Headline, rejected},
+        message::plain,
     },
 };
 

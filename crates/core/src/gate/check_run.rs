@@ -9,7 +9,7 @@ use crate::{
         rights::{FREEZES, WRITERS, who_may},
     },
     domain::{
-        decision::{Condition, ConditionState, Decision, GateName},
+        decision::{ConditionState, Decision, GateName},
         effect::{CheckVerdict, Effect},
         fact::{
             RepoFacts,
@@ -21,6 +21,7 @@ use crate::{
     },
     gate::{
         approvers,
+        condition_order::{blocking, symbol},
         condition_table::{FirstLine, conditions_but, is_plain_link},
         missing_approval::{self, Missing},
     },
@@ -251,35 +252,6 @@ impl<'a> Page<'a> {
         parts.push(links.policy(None, "policy"));
         parts.push(moment(decision.at, &self.policy.commands.zone));
         format!("\n{}\n", capitalized(&parts.join(" · ")))
-    }
-}
-
-/// Returns the conditions of the first level that are not open, a person's turn first.
-pub(crate) fn blocking(decision: &Decision) -> Vec<&Condition> {
-    let closed = decision.conditions.iter().filter(|condition| !condition.standing.is_open());
-    let mut closed: Vec<&Condition> = closed.collect();
-    closed.sort_by_key(|condition| rank(condition));
-    closed
-}
-
-/// Returns the place of a closed condition among others: what people have to do first, then what
-/// time or a machine decides; in both, what failed comes first.
-pub(super) fn rank(condition: &Condition) -> (bool, bool) {
-    let has_failed = matches!(condition.standing, ConditionState::Fail | ConditionState::Error);
-    (!condition.turn.is_of_people(), !has_failed)
-}
-
-/// Returns the symbol of a condition's state: who or what changes it.
-pub(crate) fn symbol(condition: &Condition) -> &'static str {
-    match (condition.standing, condition.name.as_str()) {
-        (ConditionState::Pass, _) => "✅",
-        (ConditionState::Waived, _) => "⚠️",
-        (_, "lock") => "🔒",
-        (_, "freeze") => "🧊",
-        (ConditionState::Fail | ConditionState::Pending, "hold") => "⏸️",
-        (ConditionState::Fail | ConditionState::Error, _) => "❌",
-        (ConditionState::Pending, _) if condition.turn.is_of_people() => "✋",
-        (ConditionState::Pending, _) => "⏳",
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         policy::Policy,
     },
     gate::{
-        check_run::{blocking, symbol},
+        condition_order::{blocking, symbol},
         sentence_of,
     },
     text::{

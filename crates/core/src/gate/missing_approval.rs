@@ -2,7 +2,7 @@
 
 use crate::{
     domain::decision::{Condition, Decision, MissingApproval},
-    gate::check_run,
+    gate::condition_order,
 };
 
 /// Approvals that a closed gate still needs.
@@ -52,7 +52,7 @@ fn group<'a>(conditions: &'a [Condition], of: fn(Vec<Missing<'a>>) -> Missing<'a
 /// turn first.
 pub(crate) fn others(decision: &Decision) -> Vec<&Condition> {
     let mut found = Vec::new();
-    for condition in check_run::blocking(decision) {
+    for condition in condition_order::blocking(decision) {
         besides(condition, &mut found);
     }
     found

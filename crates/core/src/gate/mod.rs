@@ -15,6 +15,7 @@ mod carries_list;
 pub mod check_run;
 mod checks;
 mod combinators;
+pub(crate) mod condition_order;
 mod condition_result;
 pub(crate) mod condition_table;
 mod contents;

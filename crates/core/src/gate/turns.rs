@@ -12,7 +12,7 @@ use crate::{
         rule::ConditionName,
         turn::Turn,
     },
-    gate::{ConditionContext, check_run},
+    gate::{ConditionContext, condition_order::rank},
     text::{
         message::{command_line, moment, person, quoted},
         people,
@@ -73,7 +73,7 @@ pub(super) fn refused() -> Turn {
 
 /// Returns the turn of an `all`: that of the part which opens it.
 pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Condition>) -> Turn {
-    let first = parts.filter(|part| !part.standing.is_open()).min_by_key(|part| check_run::rank(part));
+    let first = parts.filter(|part| !part.standing.is_open()).min_by_key(|part| rank(part));
     first.map_or(Turn::Untold, |part| part.turn.clone())
 }
 
@@ -81,7 +81,7 @@ pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Condition>) -> Turn {
 /// another part is under way.
 pub(super) fn of_any<'a>(parts: impl Iterator<Item = &'a Condition>) -> Turn {
     let closed = parts.filter(|part| !part.standing.is_open());
-    let first = closed.min_by_key(|part| (part.standing != ConditionState::Pending, check_run::rank(part)));
+    let first = closed.min_by_key(|part| (part.standing != ConditionState::Pending, rank(part)));
     first.map_or(Turn::Untold, |part| part.turn.clone())
 }
 

@@ -20,8 +20,8 @@ use crate::{
     environment::{Environment, history::Run},
     evidence::shipped::first,
     insight::{
-        deployment::is_settled,
         row::{ChangeRow, Row as _},
+        settled::is_settled,
     },
 };
 

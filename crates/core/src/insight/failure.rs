@@ -10,8 +10,9 @@ use crate::{
     evidence::shipped::first,
     insight::{
         change::{self, first_run},
-        deployment::{Brought, CONTEXT, Due, Recent, Turn},
+        due::{CONTEXT, Due},
         incident::Blame,
+        recent::{Brought, Recent, Turn},
         row::{DeploymentKind, FailureReason},
     },
 };

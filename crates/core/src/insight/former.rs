@@ -19,7 +19,7 @@ use crate::{
         rule::name_key,
     },
     evidence::shipped::first,
-    insight::{deployment::is_feedback, incident::suspected_for},
+    insight::{repair::is_feedback, suspicion::suspected_for},
 };
 
 /// What the last events replaced: what is blamed on what may differ from there on.

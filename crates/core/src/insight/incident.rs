@@ -13,7 +13,7 @@ use crate::{
     context::EvalContext,
     domain::{
         event::DeployState,
-        fact::{deployment::DeploymentFacts, incident::IncidentFacts},
+        fact::incident::IncidentFacts,
         id::Sha,
         insight::{RowGroup, RowKind},
         rule::name_key,
@@ -23,16 +23,16 @@ use crate::{
     incident::{self, IncidentCycle},
     insight::{
         change::first_run,
-        deployment::{AllDue, CONTEXT, Turn},
+        due::{AllDue, CONTEXT},
         former::Former,
+        recent::Turn,
         row::{IncidentRow, Row as _, sortable},
+        suspicion::{started, suspected_for},
     },
 };
 
 /// Most runs of an environment that are searched for a commit that people named.
 const MOST_RUNS: usize = 500;
-/// A deployment that goes on for longer is no suspect.
-const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A source's clock may be ahead of the forge's by this.
 const SLACK: SignedDuration = SignedDuration::from_mins(5);
 
@@ -231,21 +231,6 @@ pub(crate) fn first_difference(eval: &EvalContext<'_>, id: &str, former: &Former
     let same = before.times.iter().zip(&now.times).take_while(|(one, other)| one == other).count();
     let begins = [before.times.get(same), now.times.get(same)].into_iter().flatten().map(|(from, _)| *from);
     begins.min().map_or(shown, |begin| begin.min(shown))
-}
-
-/// Returns the first and the last time at which an incident can have begun that a deployment is
-/// suspected for.
-pub(crate) fn suspected_for(eval: &EvalContext<'_>, deployment: &DeploymentFacts) -> (Timestamp, Timestamp) {
-    let began = started(deployment);
-    let ends = [DeployState::Success, DeployState::Failure, DeployState::Inactive];
-    let ended = ends.iter().filter_map(|state| first(deployment, *state)).min();
-    let (end, window) = (ended.unwrap_or(began), eval.policy.alerts.suspect_window);
-    let wait = if ended.is_some() { window } else { window.checked_add(LONGEST).unwrap_or(LONGEST) };
-    (began, end.checked_add(wait).unwrap_or(Timestamp::MAX))
-}
-
-fn started(deployment: &DeploymentFacts) -> Timestamp {
-    first(deployment, DeployState::InProgress).unwrap_or(deployment.created_at)
 }
 
 fn row(Blamed { cycle, cause }: &Blamed) -> IncidentRow {

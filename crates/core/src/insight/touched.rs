@@ -21,13 +21,14 @@ use crate::{
     evidence::shipped::first,
     incident::{shown_by, shown_cycle},
     insight::{
-        change, counts,
-        deployment::{self, AllDue, CONTEXT},
+        change, counts, deployment,
+        due::{AllDue, CONTEXT},
         former::Former,
         gate_rows,
         incident::{self, Blame},
         overrides,
         standing::Standing,
+        suspicion::suspected_for,
         unit,
     },
 };
@@ -92,7 +93,7 @@ impl<'e, 'f> Touched<'e, 'f> {
             let is_near = |run: &Run<'_>| about.is_none_or(|at| run.from.duration_since(at).abs() <= window);
             for run in works.iter().filter_map(run_of).filter(is_near).chain(own) {
                 self.due.at(environment.name, run.from);
-                self.named = earlier(self.named, Some(incident::suspected_for(eval, run.facts).0));
+                self.named = earlier(self.named, Some(suspected_for(eval, run.facts).0));
             }
         }
         self.groups.extend(change::no_rows_of_commits(eval, derived.item, pull));

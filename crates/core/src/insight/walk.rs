@@ -22,7 +22,7 @@ use crate::{
     evidence::shipped::first,
     insight::{
         Former, TermsRow, counts,
-        deployment::AllDue,
+        due::AllDue,
         gate_rows,
         incident::Blame,
         overrides,

@@ -5,7 +5,7 @@ use crate::{
         statement::Statement,
         turn::{CommandLine, Turn},
     },
-    text::message::{person, sentence},
+    text::message::{forge_words, person, sentence},
 };
 
 /// The first line of a message, and the paragraphs beneath it. All of it is Markdown.
@@ -96,6 +96,23 @@ impl Headline {
 pub(crate) fn line(state: &str, turn: &Turn) -> String {
     let (state, words) = (sentence(state), turn.words());
     if words.is_empty() { format!("**{state}**") } else { format!("**{state}** {words}.") }
+}
+
+/// Returns what became of a request that the forge did not carry out, and what to do now. `why` is
+/// an adapter's error, which begins with `in doubt: ` if the request may have been carried out, and
+/// with `not done: ` if it certainly was not, for a temporary reason.
+pub(crate) fn rejected(why: &str) -> Headline {
+    let words = forge_words(why);
+    if why.starts_with("in doubt: ") {
+        let turn = Turn::asker("check whether it was carried out before you repeat the command");
+        Headline::new(format!("GitHub did not confirm the request: {words}"), turn)
+    } else if why.starts_with("not done: ") {
+        let turn = Turn::asker("repeat the command later");
+        Headline::new(format!("GitHub did not carry out the request: {words}"), turn)
+    } else {
+        let turn = Turn::asker("correct the command and repeat it");
+        Headline::new(format!("GitHub rejected the request: {words}"), turn)
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use crate::{
         id::{ItemId, Sha},
         permission::{Grant, Role},
         policy::{Evidence, EvidenceKind, Pattern, PhaseRule},
-        turn::{CommandLine, CommandPlace, Turn},
+        turn::{CommandLine, CommandPlace},
     },
-    text::{headline::Headline, lookalike, sanitize},
+    text::{lookalike, sanitize},
 };
 use jiff::SignedDuration;
 
@@ -69,23 +69,6 @@ pub fn forge_words(why: &str) -> String {
         words = after;
     }
     spoken_in_full(words.trim_end_matches('.'))
-}
-
-/// Returns what became of a request that the forge did not carry out, and what to do now. `why` is
-/// an adapter's error, which begins with `in doubt: ` if the request may have been carried out, and
-/// with `not done: ` if it certainly was not, for a temporary reason.
-pub(crate) fn rejected(why: &str) -> Headline {
-    let words = forge_words(why);
-    if why.starts_with("in doubt: ") {
-        let turn = Turn::asker("check whether it was carried out before you repeat the command");
-        Headline::new(format!("GitHub did not confirm the request: {words}"), turn)
-    } else if why.starts_with("not done: ") {
-        let turn = Turn::asker("repeat the command later");
-        Headline::new(format!("GitHub did not carry out the request: {words}"), turn)
-    } else {
-        let turn = Turn::asker("correct the command and repeat it");
-        Headline::new(format!("GitHub rejected the request: {words}"), turn)
-    }
 }
 
 fn spoken_in_full(words: &str) -> String {
@@ -270,7 +253,7 @@ mod tests {
                 "did not confirm the request: “no answer”.** Next, **bob**: check whether it was carried out before",
             ),
         ] {
-            let text = rejected(why).text("bob");
+            let text = crate::text::headline::rejected(why).text("bob");
             assert!(text.starts_with(&format!("**GitHub {words}")), "{text}");
         }
     }

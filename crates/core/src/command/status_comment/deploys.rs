@@ -20,7 +20,7 @@ use crate::{
         turn::{Act, Turn},
     },
     environment::{foreign::is_foreign, history::Run},
-    gate::{approvers, check_run, missing_approval, sentence_of, turn_of},
+    gate::{approvers, condition_order, missing_approval, sentence_of, turn_of},
     text::{
         links::run_link,
         message::{cell, command_line, count, deployment_name, person, quoted, reason},
@@ -115,7 +115,7 @@ impl StatusComment<'_, '_> {
         let gates = &self.eval.facts.gates;
         let decision = gates.get(&(gate, sha.clone())).filter(|known| known.live).map(|known| &known.decision);
         let blocking =
-            decision.map(check_run::blocking).filter(|_| !deploy::waits_for_another(why)).unwrap_or_default();
+            decision.map(condition_order::blocking).filter(|_| !deploy::waits_for_another(why)).unwrap_or_default();
         let details = self.links.checks(sha, "details");
         let by = self.origin(request);
         let heading = match blocking.first() {
@@ -130,7 +130,7 @@ impl StatusComment<'_, '_> {
             name => name == "hold" && is_held,
         };
         let others: Vec<&Condition> = blocking.iter().copied().filter(|condition| !is_guard(condition)).collect();
-        let symbol = blocking.first().map_or("⏳", |condition| check_run::symbol(condition));
+        let symbol = blocking.first().map_or("⏳", |condition| condition_order::symbol(condition));
         let mut line = match (blocking.as_slice(), others.as_slice()) {
             ([], _) if why.is_empty() => format!("⏳ **The {what}** starts soon ({by})"),
             ([], _) => format!("⏳ **The {what}** waits: {why} ({by})"),
@@ -143,7 +143,8 @@ impl StatusComment<'_, '_> {
         if blocking.len() > 1 && !others.is_empty() {
             line.push_str("\n\n");
             for condition in others.iter().take(MOST_LISTED) {
-                let _ = writeln!(line, "- {} {}", check_run::symbol(condition), sentence_of(condition, &self.links));
+                let _ =
+                    writeln!(line, "- {} {}", condition_order::symbol(condition), sentence_of(condition, &self.links));
             }
             line.truncate(line.trim_end().len());
         }

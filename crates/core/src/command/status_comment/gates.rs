@@ -8,7 +8,7 @@ use crate::{
         decision::GateName,
         fact::{deploy_request::DeployRequest, gate::GateFacts},
     },
-    gate::{check_run, condition_table, sentence_of},
+    gate::{check_run, condition_order, condition_table, sentence_of},
     text::message::quoted,
 };
 
@@ -59,7 +59,7 @@ impl StatusComment<'_, '_> {
         let others = live.iter().skip(1);
         let row = |known: &&GateFacts| {
             let decision = &known.decision;
-            let first = check_run::blocking(decision).first().map(|first| sentence_of(first, &self.links));
+            let first = condition_order::blocking(decision).first().map(|first| sentence_of(first, &self.links));
             let why = first.map_or_else(String::new, |why| format!(": {why}"));
             format!("- {}: **{}**{why}", self.links.commit(&decision.sha), check_run::state(decision))
         };

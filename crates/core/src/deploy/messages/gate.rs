@@ -12,7 +12,7 @@ use crate::{
         policy::{FILE, Policy},
         turn::{Act, CommandLine, Turn},
     },
-    gate::{self, check_run},
+    gate::{self, condition_order},
     text::{
         headline::Headline,
         links::Links,
@@ -23,7 +23,7 @@ use crate::{
 /// Refuses what a gate blocks for good: what blocks first comes first, the rest beneath it.
 pub(crate) fn gate_closed(facts: &RepoFacts, decision: &Decision) -> Headline {
     let links = Links::of(facts);
-    let blocking = check_run::blocking(decision);
+    let blocking = condition_order::blocking(decision);
     let [first, rest @ ..] = blocking.as_slice() else {
         return Headline::new("the gate is not open", Turn::asker("repeat the command"));
     };
@@ -79,7 +79,7 @@ fn blocking_list(conditions: &[&Condition], links: &Links) -> String {
 }
 
 fn row(condition: &Condition, words: &str) -> String {
-    format!("- {} {}: {words}", check_run::symbol(condition), quoted(&condition.name))
+    format!("- {} {}: {words}", condition_order::symbol(condition), quoted(&condition.name))
 }
 
 /// Returns the outcome of a dry run.
@@ -92,7 +92,7 @@ pub(in crate::deploy) fn would(
     policy: &Policy,
 ) -> Headline {
     let (links, what) = (Links::of(facts), what(request));
-    let blocking = check_run::blocking(decision);
+    let blocking = condition_order::blocking(decision);
     let headline = match (blocking.as_slice(), busy) {
         ([], None) => Headline::new(
             format!("dry run: the {what} would start now; nothing was started"),

@@ -6,7 +6,7 @@ use crate::{
         decision::{Condition, Decision},
         turn::{CommandPlace, Turn},
     },
-    gate::check_run,
+    gate::condition_order,
     text::{headline::Headline, message::quoted},
 };
 
@@ -48,14 +48,14 @@ pub(in crate::deploy) fn job_starts() -> Headline {
 
 /// Tells a job why its gate is closed: what blocks first comes first, the rest beneath it.
 pub(in crate::deploy) fn job_blocked(decision: &Decision) -> String {
-    let blocking = check_run::blocking(decision);
+    let blocking = condition_order::blocking(decision);
     let Some((first, rest)) = blocking.split_first() else {
         return format!("⏳ {}", job_waits("the gate is not open").text_for(WRITERS));
     };
     let row = |condition: &&Condition| {
-        format!("- {} {}: {}", check_run::symbol(condition), quoted(&condition.name), condition.sentence)
+        format!("- {} {}: {}", condition_order::symbol(condition), quoted(&condition.name), condition.sentence)
     };
     let headline = Headline::new(&first.sentence, first.turn.clone().placed(CommandPlace::Anywhere));
     let rest = rest.iter().map(row).collect::<Vec<_>>().join("\n");
-    format!("{} {}", check_run::symbol(first), headline.with(rest).text_for(WRITERS))
+    format!("{} {}", condition_order::symbol(first), headline.with(rest).text_for(WRITERS))
 }

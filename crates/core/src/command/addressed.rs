@@ -2,11 +2,15 @@
 
 use crate::{
     command::parse::{ADDRESS, find},
-    domain::effect::Effect,
+    domain::{effect::Effect, policy::Policy},
 };
 
-/// Writes the commands that an effect's texts suggest as `/phasebot COMMAND`.
-pub(crate) fn address(effect: &mut Effect) {
+/// Writes the commands that an effect's texts suggest as `/phasebot COMMAND`, if the policy wants
+/// that.
+pub(crate) fn address(effect: &mut Effect, policy: &Policy) {
+    if policy.commands.bare {
+        return;
+    }
     if let Some(text) = effect.markdown() {
         *text = in_markdown(text);
     }

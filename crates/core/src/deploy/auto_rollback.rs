@@ -142,7 +142,11 @@ fn due(
     let latest = run.succeeded.checked_add(bounds.within).ok()?;
     let alone = history.attempts_since(begun).all(|attempt| attempt.deployment == run.deployment)
         && history.made_since(begun).all(|(id, _)| id == run.deployment)
-        && facts.under_way(environment).is_none_or(|(_, request)| matches!(request.origin, Origin::Incident(_)));
+        && facts.under_way(environment).is_none_or(|(_, request)| {
+            // Its code is deployed; what it still drops waits for the rollback.
+            let is_it = request.deployment == Some(run.deployment) || request.linked.contains(&run.deployment);
+            matches!(request.origin, Origin::Incident(_)) || (request.deployed_at.is_some() && is_it)
+        });
     let incident = eval.troubles_in(environment).into_iter().find(|incident| {
         let severity = incident.severity.as_ref();
         severity.is_some_and(|severity| bounds.severities.iter().any(|wanted| wanted.eq_ignore_ascii_case(severity)))

@@ -36,7 +36,8 @@ pub(super) use crate::deploy::messages::job::{
 pub(super) use crate::deploy::messages::open::label_removed;
 pub(crate) use crate::deploy::messages::open::requests_to as open_requests_to;
 pub(super) use crate::deploy::messages::outcome::{
-    failed, let_go, never_began, no_end, not_begun, pulls, rolled_back_to, skipped, step, succeeded, under_way,
+    failed, let_go, let_go_before_start, never_began, no_end, not_begun, pulls, rolled_back_to, skipped, step,
+    succeeded, under_way,
 };
 
 /// Names a request: `deploy of `abc1234` to `staging``.

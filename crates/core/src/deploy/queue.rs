@@ -164,6 +164,9 @@ fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: ResolvedRefKind,
 
 /// Waits for the request's turn and its gate, then starts it.
 pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    if facts.commands.index().let_go.contains(id) {
+        return finish(facts, id, RequestEnd::Failed, &messages::let_go_before_start(), terms, out);
+    }
     schema::pin(facts, id, terms, out);
     match next(facts, id, terms, out) {
         Next::Start(decision) => match schema::before_start(facts, id, terms, out) {

@@ -9,6 +9,7 @@
 //! and the next step follows from it.
 
 mod back;
+mod drops;
 mod words;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +20,6 @@ use crate::{
     context::EvalContext,
     deploy::{change, finish, messages, queue, set_state},
     domain::{
-        decision::Condition,
         effect::{Effect, ForgeResult, SchemaAct},
         fact::{
             DocumentKey, RepoFacts,
@@ -27,7 +27,7 @@ use crate::{
         },
         needs::Need,
         policy::{Mode, Policy},
-        rule::{ApplyRule, ConditionName, DatabaseRule, SchemaOrder},
+        rule::{ApplyRule, DatabaseRule, SchemaOrder},
         schema::{SchemaChange, SchemaPin, SchemaState},
     },
     gate::{
@@ -111,9 +111,6 @@ pub(super) fn before_start(
 ) -> Progress {
     let Some(request) = facts.requests.get(id).cloned() else { return Progress::Ready };
     let Some((rule, apply)) = applies(terms.policy, &request.environment) else { return Progress::Ready };
-    if facts.commands.index().let_go.contains(id) {
-        return Progress::End(RequestEnd::Failed, messages::let_go());
-    }
     if request.kind == RequestKind::Rollback {
         return back::before_start(facts, id, &request, (rule, apply), terms, out);
     }
@@ -164,14 +161,19 @@ pub(super) fn after_deploy(
     let Some(request) = facts.requests.get(id).cloned() else { return };
     let succeeded = || messages::succeeded(&request);
     let gives_up = deployed_at.checked_add(LONGEST_AFTER).unwrap_or(Timestamp::MAX);
+    let is_let_go = facts.commands.index().let_go.contains(id);
     for pin in after(facts, &request, terms.policy) {
+        if is_let_go {
+            let why = words::beside(&succeeded(), &words::let_go(&pin));
+            return finish::finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
+        }
         if terms.now >= gives_up {
             let why = words::beside(&succeeded(), &words::not_in_time(&pin));
             return finish::finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
         }
         let is_sent = request.schema_steps.iter().any(|step| step.number == pin.number && step.ended.is_none());
         let acts = known(facts, &pin).is_some_and(|it| matches!(it.state, SchemaState::Ready | SchemaState::Staged));
-        let blocked = if acts && !is_sent { blocks_drops(facts, id, &request, terms) } else { None };
+        let blocked = if acts && !is_sent { drops::against(facts, id, &request, terms) } else { None };
         let progress = match blocked {
             Some(why) => Progress::End(RequestEnd::Succeeded, words::left(&pin, &why)),
             None => forward(facts, id, &pin, terms, out),
@@ -190,18 +192,6 @@ pub(super) fn after_deploy(
         }
     }
     finish::finish(facts, id, RequestEnd::Succeeded, &succeeded(), terms, out);
-}
-
-/// Returns why nothing may be dropped now, although the code of a request was deployed: what is gone
-/// can't be rolled back, so a lock, a freeze, a hold or an incident since then counts. `None`: it may.
-fn blocks_drops(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<String> {
-    const STOPS: [ConditionName; 4] =
-        [ConditionName::Lock, ConditionName::Freeze, ConditionName::Hold, ConditionName::Alerts];
-    let decision = queue::evaluate(facts, id, request, terms)?;
-    let stops = |condition: &&Condition| {
-        !condition.standing.is_open() && STOPS.iter().any(|name| name.name() == condition.name)
-    };
-    decision.conditions.iter().find(stops).map(|condition| condition.sentence.clone())
 }
 
 /// Asks for the states of what is applied after the code of a request.
@@ -353,7 +343,7 @@ pub(crate) fn recheck(
         return Err("the deploy does not wait for the schema change any more".to_owned());
     }
     if request.deployed_at.is_some() {
-        return blocks_drops(facts, id, request, terms).map_or(Ok(()), Err);
+        return drops::against(facts, id, request, terms).map_or(Ok(()), Err);
     }
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     queue::still_permitted(&eval, id, request).map_err(|refusal| refusal.why().state().to_owned())?;

@@ -101,7 +101,7 @@ pub(super) fn link(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut
 pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let Some(request) = facts.requests.get(id).cloned() else { return };
     let Some(started) = request.started_at else { return };
-    if let Some(deployed_at) = request.deployed_at.filter(|_| !facts.commands.index().let_go.contains(id)) {
+    if let Some(deployed_at) = request.deployed_at {
         return schema::after_deploy(facts, id, deployed_at, terms, out);
     }
     let give_up = add(started, LONGEST_RUN);

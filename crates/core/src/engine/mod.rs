@@ -313,10 +313,7 @@ impl Repository {
             let fired = pending.fired.contains(&TimerKey::Item(derived.item));
             item::decide(self, derived, fired, context, &mut plan);
         }
-        add(&mut plan, pending);
-        if !terms.policy.commands.bare {
-            plan.effects.iter_mut().for_each(|planned| addressed::address(&mut planned.effect));
-        }
+        add(&mut plan, pending, terms);
         Step::Plan(Box::new(plan))
     }
 
@@ -369,16 +366,17 @@ impl Repository {
             self.wake_at = Some(now);
             plan.timers.push((TimerKey::Repository, Some(now)));
         }
-        add(&mut plan, pending);
+        add(&mut plan, pending, terms);
         plan
     }
 }
 
 /// Adds what was ingested to what follows from it.
-fn add(plan: &mut Plan, pending: Pending) {
+fn add(plan: &mut Plan, pending: Pending, terms: &DecisionContext<'_>) {
     plan.changed.extend(pending.changed);
     // A command was seen before anything came of it.
     plan.effects.splice(0..0, pending.effects);
+    plan.effects.iter_mut().for_each(|planned| addressed::address(&mut planned.effect, terms.policy));
     plan.cancel.extend(pending.cancel);
     plan.command_notes.extend(pending.command_notes);
     plan.notes.splice(0..0, pending.notes);

@@ -23,6 +23,7 @@
 //! In `mode: observe` nothing but `CancelRun` is sent.
 
 use crate::{
+    command::addressed,
     deploy,
     domain::{
         effect::Effect,
@@ -39,6 +40,16 @@ use crate::{
 
 /// Rechecks an effect against the facts, the policy and the time of sending.
 pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionContext<'_>) -> Recheck {
+    match recheck(facts, effect, terms) {
+        Recheck::Replace(mut now) => {
+            addressed::address(&mut now, terms.policy);
+            if now.says(effect) { Recheck::Send } else { Recheck::Replace(now) }
+        }
+        other @ (Recheck::Send | Recheck::Withhold(_)) => other,
+    }
+}
+
+fn recheck(facts: &RepoFacts, effect: &Effect, terms: &DecisionContext<'_>) -> Recheck {
     if terms.policy.mode == Mode::Observe && !matches!(effect, Effect::CancelRun { .. }) {
         return Recheck::Withhold("nothing is written in `mode: observe`".to_owned());
     }

@@ -41,6 +41,9 @@ impl<'f> ConditionContext<'_, 'f> {
     /// Returns the commits to compare with: what runs in the environment, or the previous version.
     /// Only what all of them contain counts as present. `Err`: not known yet.
     pub(super) fn bases(self) -> Result<Vec<Sha>, Unknown> {
+        if let Some(given) = &self.subject.compared_with {
+            return Ok(given.clone());
+        }
         match &self.subject.gate {
             GateName::Deploy(environment) => {
                 let history = self.eval.history(environment);
@@ -64,6 +67,9 @@ impl<'f> ConditionContext<'_, 'f> {
     /// Returns the same; if nothing runs any more, what ran last, so that everything since then is
     /// new.
     pub(super) fn last_bases(self) -> Result<Vec<Sha>, Unknown> {
+        if let Some(given) = &self.subject.compared_with {
+            return Ok(given.clone());
+        }
         match &self.subject.gate {
             GateName::Deploy(environment) => {
                 let history = self.eval.history(environment);

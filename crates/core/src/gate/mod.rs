@@ -89,6 +89,9 @@ pub struct Subject {
     pub request: Option<String>,
     /// Only answers from this time on count: before an action, all questions are asked again.
     pub fresh_since: Option<Timestamp>,
+    /// Commits to compare with; `None`: what runs in the environment, or the previous version. Once a
+    /// deploy runs, it is compared with what ran before.
+    pub compared_with: Option<Vec<Sha>>,
     /// Conditions that need not be met, each with the authority for it: what a rollback may waive.
     pub waived: Vec<(ConditionName, String)>,
 }
@@ -108,6 +111,7 @@ impl Subject {
             replaces: false,
             request: None,
             fresh_since: None,
+            compared_with: None,
             waived: Vec::new(),
         }
     }

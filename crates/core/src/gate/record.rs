@@ -174,7 +174,7 @@ fn rendered(page: Page<'_>, gate: &GateFacts, carries: Option<&str>) -> Option<E
 /// Rechecks a gate's check run before it is sent. It is sent with the gate's current state, and
 /// never reports a pass under a rule that no longer exists.
 pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms: &DecisionContext<'_>) -> Recheck {
-    let Effect::Report { sha, verdict, title, .. } = effect else { return Recheck::Send };
+    let Effect::Report { sha, .. } = effect else { return Recheck::Send };
     let key = (name.clone(), sha.clone());
     let Some(kept) = facts.gates.get(&key) else {
         return Recheck::Withhold("nothing is recorded of this gate on this commit".to_owned());
@@ -198,36 +198,7 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
             None => return Recheck::Send,
         }
     };
-    match &now {
-        Effect::Report { verdict: verdict_now, title: title_now, .. }
-            if (verdict_now, title_now) == (verdict, title) =>
-        {
-            Recheck::Send
-        }
-        Effect::SetPhase { .. }
-        | Effect::UpsertComment { .. }
-        | Effect::React { .. }
-        | Effect::FoldComment { .. }
-        | Effect::Assign { .. }
-        | Effect::SetMilestone { .. }
-        | Effect::RerunFailed { .. }
-        | Effect::OpenIssue { .. }
-        | Effect::EditIssue { .. }
-        | Effect::SetIssueState { .. }
-        | Effect::SetLabels { .. }
-        | Effect::UpsertIssue { .. }
-        | Effect::Report { .. }
-        | Effect::CreateDeployment { .. }
-        | Effect::SetDeployment { .. }
-        | Effect::TearDown { .. }
-        | Effect::MirrorDeployment { .. }
-        | Effect::Dispatch { .. }
-        | Effect::CancelRun { .. }
-        | Effect::AnswerProtection { .. }
-        | Effect::PublishRelease { .. }
-        | Effect::SetReleaseNotes { .. }
-        | Effect::ActOnSchema { .. } => Recheck::Replace(Box::new(now)),
-    }
+    Recheck::Replace(Box::new(now))
 }
 
 /// Returns the subject of a gate's recorded decision.

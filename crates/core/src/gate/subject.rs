@@ -161,6 +161,7 @@ pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: 
     let gate = GateName::Deploy(request.environment.clone());
     let mut subject = Subject::new(gate, request.sha.clone()?, request.at);
     subject.request = Some(id.to_owned());
+    subject.compared_with = request.deployed_at.map(|_| request.from.iter().cloned().collect());
     if let Origin::Command(command) = &request.origin {
         subject.requester = Some(request.by.clone());
         subject.item = Some(command.item);

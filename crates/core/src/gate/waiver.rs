@@ -16,7 +16,6 @@ use crate::{
         id::{Account, AccountId},
         rule::ConditionName,
         turn::Turn,
-        when,
     },
     gate::ConditionContext,
     text::message::{anyone, moment, quoted, reason},
@@ -140,7 +139,8 @@ fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
 }
 
 /// Returns when the commit last passed the gate, if at or after `since`: overrides given before
-/// then are used up. A deployment whose commit is not known yet may have been this one's.
+/// then are used up. A deployment whose commit is not known yet may have been this one's. One that
+/// phasebot started passed when it was started, whatever was reported of it later.
 fn used_at(ctx: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp> {
     let facts = ctx.eval.facts;
     let sha = &ctx.subject.sha;
@@ -148,23 +148,23 @@ fn used_at(ctx: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp>
         GateName::Deploy(environment) => {
             let mut begun = ctx.eval.history(environment).attempts_since(since);
             let is_used = |state| matches!(state, DeployState::InProgress | DeployState::Success);
-            let own = ctx.subject.request.as_ref();
-            // An override for a deploy also covers that deploy's own jobs.
-            let is_own = |id: u64| own.is_some() && facts.request_of(id).map(|(id, _)| id) == own;
             let found = begun.find(|attempt| {
                 let begun = attempt.facts.statuses.iter().any(|status| is_used(status.state));
-                begun && attempt.commit.is_none_or(|commit| commit == sha) && !is_own(attempt.deployment)
+                begun
+                    && attempt.commit.is_none_or(|commit| commit == sha)
+                    && facts.request_of(attempt.deployment).is_none()
             });
-            // A started deploy has used it, even before its deployment is seen.
+            // A started deploy has used it, even before its deployment is seen; an override for a deploy
+            // also covers that deploy's own jobs.
             let of_commit = facts.requests.index().by_commit.of(sha);
             let others = of_commit.filter(|id| ctx.subject.request.as_ref() != Some(*id));
             let others = others.filter_map(|id| facts.requests.get(id));
             let others = others.filter(|request| request.environment == *environment && !request.dry_run);
             let started = others.filter_map(|request| request.started_at).filter(|at| *at >= since);
-            when::earlier(found.map(|attempt| attempt.begun), started.min())
+            found.map(|attempt| attempt.begun).max(started.max())
         }
         GateName::Release(_) => {
-            let published = facts.releases_since(Timestamp::MIN).rev();
+            let published = facts.releases_since(since).rev();
             let mut here =
                 published.filter(|(_, state)| ctx.eval.draft_commit(&state.tag, &state.target).as_ref() == Some(sha));
             here.next().map(|(at, _)| at)

@@ -185,6 +185,13 @@ pub(in crate::deploy) fn let_go() -> Headline {
     )
 }
 
+pub(in crate::deploy) fn let_go_before_start() -> Headline {
+    Headline::new(
+        "the environment was unlocked, so phasebot gave the deploy up before its code was deployed",
+        Turn::asker("look at the schema change at the database, then repeat the command if you still want it"),
+    )
+}
+
 pub(in crate::deploy) fn no_end() -> Headline {
     Headline::new(
         "GitHub reported no end within 24 hours, so the deploy was given up and the environment is free again",

@@ -24,14 +24,19 @@ use crate::{
 fn taken_back(facts: &RepoFacts, policy: &Policy, environment: &str, sha: &Sha, now: Timestamp) -> Vec<SchemaPin> {
     let Some((rule, _)) = applies(policy, environment) else { return Vec::new() };
     let eval = EvalContext::new(facts, policy, now);
-    let target = eval.history(environment).backwards().find(|run| run.commit == Some(sha)).map(|run| run.from);
+    // Where it ran again because a later one failed, it had succeeded long before.
+    let target = eval.history(environment).backwards().find(|run| run.commit == Some(sha)).map(|run| run.succeeded);
     let later = facts.requests_for(environment).map(|(_, request)| request).filter(|request| {
         let forward = request.kind != RequestKind::Rollback && request.sha.as_ref() != Some(sha);
-        forward && target.is_none_or(|from| request.at >= from)
+        // It may have waited since before the target was deployed; what never acted applied nothing.
+        let acted = request.schema_steps.iter().map(|step| step.at).chain(request.started_at).max();
+        forward && acted.is_some_and(|acted| target.is_none_or(|succeeded| acted >= succeeded))
     });
     let mut found: Vec<SchemaPin> = Vec::new();
     for pin in later.flat_map(|request| &request.schema).filter(|pin| pin.connection == rule.connection) {
-        if !found.iter().any(|other| other.number == pin.number) {
+        // Pinned with other content, it was not applied for that request.
+        let is_it = known(facts, pin).is_none_or(|change| change.content == pin.content);
+        if is_it && !found.iter().any(|other| other.number == pin.number) {
             found.push(pin.clone());
         }
     }
@@ -71,15 +76,14 @@ pub(super) fn before_start(
             SchemaState::Reverting => return Progress::Wait(words::under_way(change), again(terms.now)),
             SchemaState::Applied => return end("the time to revert it is over"),
             SchemaState::RevertFailed => return end("reverting it failed"),
-            SchemaState::Queued
-            | SchemaState::Running
-            | SchemaState::Staged
-            | SchemaState::Applying
-            | SchemaState::Cancelling => return end("it is being applied"),
+            SchemaState::Queued | SchemaState::Running | SchemaState::Applying | SchemaState::Cancelling => {
+                return end("it is being applied");
+            }
             SchemaState::Failed => return end("applying it failed, and its state is not certain"),
             SchemaState::Unknown => return end("its state is not known to this version of phasebot"),
             // It is not in force.
-            SchemaState::Checking
+            SchemaState::Staged
+            | SchemaState::Checking
             | SchemaState::Ready
             | SchemaState::Empty
             | SchemaState::Cancelled

@@ -78,6 +78,11 @@ pub(super) fn left(pin: &SchemaPin, why: &str) -> Headline {
     Headline::new(format!("{} was left: {why}", of(pin)), turn)
 }
 
+pub(super) fn let_go(pin: &SchemaPin) -> Headline {
+    let turn = Turn::people(format!("someone who may deploy at {}", quoted(&pin.connection)), "look at it there");
+    Headline::new(format!("the environment was unlocked, so phasebot stopped tracking {}", of(pin)), turn)
+}
+
 pub(super) fn not_in_time(pin: &SchemaPin) -> Headline {
     stuck(pin, "was not applied within a day")
 }

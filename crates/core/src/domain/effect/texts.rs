@@ -32,6 +32,15 @@ impl Effect {
         }
     }
 
+    /// Returns whether both report the same verdict with the same title.
+    pub(crate) fn says(&self, other: &Self) -> bool {
+        let (Self::Report { verdict, title, .. }, Self::Report { verdict: said, title: titled, .. }) = (self, other)
+        else {
+            return false;
+        };
+        (verdict, title) == (said, titled)
+    }
+
     /// Returns the title of a verdict: plain text.
     pub(crate) fn verdict_title(&mut self) -> Option<&mut String> {
         if let Self::Report { title, .. } = self { Some(title) } else { None }

@@ -25,6 +25,7 @@ mod insight;
 mod layers;
 mod licences;
 mod openapi;
+mod notices;
 mod operate;
 mod planetscale;
 mod policy;

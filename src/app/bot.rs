@@ -71,7 +71,8 @@ impl Bot {
     /// Starts all loops. Must be called within a Tokio runtime.
     pub fn start(parts: Parts) -> Self {
         let Parts { store, forges, clock, policies, alerts, events, notices, settings } = parts;
-        let runtime = Arc::new(Runtime::new(store, forges, clock, policies, Connections { alerts, events, notices }, settings));
+        let runtime =
+            Arc::new(Runtime::new(store, forges, clock, policies, Connections { alerts, events, notices }, settings));
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         loops.spawn(watched("scheduler", runtime.clone(), scheduler::run(runtime.clone(), stopped.clone())));

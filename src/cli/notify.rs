@@ -32,7 +32,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let targets = &loaded.settings.notices;
     let Some(setting) = targets.get(&args.test) else {
         let known: Vec<&str> = targets.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "there are none".to_owned() } else { format!("there are {}", known.join(", ")) };
+        let known =
+            if known.is_empty() { "there are none".to_owned() } else { format!("there are {}", known.join(", ")) };
         return Err(Failure::Message(format!("the settings have no target [notices.{}]: {known}", args.test)));
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

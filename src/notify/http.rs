@@ -113,7 +113,8 @@ impl Client {
 
     /// Returns when a limit ends.
     pub(super) fn lifts_at(&self, headers: &HeaderMap) -> Timestamp {
-        let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
+        let seconds =
+            headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
         let pause = seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
         let pause = pause.and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok()).unwrap_or(DEFAULT_PAUSE);
         let pause = pause.clamp(SignedDuration::from_secs(1), LONGEST_PAUSE);

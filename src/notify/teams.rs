@@ -37,9 +37,7 @@ pub(super) fn body(text: &Text) -> Value {
     })];
     let lines = cut(&text.lines.join("\n"), LONGEST);
     card.extend(lines.lines().map(|line| json!({ "type": "TextBlock", "text": markdown(line), "wrap": true })));
-    let open = |link: &crate::domain::notice::NoticeLink| {
-        json!({ "type": "Action.OpenUrl", "title": link.words, "url": text::address(&link.url) })
-    };
+    let open = |link: &crate::domain::notice::NoticeLink| json!({ "type": "Action.OpenUrl", "title": link.words, "url": text::address(&link.url) });
     let actions: Vec<Value> = text.links.iter().map(open).collect();
     json!({
         "type": "message",

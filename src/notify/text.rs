@@ -37,11 +37,9 @@ pub(super) fn of(content: &Content<'_>) -> Text {
             let title = format!("{} notices in one, because there were many", sorted.len());
             Text { title, lines, links: Vec::new() }
         }
-        Content::Test => Text {
-            title: "A test by phasebot: notices arrive here".to_owned(),
-            lines: Vec::new(),
-            links: Vec::new(),
-        },
+        Content::Test => {
+            Text { title: "A test by phasebot: notices arrive here".to_owned(), lines: Vec::new(), links: Vec::new() }
+        }
     }
 }
 

@@ -12,9 +12,9 @@ use serde::Serialize;
 use sha2::Sha256;
 
 use crate::{
+    domain::notice::Notice,
     notify::http::Client,
     port::notify::{Abilities, AfterDoubt, Content, Message, Notifier, NotifyError},
-    domain::notice::Notice,
 };
 
 /// Prefix of a secret in Base64.
@@ -107,9 +107,7 @@ fn said(notice: &Notice) -> Said<'_> {
 
 fn body(message: &Message<'_>) -> String {
     let (r#type, at, data) = match message.content {
-        Content::Notice(notice) => {
-            (format!("notice.{}", notice.kind.name()), notice.at, Data::Notice(said(notice)))
-        }
+        Content::Notice(notice) => (format!("notice.{}", notice.kind.name()), notice.at, Data::Notice(said(notice))),
         Content::Digest(notices) => {
             // In short, so that the body stays small.
             let short = |notice: &&&Notice| !notice.needs_person;

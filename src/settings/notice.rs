@@ -127,10 +127,8 @@ impl Draft {
                     "token",
                     "is missing: set `token` and `channel` of an app, or `url` of an incoming webhook",
                 )),
-                (Some(_), None) if !target.channel.is_empty() => problems.push(problem(
-                    "channel",
-                    "is only for an app's token: an incoming webhook has its own channel",
-                )),
+                (Some(_), None) if !target.channel.is_empty() => problems
+                    .push(problem("channel", "is only for an app's token: an incoming webhook has its own channel")),
                 (None, Some(_)) if target.channel.is_empty() => {
                     problems.push(problem("channel", "is missing: the channel's id, such as C0123456789"));
                 }

@@ -49,10 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "insight",
         &["commits", "context", "domain", "environment", "evidence", "gate", "incident", "phase", "plan", "text"],
     ),
-    (
-        "notice",
-        &["context", "deploy", "domain", "gate", "incident", "plan", "text"],
-    ),
+    ("notice", &["context", "deploy", "domain", "gate", "incident", "plan", "text"]),
     (
         "engine",
         &[

@@ -24,7 +24,7 @@ use crate::{
     metric,
     port::{
         notify::{AfterDoubt, Content, Message, NotifyError},
-        store::{LeaseKey, Learnt, NoticeEnd, NoticeOutcome, NoticeStep, StoreError, StoredNotice},
+        store::{Learnt, LeaseKey, NoticeEnd, NoticeOutcome, NoticeStep, StoreError, StoredNotice},
     },
 };
 

@@ -146,13 +146,12 @@ mod tests {
 
     #[test]
     fn only_the_settings_say_who_may_use_a_target() {
-        let target = |list: &[&str]| {
-            NoticeTarget::new(Arc::new(Nobody), list.iter().map(|name| (*name).to_owned()).collect())
-        };
-        let notices = Notices::new([("open".to_owned(), target(&[])), ("ops".to_owned(), target(&["acme/shop"]))].into());
-        let may = |name: &str, repository: &str, private: Option<bool>| {
-            notices.refusal(name, repository, private).is_none()
-        };
+        let target =
+            |list: &[&str]| NoticeTarget::new(Arc::new(Nobody), list.iter().map(|name| (*name).to_owned()).collect());
+        let notices =
+            Notices::new([("open".to_owned(), target(&[])), ("ops".to_owned(), target(&["acme/shop"]))].into());
+        let may =
+            |name: &str, repository: &str, private: Option<bool>| notices.refusal(name, repository, private).is_none();
         assert!(may("ops", "Acme/Shop", Some(true)) && may("ops", "acme/shop", None));
         assert!(!may("ops", "acme/other", Some(false)) && !may("nowhere", "acme/shop", Some(false)));
         // Not known to be public is not public.

@@ -14,13 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
-    app::{
-        clock::after,
-        notice::attempt,
-        runtime::Runtime,
-        wake::stopped,
-        worker::panic_text,
-    },
+    app::{clock::after, notice::attempt, runtime::Runtime, wake::stopped, worker::panic_text},
     port::store::{StoreError, StoredNotice},
 };
 

@@ -20,7 +20,8 @@ pub(super) async fn check(settings: &Settings, clock: &Arc<dyn Clock>, report: &
             Ok(notifier) => match notifier.inspect().await {
                 Ok(Some(says)) => Finding::new("notices", Verdict::Ok, format!("{kind}: {says}")),
                 Ok(None) => {
-                    let says = format!("{kind}: can't be asked without sending; phasebot notify --test {name} can tell");
+                    let says =
+                        format!("{kind}: can't be asked without sending; phasebot notify --test {name} can tell");
                     Finding::new("notices", Verdict::Note, says)
                 }
                 Err(error) => {

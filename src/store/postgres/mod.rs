@@ -46,7 +46,11 @@ use crate::{
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
         insight::InsightRow,
     },
-    port::store::{Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease, LeaseKey, NewDelivery, NoticeEnd, NoticeId, NoticeStep, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, StoredNotice, Timer},
+    port::store::{
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease,
+        LeaseKey, NewDelivery, NoticeEnd, NoticeId, NoticeStep, Partition, Pending, RepositoryRow, Seq, Store,
+        StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, StoredNotice, Timer,
+    },
     store::{
         Migration, OpenError,
         pack::pack,

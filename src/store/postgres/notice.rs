@@ -100,8 +100,7 @@ pub(super) async fn next_at(db: &Db, now: Timestamp) -> Result<Option<Timestamp>
     row.map(|row| moment(&row, 0)).transpose()
 }
 
-pub(super) const MARK: &str =
-    "UPDATE notice SET state = 'sending', tried = version, step = $3 WHERE id = $1 AND version = $2 AND ended_at IS NULL";
+pub(super) const MARK: &str = "UPDATE notice SET state = 'sending', tried = version, step = $3 WHERE id = $1 AND version = $2 AND ended_at IS NULL";
 
 /// Marks a notice as about to be sent. Changes no row if it was replaced or has ended.
 pub(super) fn mark(work: &Work, id: NoticeId, version: u64, step: NoticeStep) -> Step<'_> {
@@ -121,17 +120,15 @@ pub(super) const END: &str = "
     WHERE id = $1 AND version = $2 AND ended_at IS NULL";
 
 /// Ends the doubt of a row: the attempt at an older notice is over.
-pub(super) const LEAVE: &str = "UPDATE notice SET state = 'queued' WHERE id = $1 AND version <> $2 AND state = 'sending'";
+pub(super) const LEAVE: &str =
+    "UPDATE notice SET state = 'queued' WHERE id = $1 AND version <> $2 AND state = 'sending'";
 
 /// Ends or postpones an attempt, and keeps what was learnt from it.
 pub(super) async fn finish(db: &Db, id: NoticeId, version: u64, end: &NoticeEnd) -> Result<(), StoreError> {
     let (id, version) = (number(id), number(version));
     let learnt = &end.learnt;
-    let (message, shown, told) = (
-        learnt.message.as_deref().map(text),
-        learnt.shown.as_deref().map(text),
-        learnt.told.as_deref().map(text),
-    );
+    let (message, shown, told) =
+        (learnt.message.as_deref().map(text), learnt.shown.as_deref().map(text), learnt.told.as_deref().map(text));
     let note = text(&end.note);
     let mut work = db.work().await?;
     patiently(async {
@@ -143,9 +140,7 @@ pub(super) async fn finish(db: &Db, id: NoticeId, version: u64, end: &NoticeEnd)
         };
         let again = |state: &'static str, counts: i32, at: Timestamp| -> Step<'_> {
             let (work, note) = (&work, &note);
-            Box::pin(async move {
-                work.run(RETRY, args![id, version, state, counts, millis(at), note.as_ref()]).await
-            })
+            Box::pin(async move { work.run(RETRY, args![id, version, state, counts, millis(at), note.as_ref()]).await })
         };
         let mut in_doubt = false;
         steps.push(match end.outcome {

@@ -43,7 +43,11 @@ use crate::{
         id::{ConnectionId, ForgeName, ItemId, RepoKey},
         insight::InsightRow,
     },
-    port::store::{Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease, NewDelivery, NoticeEnd, NoticeId, NoticeStep, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, StoredNotice, Timer},
+    port::store::{
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease,
+        NewDelivery, NoticeEnd, NoticeId, NoticeStep, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats,
+        StoredDelivery, StoredEffect, StoredItem, StoredNotice, Timer,
+    },
     store::{
         Migration, OpenError,
         pack::pack,

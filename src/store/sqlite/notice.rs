@@ -95,8 +95,7 @@ pub(super) fn next_at(db: &Connection, now: Timestamp) -> Result<Option<Timestam
     Ok(next.map(|at| at.0))
 }
 
-pub(super) const MARK: &str =
-    "UPDATE notice SET state = 'sending', tried = version, step = ?3 WHERE id = ?1 AND version = ?2 AND ended_at IS NULL";
+pub(super) const MARK: &str = "UPDATE notice SET state = 'sending', tried = version, step = ?3 WHERE id = ?1 AND version = ?2 AND ended_at IS NULL";
 
 /// Marks a notice as about to be sent. Returns `false` if it was replaced or has ended.
 pub(super) fn mark(db: &Connection, id: NoticeId, version: u64, step: NoticeStep) -> Result<bool, StoreError> {
@@ -116,7 +115,8 @@ pub(super) const END: &str = "
     WHERE id = ?1 AND version = ?2 AND ended_at IS NULL";
 
 /// Ends the doubt of a row: the attempt at an older notice is over.
-pub(super) const LEAVE: &str = "UPDATE notice SET state = 'queued' WHERE id = ?1 AND version <> ?2 AND state = 'sending'";
+pub(super) const LEAVE: &str =
+    "UPDATE notice SET state = 'queued' WHERE id = ?1 AND version <> ?2 AND state = 'sending'";
 
 /// Ends or postpones an attempt, and keeps what was learnt from it.
 pub(super) fn finish(db: &Connection, id: NoticeId, version: u64, end: &NoticeEnd) -> Result<(), StoreError> {

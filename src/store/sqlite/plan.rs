@@ -9,8 +9,8 @@ use crate::{
     store::{
         Migration,
         sqlite::{
-            SqliteOptions, budget, connection, decision, inbox, insight, memo, notice, outbox, pages, repo, schema, timer,
-            upkeep,
+            SqliteOptions, budget, connection, decision, inbox, insight, memo, notice, outbox, pages, repo, schema,
+            timer, upkeep,
         },
     },
 };

@@ -19,9 +19,8 @@ const MATRIX: &str = "kind = \"matrix\"\ntoken = \"syt_a_secret_token\"\nchannel
 const TEAMS: &str = "kind = \"teams\"\nurl = \"URL/teams\"";
 
 async fn stage(lines: &str) -> Stage {
-    let settings = |url: &str| {
-        format!("[notices.ops]\n{}\nrepositories = [\"acme/shop\"]\n", lines.replace("URL", url))
-    };
+    let settings =
+        |url: &str| format!("[notices.ops]\n{}\nrepositories = [\"acme/shop\"]\n", lines.replace("URL", url));
     Stage::new(settings, POLICY).await
 }
 
@@ -146,9 +145,8 @@ async fn what_was_being_sent_at_a_crash_is_in_doubt() {
 async fn a_target_that_hangs_holds_nothing_up() {
     let other = Receiver::start().await;
     let second = other.url.clone();
-    let settings = move |url: &str| {
-        format!("{}{}", webhook(url), webhook(&second).replace("notices.ops", "notices.two"))
-    };
+    let settings =
+        move |url: &str| format!("{}{}", webhook(url), webhook(&second).replace("notices.ops", "notices.two"));
     let stage = Stage::new(settings, "notices: [{ to: ops }, { to: two }]\n").await;
     stage.receiver.always(Some(Answer::Hangs));
     let world = &stage.world;

@@ -18,7 +18,10 @@ async fn a_target_that_is_not_defined_gets_nothing_and_is_told_of() {
     stage.fail("production").await;
     assert_eq!(stage.receiver.lines(), Vec::<String>::new());
     let said = notes(&stage).await;
-    assert!(said.contains("no notice to `elsewhere`: the operator's settings have no target [notices.elsewhere]"), "{said}");
+    assert!(
+        said.contains("no notice to `elsewhere`: the operator's settings have no target [notices.elsewhere]"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

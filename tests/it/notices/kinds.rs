@@ -84,7 +84,7 @@ async fn slack_app_writes_anew_what_was_deleted() {
 async fn incoming_webhooks_post_each_news() {
     for (kind, path) in [("slack", "slack"), ("teams", "teams"), ("mattermost", "mattermost")] {
         let asked = play(target(&format!("kind = \"{kind}\"\nurl = \"URL/{path}\""))).await;
-        assert_eq!(lines(&asked), [format!("POST /{path}"); 3], "{kind}");
+        assert_eq!(lines(&asked), vec![format!("POST /{path}"); 3], "{kind}");
         assert!(says(&asked[0], "needs an approval") && says(&asked[1], "failed"), "{kind}");
     }
 }
@@ -106,7 +106,8 @@ async fn discord_edits_and_posts_anew_what_matters() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn matrix_replaces_and_answers_in_the_thread() {
-    let lines_of = "kind = \"matrix\"\ntoken = \"syt_a_secret_token\"\nchannel = \"!room:example.com\"\napi_url = \"URL\"";
+    let lines_of =
+        "kind = \"matrix\"\ntoken = \"syt_a_secret_token\"\nchannel = \"!room:example.com\"\napi_url = \"URL\"";
     let asked = play(target(lines_of)).await;
     assert_eq!(asked.len(), 5);
     let room = "PUT /_matrix/client/v3/rooms/%21room%3Aexample.com/send/m.room.message/msg_";

@@ -5,7 +5,7 @@ mod doubt;
 mod finding;
 mod kinds;
 mod pace;
-mod receiver;
+pub mod receiver;
 mod sent;
 
 use std::sync::Arc;
@@ -40,7 +40,9 @@ pub struct Stage {
 
 /// Returns the settings of a webhook at an address.
 pub fn webhook(url: &str) -> String {
-    format!("[notices.ops]\nkind = \"webhook\"\nurl = \"{url}/hook\"\nsecrets = [\"{SECRET}\"]\nrepositories = [\"{REPO}\"]\n")
+    format!(
+        "[notices.ops]\nkind = \"webhook\"\nurl = \"{url}/hook\"\nsecrets = [\"{SECRET}\"]\nrepositories = [\"{REPO}\"]\n"
+    )
 }
 
 impl Stage {

@@ -14,7 +14,9 @@ async fn more_than_a_target_takes_come_as_digests() {
     let stage = Stage::new(webhook, POLICY).await;
     let begun = stage.world.clock.now();
     let many = |from: usize| {
-        (from..from + 60).map(|n| notice(NoticeKind::IncidentOpened, &format!("incident/{n}"), &format!("N{n}."))).collect()
+        (from..from + 60)
+            .map(|n| notice(NoticeKind::IncidentOpened, &format!("incident/{n}"), &format!("N{n}.")))
+            .collect()
     };
     stage.queue(many(0)).await;
     stage.world.run(SignedDuration::from_mins(30)).await;

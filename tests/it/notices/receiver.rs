@@ -129,11 +129,15 @@ fn usual(line: &str, number: usize) -> Response {
     let path = path.split('?').next().unwrap();
     let answer = match (method, path) {
         ("POST", "/api/auth.test") => json!({ "ok": true, "user": "phasebot", "team": "Acme" }),
-        ("POST", "/api/chat.postMessage" | "/api/chat.update") => json!({ "ok": true, "ts": format!("1700000000.{number:06}") }),
+        ("POST", "/api/chat.postMessage" | "/api/chat.update") => {
+            json!({ "ok": true, "ts": format!("1700000000.{number:06}") })
+        }
         ("POST", "/discord") => json!({ "id": number.to_string() }),
         ("GET", "/discord") => json!({ "id": "7", "name": "phasebot" }),
         ("PATCH", path) if path.starts_with("/discord/messages/") => json!({ "id": "1" }),
-        ("PUT", path) if path.starts_with("/_matrix/client/v3/rooms/") => json!({ "event_id": format!("$event{number}") }),
+        ("PUT", path) if path.starts_with("/_matrix/client/v3/rooms/") => {
+            json!({ "event_id": format!("$event{number}") })
+        }
         ("GET", "/_matrix/client/v3/account/whoami") => json!({ "user_id": "@phasebot:example.com" }),
         ("POST", "/hook" | "/slack" | "/teams" | "/mattermost") => return "ok".into_response(),
         _ => return StatusCode::NOT_FOUND.into_response(),

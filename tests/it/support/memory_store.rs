@@ -10,8 +10,9 @@ use phasebot::{
     },
     port::store::{
         Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
-        InsightPage, Lease, NewDelivery, NewNotice, NoticeEnd, NoticeId, NoticeOutcome, NoticeStep, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats,
-        StoredDelivery, StoredEffect, StoredItem, StoredNotice, Timer,
+        InsightPage, Lease, NewDelivery, NewNotice, NoticeEnd, NoticeId, NoticeOutcome, NoticeStep, Partition, Pending,
+        RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, StoredNotice,
+        Timer,
     },
 };
 use std::{

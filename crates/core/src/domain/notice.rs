@@ -10,9 +10,7 @@ use crate::domain::pattern::Pattern;
 pub const NEWS_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The things that a notice can be about.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// A deploy waits for an approval, or a gate has waited for a person for 10 minutes.

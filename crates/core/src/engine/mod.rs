@@ -38,8 +38,7 @@ use crate::{
     },
     ingest::{self, Observed, SurveyTerms, Us},
     insight::{self, Former, TermsRow},
-    notice,
-    phase,
+    notice, phase,
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 

@@ -37,7 +37,13 @@ pub(crate) fn summary_of(eval: &EvalContext<'_>, id: &str) -> Option<IncidentSum
     let ShownIn::Own(issue) = &cycle.place else { return None };
     let run = case.course.last()?;
     let at = match run.until {
-        Some(until) if !issue.firing => if run.by_hand { until } else { later(until, eval.policy.alerts.grace) },
+        Some(until) if !issue.firing => {
+            if run.by_hand {
+                until
+            } else {
+                later(until, eval.policy.alerts.grace)
+            }
+        }
         _ => later(run.from, eval.policy.alerts.hold),
     };
     Some(IncidentSummary {

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use crate::{
     context::EvalContext,
-    domain::{event::DeployState, fact::deployment::DeploymentOrigin, id::Sha, notice::NoticeKind, rule::name_key, version},
+    domain::{
+        event::DeployState, fact::deployment::DeploymentOrigin, id::Sha, notice::NoticeKind, rule::name_key, version,
+    },
     notice::{Draft, is_production, words},
     text::{links::Links, message::quoted},
 };

@@ -277,7 +277,10 @@ impl Checks<'_> {
         }
         for (index, notice) in notices.iter().enumerate() {
             if notice.on.as_ref().is_some_and(Vec::is_empty) {
-                self.report(&below(&below(&list, index), "on"), "nothing is sent by an empty list; leave `on` out for the usual kinds");
+                self.report(
+                    &below(&below(&list, index), "on"),
+                    "nothing is sent by an empty list; leave `on` out for the usual kinds",
+                );
             }
         }
     }

@@ -73,6 +73,28 @@ impl NoticeTargetKind {
     }
 }
 
+impl NoticeTarget {
+    /// Returns the secrets that it lacks, each with what to set.
+    pub(super) fn missing_secrets(&self) -> Vec<(&'static str, &'static str)> {
+        let url = || ("url", "use the address that the target gave you");
+        let token = || ("token", "use the token of the app or account that writes");
+        match self.kind {
+            NoticeTargetKind::Webhook => {
+                let secrets = || ("secrets", "use the secret with which the receiver verifies signatures");
+                let (no_url, no_secret) = (self.url.is_none(), self.secrets.is_empty());
+                no_url.then(url).into_iter().chain(no_secret.then(secrets)).collect()
+            }
+            NoticeTargetKind::Slack if self.url.is_some() => Vec::new(),
+            NoticeTargetKind::Slack | NoticeTargetKind::Matrix => {
+                self.token.is_none().then(token).into_iter().collect()
+            }
+            NoticeTargetKind::Teams | NoticeTargetKind::Discord | NoticeTargetKind::Mattermost => {
+                self.url.is_none().then(url).into_iter().collect()
+            }
+        }
+    }
+}
+
 /// A target while it is read, with the names of its settings that were given.
 pub(super) struct Draft {
     pub(super) target: NoticeTarget,
@@ -111,41 +133,38 @@ impl Draft {
         let misplaced = SPECIAL.iter().filter(|key| self.given.contains(**key) && !keys.contains(key));
         let message = format!("is not for targets of kind \"{}\"", kind.name());
         let mut problems: Vec<Problem> = misplaced.map(|key| problem(key, &message)).collect();
-        let mut missing = |key: &str, is_missing: bool| {
-            if is_missing && keys.contains(&key) {
-                problems.push(problem(key, "is missing"));
-            }
-        };
         let target = &self.target;
         match kind {
-            NoticeTargetKind::Slack => match (&target.url, &target.token) {
-                (Some(_), Some(_)) => problems.push(problem(
-                    "token",
-                    "can't be set together with `url`: use an app's token, or an incoming webhook",
-                )),
-                (None, None) => problems.push(problem(
-                    "token",
-                    "is missing: set `token` and `channel` of an app, or `url` of an incoming webhook",
-                )),
-                (Some(_), None) if !target.channel.is_empty() => problems
-                    .push(problem("channel", "is only for an app's token: an incoming webhook has its own channel")),
-                (None, Some(_)) if target.channel.is_empty() => {
+            NoticeTargetKind::Slack => {
+                if target.url.is_some() && target.token.is_some() {
+                    problems.push(problem(
+                        "token",
+                        "can't be set together with `url`: use an app's token, or an incoming webhook",
+                    ));
+                }
+                if target.url.is_some() && !target.channel.is_empty() {
+                    problems.push(problem(
+                        "channel",
+                        "is only for an app's token: an incoming webhook has its own channel",
+                    ));
+                }
+                if target.token.is_some() && target.channel.is_empty() {
                     problems.push(problem("channel", "is missing: the channel's id, such as C0123456789"));
                 }
-                _ => {}
-            },
+            }
             NoticeTargetKind::Matrix => {
-                missing("token", target.token.is_none());
-                missing("channel", target.channel.is_empty());
-                missing("api_url", !self.given.contains("api_url"));
+                for (key, is_missing) in
+                    [("channel", target.channel.is_empty()), ("api_url", !self.given.contains("api_url"))]
+                {
+                    if is_missing {
+                        problems.push(problem(key, "is missing"));
+                    }
+                }
             }
             NoticeTargetKind::Webhook
             | NoticeTargetKind::Teams
             | NoticeTargetKind::Discord
-            | NoticeTargetKind::Mattermost => {
-                missing("url", target.url.is_none());
-                missing("secrets", target.secrets.is_empty());
-            }
+            | NoticeTargetKind::Mattermost => {}
         }
         if is_open(&target.api_url) {
             problems.push(problem("api_url", "must begin with https://, because the token is sent there"));

@@ -39,7 +39,7 @@ impl Stage {
             let links = notice.links.iter().map(|link| format!("{}: {}", link.words, link.url));
             let person = notice.needs_person.then(|| "needs a person".to_owned());
             let lines: Vec<String> = notice.lines.iter().cloned().chain(links).chain(person).collect();
-            let lines = lines.iter().map(|line| format!("\n{line}")).collect::<String>();
+            let lines = lines.iter().flat_map(|line| ["\n", line]).collect::<String>();
             self.transcript.say(format!("notice to {target}: {what} {}: {}{lines}", notice.thread, notice.headline));
         }
     }

@@ -4,6 +4,7 @@ use phasebot::{policy, port::store::DeliveryFilter};
 use phasebot_forge_sim::{NewCommit, NewPull};
 
 use super::{POLICY, Stage, webhook};
+use crate::flow::REPO;
 
 /// Returns the notes of all deliveries.
 async fn notes(stage: &Stage) -> String {
@@ -38,10 +39,25 @@ async fn a_target_of_other_repositories_gets_nothing_and_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_without_repositories_takes_public_ones() {
+async fn a_target_without_repositories_takes_public_ones_only() {
     let open = |url: &str| webhook(url).replace("repositories = [\"acme/shop\"]", "");
     let stage = Stage::new(open, POLICY).await;
+    // The simulated forge's repositories are private.
     stage.fail("production").await;
+    assert_eq!(stage.receiver.lines(), Vec::<String>::new());
+    let said = notes(&stage).await;
+    assert!(said.contains("[notices.ops] takes notices of public repositories only"), "{said}");
+    stage.world.forge.set_private(REPO, false).unwrap();
+    stage.fail("production").await;
+    assert_eq!(stage.receiver.lines(), ["POST /hook"]);
+    // It becomes private again before a queued one is sent.
+    stage.world.bot.pause();
+    stage.fail("production").await;
+    stage.world.forge.set_private(REPO, true).unwrap();
+    stage.world.person("bob").open_issue("Anything", "", &[]).unwrap();
+    stage.world.minute().await;
+    stage.world.bot.resume();
+    stage.world.minute().await;
     assert_eq!(stage.receiver.lines(), ["POST /hook"]);
 }
 

@@ -1,6 +1,7 @@
 //! Notices: the bot with a receiver for each kind of target. What happens on the simulated forge leads
 //! over real signed HTTP to a decision, and that to a real request.
 
+mod cli;
 mod doubt;
 mod finding;
 mod kinds;

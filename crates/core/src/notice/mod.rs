@@ -66,7 +66,7 @@ pub(crate) fn changed<'k>(
             drafts.insert(draft.thread.clone(), Draft { is_news, ..draft });
         }
     }
-    drafts.into_values().flat_map(|draft| addressed(&eval, draft)).collect()
+    drafts.into_values().flat_map(|draft| addressed(&eval, &draft)).collect()
 }
 
 fn drafts_of(eval: &EvalContext<'_>, key: &DocumentKey) -> Vec<Draft> {
@@ -104,7 +104,7 @@ fn drafts_of(eval: &EvalContext<'_>, key: &DocumentKey) -> Vec<Draft> {
 }
 
 /// Returns a notice for each target that the policy names for it.
-fn addressed(eval: &EvalContext<'_>, draft: Draft) -> Vec<PlannedNotice> {
+fn addressed(eval: &EvalContext<'_>, draft: &Draft) -> Vec<PlannedNotice> {
     let environment = draft.environment.as_deref();
     let production = environment.is_none_or(|name| is_production(eval, name));
     let fits = |rule: &&NoticeRule| match environment {

@@ -17,7 +17,7 @@ use crate::{
     notice::{Draft, words},
     text::{
         links::Links,
-        message::{capitalized, quoted},
+        message::{self, capitalized, quoted},
         sanitize,
     },
 };
@@ -132,15 +132,17 @@ pub(super) fn of_deployment(eval: &EvalContext<'_>, id: u64) -> Option<Draft> {
         DeployState::Success => (NoticeKind::DeploySucceeded, "succeeded"),
         DeployState::Waiting | DeployState::InProgress | DeployState::Inactive => return None,
     };
-    let sha = deployment.commit();
+    // One that does not count there, such as a job that only needs its secrets, is none.
+    let sha = eval.history(&environment).attempt(id)?.commit;
     let place = quoted(&deployment.environment);
     let by = deployment.creator.as_ref().map_or_else(String::new, |by| format!("Started by {}", quoted(&by.login)));
-    let commit = words::link(&format!("Commit {}", sha.short()), Links::of(eval.facts).commit_page(sha));
+    let pages = Links::of(eval.facts);
+    let commit = sha.and_then(|sha| words::link(&format!("Commit {}", sha.short()), pages.commit_page(sha)));
     Some(Draft {
         thread: format!("deploy/{environment}/d{id}"),
         kind,
         is_news: true,
-        headline: format!("The deployment of {} to {place} {how}", sha.code()),
+        headline: format!("The deployment of {} to {place} {how}", message::commit(sha)),
         environment: Some(environment),
         lines: vec![by],
         links: commit.into_iter().collect(),

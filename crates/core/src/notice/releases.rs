@@ -19,7 +19,7 @@ pub(super) fn of_deployment(eval: &EvalContext<'_>, id: u64) -> Option<Draft> {
     if deployment.origin() != DeploymentOrigin::Own || !deployment.has_history() || !is_production(eval, &environment) {
         return None;
     }
-    let sha = deployment.commit();
+    let sha = eval.history(&environment).commit_of(id)?;
     let tags = eval.tags_on(sha);
     let tag = tags.into_iter().find(|tag| published_at(eval, tag).is_some())?;
     Some(draft(eval, tag, &environment, status.at))

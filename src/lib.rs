@@ -12,6 +12,7 @@ pub mod external;
 pub mod forge;
 pub mod http;
 pub mod metric;
+pub mod notify;
 pub mod port;
 mod sender;
 pub mod settings;

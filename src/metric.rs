@@ -81,6 +81,8 @@ figures! {
         "Time of one attempt at an effect";
     EFFECT_WAIT_SECONDS = "phasebot_effect_wait_seconds", Kind::Histogram(WAIT), [],
         "Time from the decision to the effect's being done";
+    NOTICES = "phasebot_notices_total", Kind::Counter, ["target", "outcome"],
+        "Messages to targets of notices: sent, edited, replied, digested, retry, dropped (not allowed, or nothing to change) or dead (given up)";
     PARKED = "phasebot_parked_total", Kind::Counter, ["forge"],
         "How often a rate limit made an installation wait";
     API_CALLS = "phasebot_forge_api_calls_total", Kind::Counter, ["forge", "route", "status"],

@@ -17,10 +17,13 @@ use crate::{
         external::EventConnections,
         insight,
         intake::Intake,
-        maintenance, outbox,
+        maintenance,
+        notice::{self, Notices},
+        outbox,
         policy::PolicySource,
-        runtime::{BotSettings, Runtime},
+        runtime::{BotSettings, Connections, Runtime},
         scheduler, timers,
+        wake::Pulse,
         worker::panic_text,
         write_pause::Switches,
     },
@@ -41,6 +44,8 @@ pub struct Parts {
     pub alerts: Alerts,
     /// Connections of systems that deploy without the forge.
     pub events: EventConnections,
+    /// Targets of notices.
+    pub notices: Notices,
     /// Settings.
     pub settings: BotSettings,
 }
@@ -65,13 +70,15 @@ pub struct Bot {
 impl Bot {
     /// Starts all loops. Must be called within a Tokio runtime.
     pub fn start(parts: Parts) -> Self {
-        let Parts { store, forges, clock, policies, alerts, events, settings } = parts;
-        let runtime = Arc::new(Runtime::new(store, forges, clock, policies, alerts, events, settings));
+        let Parts { store, forges, clock, policies, alerts, events, notices, settings } = parts;
+        let runtime =
+            Arc::new(Runtime::new(store, forges, clock, policies, Connections { alerts, events, notices }, settings));
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         loops.spawn(watched("scheduler", runtime.clone(), scheduler::run(runtime.clone(), stopped.clone())));
         loops.spawn(watched("timers", runtime.clone(), timers::run(runtime.clone(), stopped.clone())));
         loops.spawn(watched("outbox", runtime.clone(), outbox::run(runtime.clone(), stopped.clone())));
+        loops.spawn(watched("notices", runtime.clone(), notice::run(runtime.clone(), stopped.clone())));
         loops.spawn(watched("leases", runtime.clone(), runtime.leases.clone().run(stopped.clone())));
         loops.spawn(watched("catch-up", runtime.clone(), catch_up::run(runtime.clone(), stopped.clone())));
         loops.spawn(watched("health", runtime.clone(), maintenance::watch_store(runtime.clone(), stopped.clone())));
@@ -99,6 +106,7 @@ impl Bot {
     pub fn resume(&self) {
         self.runtime.paused.store(false, Ordering::SeqCst);
         self.runtime.outbox.poke();
+        self.runtime.notice_pulse.poke();
     }
 
     /// Returns once nothing is left to do at the clock's current time: every
@@ -109,7 +117,7 @@ impl Bot {
         let runtime = &self.runtime;
         loop {
             let before = runtime.work.load(Ordering::SeqCst);
-            for pulse in [&runtime.missed, &runtime.inbox, &runtime.timers, &runtime.outbox] {
+            for pulse in [&runtime.missed, &runtime.inbox, &runtime.timers, &runtime.outbox, &runtime.notice_pulse] {
                 let poke = pulse.poke();
                 pulse.rested(poke).await;
             }
@@ -122,7 +130,9 @@ impl Bot {
     /// Returns, after [`Self::idle`], the next time at which a timer is due or an
     /// effect may be sent. A simulation may set its clock straight to it.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        [self.runtime.missed.wake(), self.runtime.timers.wake(), self.runtime.outbox.wake()].into_iter().flatten().min()
+        let runtime = &self.runtime;
+        let pulses = [&runtime.missed, &runtime.timers, &runtime.outbox, &runtime.notice_pulse];
+        pulses.into_iter().filter_map(Pulse::wake).min()
     }
 
     /// Stops intake and waits, at most for `grace`, until the work in progress ends. The

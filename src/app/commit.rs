@@ -9,8 +9,8 @@ use crate::{
         policy::{Mode, Policy},
     },
     engine::{Plan, Repository},
-    plan::PlannedEffect,
-    port::store::{Commit, Document, NewEffect, Seq},
+    plan::{PlannedEffect, PlannedNotice},
+    port::store::{Commit, Document, NewEffect, NewNotice, Seq},
 };
 
 /// Longest note, in characters.
@@ -77,6 +77,10 @@ pub(crate) fn commit_of(plan: Plan, repo: &Repository, writes: Writes, cause: Op
         cancel_effects: plan.cancel,
         ..Commit::default()
     };
+    if writes.silent().is_none() {
+        let new = |PlannedNotice { target, notice }| NewNotice { target, notice };
+        commit.notices = plan.notices.into_iter().map(new).collect();
+    }
     writes.queue(plan.effects, cause, &mut commit);
     commit
 }

@@ -14,6 +14,9 @@ pub const POINTS: [&str; 7] = [
     "result_committed",
 ];
 
+/// Points that a notice passes, in their order.
+pub const NOTICE_POINTS: [&str; 2] = ["notice_marked", "notice_sent"];
+
 #[cfg(debug_assertions)]
 static ARMED: std::sync::OnceLock<(String, std::sync::atomic::AtomicU32)> = std::sync::OnceLock::new();
 
@@ -21,7 +24,7 @@ static ARMED: std::sync::OnceLock<(String, std::sync::atomic::AtomicU32)> = std:
 #[cfg(debug_assertions)]
 pub fn arm(spec: &str) -> Result<(), String> {
     let (name, count) = spec.split_once(':').unwrap_or((spec, "1"));
-    if !POINTS.contains(&name) {
+    if !POINTS.contains(&name) && !NOTICE_POINTS.contains(&name) {
         return Err(format!("no crash point is named {name:?}; there are {}", POINTS.join(", ")));
     }
     let count: u32 =

@@ -64,7 +64,7 @@ pub(crate) async fn reach(runtime: &Runtime, state: &mut RepoState, scope: Scope
     });
     let writes = Writes::allowed(runtime.settings.dry_run, policy, target.as_ref().map(|target| target.installation));
     let mut asking = if inquiry.is_some() { Asking::First } else { Asking::Never };
-    let plan = loop {
+    let mut plan = loop {
         let terms = DecisionContext {
             policy,
             alerts: &runtime.alerts.rules,
@@ -87,7 +87,8 @@ pub(crate) async fn reach(runtime: &Runtime, state: &mut RepoState, scope: Scope
         }
     };
     metrics::counter!(metric::COMMANDS).increment(plan.commands as u64);
-    let notes = plan.command_notes.iter().chain(&plan.notes).cloned().collect();
+    let withheld = runtime.notices.withhold(&mut plan.notices, &state.repo.facts);
+    let notes = plan.command_notes.iter().chain(&plan.notes).cloned().chain(withheld).collect();
     Decided { commit: commit_of(plan, &state.repo, writes, cause), writes, notes }
 }
 
@@ -128,7 +129,10 @@ pub(crate) async fn put_off(
     cause: Option<Seq>,
     terms: &DecisionContext<'_>,
 ) -> Result<(), StoreError> {
-    let plan = state.repo.put_off(terms);
+    let mut plan = state.repo.put_off(terms);
+    for why in runtime.notices.withhold(&mut plan.notices, &state.repo.facts) {
+        tracing::warn!(repo = %state.repo.facts.key, "{why}");
+    }
     if plan.changed.is_empty() {
         return Ok(());
     }

@@ -21,6 +21,7 @@ use crate::{
         insight::stale::StaleRows,
         leases::Leases,
         limits::Limits,
+        notice::Notices,
         policy::PolicySource,
         repos::Repos,
         urgent::Urgent,
@@ -79,6 +80,13 @@ impl Default for BotSettings {
 /// taken in was no rush, and concurrent decisions added a fifth to a third to each sender's wait.
 const RUSH: usize = 6;
 
+/// Connections to systems beside the forges.
+pub(crate) struct Connections {
+    pub(crate) alerts: Alerts,
+    pub(crate) events: EventConnections,
+    pub(crate) notices: Notices,
+}
+
 pub(crate) struct Runtime {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -86,6 +94,7 @@ pub(crate) struct Runtime {
     pub(crate) settings: BotSettings,
     pub(crate) alerts: Alerts,
     pub(crate) events: EventConnections,
+    pub(crate) notices: Notices,
     pub(crate) leases: Arc<Leases>,
     pub(crate) repos: Repos,
     pub(crate) identities: Identities,
@@ -103,6 +112,8 @@ pub(crate) struct Runtime {
     pub(crate) timers: Pulse,
     /// Wakes the outbox.
     pub(crate) outbox: Pulse,
+    /// Wakes the loop that sends notices.
+    pub(crate) notice_pulse: Pulse,
     /// Wakes the search for missed deliveries.
     pub(crate) missed: Pulse,
     /// Repositories whose rows for delivery metrics may be of another policy.
@@ -128,10 +139,10 @@ impl Runtime {
         forges: Vec<Arc<dyn Forge>>,
         clock: Arc<dyn Clock>,
         policies: Arc<dyn PolicySource>,
-        alerts: Alerts,
-        events: EventConnections,
+        connections: Connections,
         settings: BotSettings,
     ) -> Self {
+        let Connections { alerts, events, notices } = connections;
         let leases = Arc::new(Leases::new(store.clone(), clock.clone()));
         Self {
             limits: Limits::new(
@@ -149,6 +160,7 @@ impl Runtime {
             policies,
             alerts,
             events,
+            notices,
             repos: Repos::new(settings.cached_repositories, leases.clone()),
             leases,
             settings,
@@ -157,6 +169,7 @@ impl Runtime {
             inbox: Pulse::new(),
             timers: Pulse::new(),
             outbox: Pulse::new(),
+            notice_pulse: Pulse::new(),
             missed: Pulse::new(),
             stale_rows: StaleRows::default(),
             work: AtomicU64::new(0),
@@ -180,9 +193,13 @@ impl Runtime {
         let under = commit.under.clone();
         let has_other_terms = commit.insight.iter().any(|group| group.kind == RowKind::Terms);
         let repo = commit.repo.clone().filter(|_| has_other_terms);
+        let has_notices = !commit.notices.is_empty();
         let done = self.leases.heard(&under, self.store.commit(commit).await);
         if let (Ok(()), Some(repo)) = (&done, repo) {
             self.stale_rows.add(repo);
+        }
+        if done.is_ok() && has_notices {
+            self.notice_pulse.poke();
         }
         done
     }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    app::{Alerts, Bot, BotSettings, EventConnections, Parts, PolicySource},
+    app::{Alerts, Bot, BotSettings, EventConnections, Notices, Parts, PolicySource},
     cli::Failure,
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
@@ -31,6 +31,8 @@ pub struct Materials {
     pub alerts: Alerts,
     /// Connections of systems that deploy without the forge.
     pub events: EventConnections,
+    /// Targets of notices.
+    pub notices: Notices,
     /// Settings of the bot.
     pub bot: BotSettings,
     /// Limits of the server.
@@ -87,7 +89,7 @@ impl Program {
 
     /// Starts the bot like [`Program::start`], with access settings for operators.
     pub fn start_with(materials: Materials, operators: Operators) -> Self {
-        let Materials { store, forges, clock, policies, alerts, events, bot, limits, metrics, public, admin } =
+        let Materials { store, forges, clock, policies, alerts, events, notices, bot, limits, metrics, public, admin } =
             materials;
         let senders = Senders { alerts: alerts.sources(), events: events.sources() };
         let parts = Parts {
@@ -97,6 +99,7 @@ impl Program {
             policies: policies.clone(),
             alerts,
             events,
+            notices,
             settings: bot,
         };
         let bot = Bot::start(parts);

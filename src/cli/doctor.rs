@@ -7,6 +7,7 @@ mod gates;
 mod hook;
 mod local;
 mod need;
+mod notices;
 mod planetscale;
 mod reach;
 mod report;
@@ -32,7 +33,7 @@ use crate::{
 ///
 /// Prints one line per check: settings, key, clock, database, the App and its webhook, the
 /// permissions of each installation compared with what its repositories' policies need, rate
-/// limits, alert and event connections, databases with schema changes. Changes nothing. Exits with 0 if nothing needs to be done.
+/// limits, alert and event connections, databases with schema changes, targets of notices. Changes nothing. Exits with 0 if nothing needs to be done.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  phasebot doctor\n  phasebot doctor --format json")]
 pub(super) struct Args {
@@ -79,6 +80,7 @@ pub(super) async fn examine(context: &Context, clock: Arc<dyn Clock>, occasion: 
     report.extend(local::policy(&settings));
     report.extend(database::check(&settings).await);
     planetscale::check(&settings, &clock, &mut report).await;
+    notices::check(&settings, &clock, &mut report).await;
     match local::credentials(&settings, &mut report) {
         Some(credentials) => app::check(&settings, &credentials, clock, occasion, &mut report).await,
         None => report.add(

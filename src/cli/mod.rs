@@ -13,6 +13,8 @@ mod doctor;
 pub mod events;
 mod explain;
 mod healthcheck;
+pub mod notices;
+mod notify;
 mod policy;
 mod reload;
 pub mod report;
@@ -73,6 +75,7 @@ enum Command {
     Backfill(backfill::Args),
     Backup(backup::Args),
     Healthcheck(healthcheck::Args),
+    Notify(notify::Args),
 }
 
 /// Output format of a command.
@@ -141,6 +144,7 @@ impl Cli {
             Command::Backfill(args) => backfill::run(&args, &context, out),
             Command::Backup(args) => backup::run(&args, &context, out),
             Command::Healthcheck(args) => healthcheck::run(&args, &context, out),
+            Command::Notify(args) => notify::run(&args, &context, out),
         }
     }
 }

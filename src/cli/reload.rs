@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     app::FilePolicies,
-    cli::{Failure, alerts, events, policy},
+    cli::{Failure, alerts, events, notices, policy},
     forge::github::GitHub,
     port::clock::Clock,
     settings::{Loaded, Settings},
@@ -28,6 +28,7 @@ pub(super) struct Reload {
     pub(super) policies: Arc<FilePolicies>,
     pub(super) alerts: alerts::Sources,
     pub(super) events: events::Sources,
+    pub(super) notices: notices::Targets,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -80,6 +81,7 @@ impl Reload {
         policy::renew(&self.policies, loaded.settings.policy_file.as_deref())?;
         alerts::renew(&self.alerts, &loaded.settings.alerts, &self.clock);
         events::renew(&self.events, &loaded.settings);
+        notices::renew(&self.notices, &loaded.settings.notices, &self.clock);
         Ok(loaded)
     }
 

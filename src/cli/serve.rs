@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Context, Failure, alerts,
         assembly::{self, Materials, Operators, Pages, Program},
-        events, policy,
+        events, notices, policy,
         reload::Reload,
         runtime, store,
     },
@@ -52,6 +52,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let (events, event_sources) = events::renewable(settings, &clock)?;
+    let (notices, notice_targets) = notices::renewable(&settings.notices, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
     let pages = pages(settings, &store).await?;
     let web = pages.as_ref().map(|pages| bound(&pages.listener));
@@ -64,6 +65,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         policies: policies.clone(),
         alerts,
         events,
+        notices,
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,
@@ -94,6 +96,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         policies,
         alerts: sources,
         events: event_sources,
+        notices: notice_targets,
         clock,
     };
     let renewing = tokio::spawn(reload.watch(loaded));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     domain::id::{ConnectionId, ForgeName, RepoKey},
@@ -19,6 +20,14 @@ pub enum LeaseKey {
 }
 
 impl LeaseKey {
+    /// Returns the key under which one process sends to a target of notices. It is kept among the
+    /// installations, under a name that no forge has.
+    pub fn of_target(name: &str) -> Self {
+        let digest = Sha256::digest(name);
+        let id = digest.iter().take(8).fold(0, |id: u64, byte| (id << 8) | u64::from(*byte));
+        Self::Installation(ForgeName("notices".to_owned()), id)
+    }
+
     /// Returns the key of a repository.
     pub fn of(repo: &RepoKey) -> Self {
         Self::Partition(Partition { forge: repo.forge.clone(), repo: Some(repo.id) })

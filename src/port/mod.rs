@@ -11,6 +11,7 @@ pub mod forge;
 pub mod inbox;
 pub mod intake;
 pub mod lease;
+pub mod notify;
 pub mod operate;
 pub mod outbox;
 pub mod pages;

@@ -22,6 +22,7 @@ pub use crate::port::{
         Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, Seq, StoredDelivery,
     },
     lease::{BudgetRow, Lease, LeaseKey},
+    notify::{Learnt, NewNotice, NoticeEnd, NoticeId, NoticeOutcome, NoticeStep, StoredNotice},
     outbox::{EffectEnd, EffectId, EffectState, NewEffect, StoredEffect},
 };
 
@@ -134,6 +135,32 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lists effects, newest first, optionally only dead ones.
     async fn effects(&self, dead_only: bool, limit: usize) -> Result<Vec<StoredEffect>, StoreError>;
+
+    // ── Notices ──
+
+    /// Lists notices that may be tried at `now`, at most `per_target` of each target, oldest first.
+    /// Includes those left `sending` by a crash.
+    async fn due_notices(&self, now: Timestamp, per_target: usize) -> Result<Vec<StoredNotice>, StoreError>;
+
+    /// Returns when the next notice that is not yet due becomes due.
+    async fn next_notice_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Records that a request about a notice is about to be sent. `false` if it was replaced or has
+    /// ended. Refused if one of the leases is lost.
+    async fn mark_notice(
+        &self,
+        id: NoticeId,
+        version: u64,
+        step: NoticeStep,
+        under: &[Lease],
+    ) -> Result<bool, StoreError>;
+
+    /// Ends or postpones an attempt. If the notice was replaced meanwhile, only what was learnt is
+    /// kept, and the newer one stays queued.
+    async fn finish_notice(&self, id: NoticeId, version: u64, end: NoticeEnd) -> Result<(), StoreError>;
+
+    /// Lists notices, newest first.
+    async fn notices(&self, limit: usize) -> Result<Vec<StoredNotice>, StoreError>;
 
     // ── Timers ──
 
@@ -276,6 +303,8 @@ pub struct Commit {
     /// before `effects` are queued. One that is being sent is not tried again; facts from its
     /// answer are still stored.
     pub cancel_effects: Vec<String>,
+    /// Notices to queue.
+    pub notices: Vec<NewNotice>,
     /// Timers to set (`Some`) or stop (`None`).
     pub timers: Vec<(TimerKey, Option<Timestamp>)>,
 }

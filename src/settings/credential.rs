@@ -50,6 +50,10 @@ impl Settings {
                     .push(missing(&format!("verdicts.{name}.secrets"), "use the token or secret that the sender has"));
             }
         }
+        for (name, target) in &self.notices {
+            let lacks = target.missing_secrets().into_iter();
+            problems.extend(lacks.map(|(key, help)| missing(&format!("notices.{name}.{key}"), help)));
+        }
         if !self.admin_listen.ip().is_loopback() && self.admin_token.is_none() {
             problems.push(missing(
                 "admin_token",

@@ -6,6 +6,7 @@ use crate::settings::{
     AlertFields, Draft, EventFields, Github, LogFormat, Removal, Settings,
     alert::{self, AlertKind, AlertType},
     event::{self, EventKind},
+    notice::{self, NoticeTargetKind},
     problem::nearest,
     value::Given,
     verdict,
@@ -136,6 +137,17 @@ pub(super) const VERDICT: &[Key<verdict::Draft>] = &[
     plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
 ];
 
+/// Settings of `[notices.NAME]`.
+pub(super) const NOTICE: &[Key<notice::Draft>] = &[
+    plain("kind", |s, v| v.one_of(&NoticeTargetKind::ALL).map(|it| s.target.kind = it)),
+    secret("url", |s, v| notice::address(&v.text()?).map(|it| s.target.url = it)),
+    secret("secrets", |s, v| verdict::secrets(v.secrets()?).map(|it| s.target.secrets = it)),
+    secret("token", |s, v| v.optional_secret().map(|it| s.target.token = it)),
+    plain("channel", |s, v| notice::channel(&v.text()?).map(|it| s.target.channel = it)),
+    plain("api_url", |s, v| v.web_address().map(|it| s.target.api_url = it)),
+    plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.target.repositories = it)),
+];
+
 /// Settings of `fields` in `[events.NAME]`.
 pub(super) const EVENT_FIELDS: &[Key<EventFields>] = &[
     plain("key", |s, v| alert::pointer(v.text()?).map(|it| s.key = it)),
@@ -147,7 +159,7 @@ pub(super) const EVENT_FIELDS: &[Key<EventFields>] = &[
 ];
 
 /// Top-level sections that hold settings.
-const SECTIONS: [&str; 5] = ["github", "alerts", "events", "verdicts", "forge"];
+const SECTIONS: [&str; 6] = ["github", "alerts", "events", "verdicts", "notices", "forge"];
 
 /// Reason for which a setting was not set.
 pub(super) enum Refused {
@@ -163,7 +175,7 @@ pub(super) enum Refused {
 pub(super) fn is_section(path: &[&str]) -> bool {
     match path {
         [section] => SECTIONS.contains(section),
-        ["alerts" | "events" | "verdicts" | "forge", _] | ["alerts" | "events", _, "fields"] => true,
+        ["alerts" | "events" | "verdicts" | "notices" | "forge", _] | ["alerts" | "events", _, "fields"] => true,
         _ => false,
     }
 }
@@ -173,6 +185,9 @@ pub(super) fn section_problem(path: &[&str]) -> Option<&'static str> {
     match path {
         ["forge", ..] => {
             Some("only the forge [github] can be configured at present; [forge.NAME] is kept for later versions")
+        }
+        ["notices", name, ..] if !alert::is_name(name) => {
+            Some("a target's name may have lower-case letters, digits, - and _, at most 40 of them")
         }
         ["alerts" | "events" | "verdicts", name, ..] if !alert::is_name(name) => {
             Some("a connection's name may have lower-case letters, digits, - and _, at most 40 of them")
@@ -189,6 +204,7 @@ pub(super) fn open(draft: &mut Draft, path: &[&str]) -> Result<(), Refused> {
     match path {
         ["alerts", name, ..] => drop(draft.alerts.entry((*name).to_owned()).or_default()),
         ["events", name, ..] => drop(draft.events.entry((*name).to_owned()).or_default()),
+        ["notices", name, ..] => drop(draft.notices.entry((*name).to_owned()).or_default()),
         ["verdicts", name, ..] => drop(draft.verdicts.entry((*name).to_owned()).or_default()),
         _ => {}
     }
@@ -205,6 +221,7 @@ pub(super) fn is_secret(path: &[&str]) -> Option<bool> {
         ["events", _, name] => find(EVENT, name).map(|key| key.secret),
         ["events", _, "fields", name] => find(EVENT_FIELDS, name).map(|key| key.secret),
         ["verdicts", _, name] => find(VERDICT, name).map(|key| key.secret),
+        ["notices", _, name] => find(NOTICE, name).map(|key| key.secret),
         _ => None,
     }
 }
@@ -241,6 +258,11 @@ pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result
             verdict.given.insert((*name).to_owned());
             apply(VERDICT, name, verdict, value)
         }
+        ["notices", target, name] => {
+            let notice = draft.notices.entry((*target).to_owned()).or_default();
+            notice.given.insert((*name).to_owned());
+            apply(NOTICE, name, notice, value)
+        }
         _ => Err(Refused::Unknown(None)),
     }
 }
@@ -248,7 +270,7 @@ pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result
 /// Returns the full name of every setting, with the connections that `path` names.
 pub(super) fn names(path: &[&str]) -> Vec<String> {
     let connection = match path {
-        ["alerts" | "events" | "verdicts", name, ..] => name,
+        ["alerts" | "events" | "verdicts" | "notices", name, ..] => name,
         _ => "NAME",
     };
     let root = ROOT.iter().map(|key| key.name.to_owned());
@@ -258,7 +280,9 @@ pub(super) fn names(path: &[&str]) -> Vec<String> {
     let event = EVENT.iter().map(|key| format!("events.{connection}.{}", key.name));
     let event_fields = EVENT_FIELDS.iter().map(|key| format!("events.{connection}.fields.{}", key.name));
     let verdict = VERDICT.iter().map(|key| format!("verdicts.{connection}.{}", key.name));
-    root.chain(github).chain(alert).chain(fields).chain(event).chain(event_fields).chain(verdict).collect()
+    let notice = NOTICE.iter().map(|key| format!("notices.{connection}.{}", key.name));
+    let events = event.chain(event_fields);
+    root.chain(github).chain(alert).chain(fields).chain(events).chain(verdict).chain(notice).collect()
 }
 
 fn suggest(path: &[&str]) -> Option<String> {

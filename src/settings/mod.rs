@@ -13,6 +13,7 @@ mod environment;
 mod event;
 mod file;
 mod key;
+mod notice;
 mod problem;
 mod value;
 mod verdict;
@@ -29,6 +30,7 @@ use secrecy::SecretString;
 pub use crate::settings::alert::{AlertConnection, AlertFields, AlertKind, AlertRoute, AlertType};
 pub use crate::settings::credential::Credentials;
 pub use crate::settings::event::{EventConnection, EventFields, EventKind};
+pub use crate::settings::notice::{NoticeTarget, NoticeTargetKind};
 pub use crate::settings::problem::{Place, Problem, SettingsError};
 pub use crate::settings::value::{duration, log_filter};
 pub use crate::settings::verdict::VerdictConnection;
@@ -89,6 +91,8 @@ pub struct Settings {
     pub events: BTreeMap<String, EventConnection>,
     /// Verdict connections by name.
     pub verdicts: BTreeMap<String, VerdictConnection>,
+    /// Targets of notices by name.
+    pub notices: BTreeMap<String, NoticeTarget>,
 }
 
 /// The forge instance named `github`.
@@ -174,6 +178,7 @@ impl Default for Settings {
             alerts: BTreeMap::new(),
             events: BTreeMap::new(),
             verdicts: BTreeMap::new(),
+            notices: BTreeMap::new(),
         }
     }
 }
@@ -267,6 +272,7 @@ struct Draft {
     alerts: BTreeMap<String, alert::Draft>,
     events: BTreeMap<String, event::Draft>,
     verdicts: BTreeMap<String, verdict::Draft>,
+    notices: BTreeMap<String, notice::Draft>,
     problems: Vec<Problem>,
 }
 
@@ -283,6 +289,10 @@ impl Draft {
         for (name, draft) in self.verdicts {
             self.problems.extend(draft.problem(&name));
             self.settings.verdicts.insert(name, draft.connection);
+        }
+        for (name, draft) in self.notices {
+            self.problems.extend(draft.problems(&name));
+            self.settings.notices.insert(name, draft.target);
         }
         self.problems.extend(self.settings.github.problems());
         if self.problems.is_empty() { Ok(self.settings) } else { Err(SettingsError(self.problems)) }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, EventConnections, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, Notices, Parts, clock::SimClock},
     forge::github::{GitHub, GitHubConfig},
     policy,
     port::{
@@ -70,6 +70,7 @@ impl World {
             )),
             alerts: Alerts::default(),
             events: EventConnections::default(),
+            notices: Notices::default(),
             settings: BotSettings::default(),
         });
         let alice = sim.person("alice", REPO).unwrap();

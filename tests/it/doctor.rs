@@ -21,7 +21,10 @@ use phasebot_forge_sim::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::openapi::{check_exchange, check_planetscale};
+use crate::{
+    notices::receiver::{Answer, Receiver},
+    openapi::{check_exchange, check_planetscale},
+};
 
 const APP: u64 = 4711;
 const REPO: &str = "acme/shop";
@@ -528,4 +531,44 @@ async fn what_is_wrong_with_a_database_is_told() {
     world.doctor().has("schema", "fail", &["The access token does not exist", "service_token"]);
     world.variables.remove("PHASEBOT_ALERTS__DB__SERVICE_TOKEN");
     world.doctor().has("config", "fail", &["service_token", "needs all four"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_of_notices_are_asked_without_a_message() {
+    let receiver = Receiver::start().await;
+    let mut world = World::installed(|_| {}).await.with_public_address();
+    for (name, key, value) in [
+        ("OPS", "KIND", "slack".to_owned()),
+        ("OPS", "TOKEN", "xoxb-a-secret-token".to_owned()),
+        ("OPS", "CHANNEL", "C0123".to_owned()),
+        ("OPS", "API_URL", format!("{}/api", receiver.url)),
+        ("OPS", "REPOSITORIES", REPO.to_owned()),
+        ("ROOM", "KIND", "matrix".to_owned()),
+        ("ROOM", "TOKEN", "syt_a_secret_token".to_owned()),
+        ("ROOM", "CHANNEL", "!r:e".to_owned()),
+        ("ROOM", "API_URL", receiver.url.clone()),
+        ("CHAT", "KIND", "discord".to_owned()),
+        ("CHAT", "URL", format!("{}/discord", receiver.url)),
+        ("HOOK", "KIND", "teams".to_owned()),
+        ("HOOK", "URL", format!("{}/teams", receiver.url)),
+    ] {
+        world.set(&format!("NOTICES__{name}__{key}"), &value);
+    }
+    let found = world.doctor();
+    found.has("notices", "ok", &["ops", "slack: writes as phasebot in Acme"]);
+    found.has("notices", "ok", &["ops", "takes notices of acme/shop"]);
+    found.has("notices", "ok", &["room", "matrix: writes as @phasebot:example.com"]);
+    found.has("notices", "ok", &["chat", "discord: writes by the webhook phasebot"]);
+    found.has("notices", "note", &["hook", "phasebot notify --test hook can tell"]);
+    found.has("notices", "note", &["hook", "takes notices of public repositories only"]);
+    let mut lines = receiver.lines();
+    lines.sort();
+    // Both forms of the output ask.
+    lines.dedup();
+    assert_eq!(lines, ["GET /_matrix/client/v3/account/whoami", "GET /discord", "POST /api/auth.test"]);
+
+    receiver.always(Some(Answer::Status(200, None, r#"{"ok":false,"error":"invalid_auth"}"#.to_owned())));
+    let found = world.doctor();
+    found.has("notices", "fail", &["ops", "slack: refused: Slack says invalid_auth"]);
+    assert!(!found.text.contains("a-secret-token"));
 }

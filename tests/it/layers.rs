@@ -49,6 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "insight",
         &["commits", "context", "domain", "environment", "evidence", "gate", "incident", "phase", "plan", "text"],
     ),
+    ("notice", &["context", "deploy", "domain", "gate", "incident", "plan", "text"]),
     (
         "engine",
         &[
@@ -62,6 +63,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "incident",
             "ingest",
             "insight",
+            "notice",
             "phase",
             "plan",
             "policy",
@@ -78,6 +80,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("alert", &["domain", "port", "sender"]),
     ("external", &["domain", "port", "sender"]),
     ("database", &["domain", "metric", "port", "sender"]),
+    ("notify", &["domain", "port"]),
     ("store", &["domain", "port", "metric"]),
     ("telemetry", &["metric", "settings", "version"]),
     (
@@ -108,6 +111,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "ingest",
             "insight",
             "metric",
+            "notify",
             "phase",
             "plan",
             "policy",
@@ -138,6 +142,7 @@ const PURE: &[&str] = &[
     "ingest",
     "insight",
     "metric",
+    "notice",
     "phase",
     "plan",
     "policy",
@@ -175,7 +180,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["http", "web", "forge_sim"]),
     ("hyper", &["http", "forge_sim"]),
     ("octocrab", &["forge"]),
-    ("reqwest", &["cli", "database", "forge", "forge_sim"]),
+    ("reqwest", &["cli", "database", "forge", "forge_sim", "notify"]),
     ("rusqlite", &["store"]),
     ("clap", &["cli", "main"]),
 ];

@@ -24,6 +24,7 @@ mod incident;
 mod insight;
 mod layers;
 mod licences;
+mod notices;
 mod openapi;
 mod operate;
 mod planetscale;

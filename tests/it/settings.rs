@@ -59,6 +59,8 @@ fn the_example_file_names_every_setting() {
     // Some settings of a connection are for kinds that send no others.
     let mut alert = named["alerts"]["shop"].as_table().unwrap().clone();
     alert.extend(named["alerts"]["db"].as_table().unwrap().clone());
+    let mut notice = named["notices"]["ops"].as_table().unwrap().clone();
+    notice.extend(named["notices"]["log"].as_table().unwrap().clone());
     for (section, shown) in [
         (Some(&named), format!("{whole:#?}")),
         (named["github"].as_table(), format!("{:#?}", whole.github)),
@@ -66,6 +68,7 @@ fn the_example_file_names_every_setting() {
         (named["alerts"]["shop"]["fields"].as_table(), format!("{:#?}", whole.alerts["shop"].fields)),
         (named["events"]["argocd"].as_table(), format!("{:#?}", whole.events["argocd"])),
         (named["events"]["argocd"]["fields"].as_table(), format!("{:#?}", whole.events["argocd"].fields)),
+        (Some(&notice), format!("{:#?}", whole.notices["ops"])),
     ] {
         let fields = shown.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": ")).map(|(name, _)| name);
         for field in fields.filter(|field| field.starts_with(|c: char| c.is_ascii_lowercase())) {
@@ -316,6 +319,50 @@ fn alert_connections_are_checked_as_a_whole() {
         assert!(complaint(&file, &[]).starts_with("phasebot.toml:3:"), "{wrong}");
     }
     assert!(complaint("[alerts.Prod]\nkind = \"generic\"", &[]).contains("lower-case letters"));
+}
+
+#[test]
+fn what_is_wrong_with_a_target_of_notices_is_told() {
+    for (lines, said) in [
+        ("", "notices.ops.kind is missing"),
+        ("kind = \"pager\"", "expected one of webhook, slack, teams, discord, mattermost, matrix"),
+        ("kind = \"email\"", "expected one of webhook, slack, teams, discord, mattermost, matrix"),
+        ("kind = \"teams\"\nsecrets = [\"s\"]", "notices.ops.secrets is not for targets of kind \"teams\""),
+        ("kind = \"webhook\"\nformat = \"cdevents\"", "unknown setting `notices.ops.format`"),
+        ("kind = \"webhook\"\nsecrets = [\"whsec_!\"]", "is not Base64"),
+        ("kind = \"webhook\"\nurl = \"ftp://x\"", "expected an address that begins with https://"),
+        ("kind = \"webhook\"\nurl = \"http://hooks.example.com/hunter2\"", "notices.ops.url must begin with https://"),
+        ("kind = \"webhook\"\nurl = \"https://u:hunter2@x.example\"", "may have no user name"),
+        ("kind = \"slack\"\ntoken = \"hunter2\"", "expected at least 16 characters"),
+        ("kind = \"slack\"\ntoken = \"xoxb-hunter2-hunter2\"", "notices.ops.channel is missing"),
+        ("kind = \"slack\"\nchannel = \"#general\"", "expected the id of a channel"),
+        (
+            "kind = \"slack\"\ntoken = \"xoxb-hunter2-hunter2\"\nchannel = \"C1\"\napi_url = \"http://x.example\"",
+            "must begin with https://",
+        ),
+        ("kind = \"matrix\"\nchannel = \"!r:e\"", "notices.ops.api_url is missing"),
+        ("kind = \"webhook\"\nrepositories = [\"shop\"]", "owner/name"),
+    ] {
+        let told = complaint(&format!("[notices.ops]\n{lines}"), &[]);
+        assert!(told.contains(said), "{lines}:\n{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    assert!(complaint("[notices.Ops]\nkind = \"teams\"", &[]).contains("a target's name"));
+    let both = "[notices.ops]\nkind = \"slack\"\nurl = \"https://x.example/a\"\ntoken = \"xoxb-hunter2-hunter2\"";
+    assert!(complaint(both, &[]).contains("can't be set together"));
+}
+
+#[test]
+fn the_secrets_of_a_target_come_from_a_variable_or_a_file_and_are_needed_to_serve() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("url");
+    std::fs::write(&file, "https://hooks.example.com/hunter2\n").unwrap();
+    let named = [("PHASEBOT_NOTICES__OPS__KIND", "teams"), ("PHASEBOT_NOTICES__OPS__URL_FILE", file.to_str().unwrap())];
+    let read = settings("", &named);
+    assert_eq!(read.notices["ops"].url.as_ref().unwrap().expose_secret(), "https://hooks.example.com/hunter2");
+    assert!(!format!("{read:?}").contains("hunter2"));
+    let said = settings("[notices.ops]\nkind = \"webhook\"", &[]).credentials().unwrap_err().to_string();
+    assert!(said.contains("notices.ops.url is not set") && said.contains("notices.ops.secrets is not set"), "{said}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod decision;
 mod given;
 mod inbox;
 mod model;
+mod notice;
 mod outbox;
 mod pages;
 mod postgres;
@@ -100,6 +101,16 @@ macro_rules! conformance {
                 retries_wait_and_count,
                 ended_effects_are_not_due,
                 the_dead_are_listed,
+            }
+            notice {
+                a_notice_comes_back_and_is_queued_once,
+                another_notice_of_the_thread_replaces_it,
+                a_message_is_remembered_and_changed,
+                what_is_no_news_any_more_is_not_sent,
+                what_was_being_sent_stays_in_doubt,
+                a_failed_notice_waits_and_counts,
+                targets_have_lines_of_their_own,
+                old_threads_are_pruned_and_erased,
             }
             upkeep {
                 an_erased_repository_leaves_its_place_and_its_deliveries_ids,

@@ -19,6 +19,7 @@ pub mod gate;
 pub mod incident;
 pub mod ingest;
 pub mod insight;
+mod notice;
 pub mod phase;
 pub mod plan;
 pub mod policy;

@@ -11,6 +11,7 @@ use crate::domain::{
     },
     id::ItemId,
     insight::RowGroup,
+    notice::Notice,
     policy::Policy,
     when,
 };
@@ -95,6 +96,16 @@ pub struct PlannedEffect {
     pub effect: Effect,
 }
 
+/// A notice to queue for a target. One with the same thread that is still queued is replaced; one that
+/// says what the thread's last notice said is not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedNotice {
+    /// The target, as the policy names it.
+    pub target: String,
+    /// The notice.
+    pub notice: Notice,
+}
+
 /// Context of a decision: policy, settings and time.
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionContext<'a> {
@@ -125,6 +136,8 @@ pub struct Plan {
     pub effects: Vec<PlannedEffect>,
     /// Keys of queued effects that are no longer wanted.
     pub cancel: Vec<String>,
+    /// Notices to targets outside of the forge.
+    pub notices: Vec<PlannedNotice>,
     /// Timers to set, or to delete where the time is `None`.
     pub timers: Vec<(TimerKey, Option<Timestamp>)>,
     /// One sentence per command.

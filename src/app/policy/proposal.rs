@@ -175,7 +175,10 @@ impl Looker<'_> {
             }
             Err(why) => return Ok((CheckVerdict::Failure, words::not_shown(&why))),
         };
-        let (report, proposed) = self.policies.check(&state.repo.facts.policy_files, &file);
+        let (mut report, proposed) = self.policies.check(&state.repo.facts.policy_files, &file);
+        if let Some(proposed) = &proposed {
+            report.notes.extend(self.runtime.notices.findings(&proposed.notices, &state.repo.facts));
+        }
         let preview = match proposed {
             Some(proposed) => Some(self.preview(state, proposed).await?),
             None => None,

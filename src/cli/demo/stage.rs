@@ -18,7 +18,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     app::{
-        Bot, BotSettings, EventConnections,
+        Bot, BotSettings, EventConnections, Notices,
         clock::{SimClock, SystemClock, after},
     },
     cli::{
@@ -120,6 +120,7 @@ impl Stage {
             policies: operators(Some(&written))?,
             alerts: alerts::connections(&monitoring(&token)?.alerts, &any_clock)?,
             events: EventConnections::default(),
+            notices: Notices::default(),
             bot: BotSettings::default(),
             limits: Limits::default(),
             metrics: Metrics::install()?,

@@ -1,4 +1,4 @@
-//! Checks the monitoring, event and verdict connections.
+//! Checks the monitoring, event and verdict connections, and the targets of notices.
 
 use crate::{
     cli::doctor::{Finding, Report, Verdict, repositories::Served},
@@ -15,6 +15,9 @@ pub(super) fn check(settings: &Settings, served: &Served, report: &mut Report) {
     }
     for (name, connection) in &settings.verdicts {
         report.add(connected("verdicts", "judges commits of", name, &connection.repositories, served));
+    }
+    for (name, target) in settings.notices.iter().filter(|(_, target)| !target.repositories.is_empty()) {
+        report.add(connected("notices", "takes notices of", name, &target.repositories, served));
     }
 }
 

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 
 use crate::{
     domain::id::RepoKey,
-    port::store::{Commit, DeliveryState, Document, EffectEnd, EffectId, Lease, LeaseKey, Seq, StoreError},
+    port::store::{
+        Commit, DeliveryState, Document, EffectEnd, EffectId, Lease, LeaseKey, NoticeId, NoticeStep, Seq, StoreError,
+    },
     store::postgres::{
         db::{Db, Step, Work, patiently, pipeline},
-        ingest, insight, lease, outbox, repo, timer,
+        ingest, insight, lease, notice, outbox, repo, timer,
         value::{args, bits, millis, number, text},
     },
 };
@@ -54,6 +56,28 @@ pub(super) async fn mark_sending(
         let mut steps = begin(&work, under, replica);
         let own = steps.len();
         steps.push(outbox::mark_sending(&work, id, version));
+        let touched = pipeline(steps).await?;
+        still_ours(under, touched.get(own - 1).copied())?;
+        work.plain("COMMIT").await?;
+        Ok(touched.last().is_some_and(|rows| *rows > 0))
+    })
+    .await
+    .inspect(|_| work.end())
+}
+
+/// Marks a notice as about to be sent.
+pub(super) async fn mark_notice(
+    db: &Db,
+    (id, version): (NoticeId, u64),
+    step: NoticeStep,
+    under: &[Lease],
+    replica: i64,
+) -> Result<bool, StoreError> {
+    let mut work = db.work().await?;
+    patiently(async {
+        let mut steps = begin(&work, under, replica);
+        let own = steps.len();
+        steps.push(notice::mark(&work, id, version, step));
         let touched = pipeline(steps).await?;
         still_ours(under, touched.get(own - 1).copied())?;
         work.plain("COMMIT").await?;
@@ -141,6 +165,9 @@ fn written<'a>(work: &'a Work, commit: &'a Commit) -> Result<Vec<Step<'a>>, Stor
     for effect in &commit.effects {
         steps.push(outbox::queue(work, key, effect, moment(commit)?)?);
     }
+    for new in &commit.notices {
+        steps.push(notice::queue(work, key, new, moment(commit)?)?);
+    }
     steps.extend(timer::set(work, key, &commit.timers));
     Ok(steps)
 }
@@ -153,6 +180,7 @@ fn repository(commit: &Commit) -> Result<Option<&RepoKey>, StoreError> {
         && commit.insight.is_empty()
         && commit.effects.is_empty()
         && commit.cancel_effects.is_empty()
+        && commit.notices.is_empty()
         && commit.timers.is_empty();
     match &commit.repo {
         _ if nothing => Ok(None),

@@ -35,7 +35,7 @@ pub(super) async fn erase(
     empty: &Packed,
     replica: i64,
 ) -> Result<(), StoreError> {
-    let deletes = ["fact", "item", "transition", "effect", "timer", "insight"]
+    let deletes = ["fact", "item", "transition", "effect", "notice", "timer", "insight"]
         .map(|table| format!("DELETE FROM {table} WHERE forge = $1 AND repo = $2"));
     let (forge, id) = (text(&repo.forge.0), bits(repo.id));
     let frame = empty.frame.as_slice();

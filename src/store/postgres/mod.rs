@@ -19,6 +19,7 @@ mod ingest;
 mod insight;
 mod lease;
 mod memo;
+mod notice;
 mod outbox;
 mod pages;
 #[cfg(test)]
@@ -47,8 +48,8 @@ use crate::{
     },
     port::store::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease,
-        LeaseKey, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
-        StoredEffect, StoredItem, Timer,
+        LeaseKey, NewDelivery, NoticeEnd, NoticeId, NoticeStep, Partition, Pending, RepositoryRow, Seq, Store,
+        StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, StoredNotice, Timer,
     },
     store::{
         Migration, OpenError,
@@ -194,6 +195,32 @@ impl Store for PostgresStore {
 
     async fn effects(&self, dead_only: bool, limit: usize) -> Result<Vec<StoredEffect>, StoreError> {
         outbox::effects(&self.db, dead_only, limit).await
+    }
+
+    async fn due_notices(&self, now: Timestamp, per_target: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        notice::due(&self.db, now, per_target).await
+    }
+
+    async fn next_notice_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        notice::next_at(&self.db, now).await
+    }
+
+    async fn mark_notice(
+        &self,
+        id: NoticeId,
+        version: u64,
+        step: NoticeStep,
+        under: &[Lease],
+    ) -> Result<bool, StoreError> {
+        decision::mark_notice(&self.db, (id, version), step, under, self.replica).await
+    }
+
+    async fn finish_notice(&self, id: NoticeId, version: u64, end: NoticeEnd) -> Result<(), StoreError> {
+        notice::finish(&self.db, id, version, &end).await
+    }
+
+    async fn notices(&self, limit: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        notice::notices(&self.db, limit).await
     }
 
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {

@@ -9,7 +9,7 @@ use crate::{
     store::postgres::{
         PostgresStore, budget, decision, erase, inbox, ingest, insight,
         lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
-        memo, outbox, pages, repo, schema, timer, upkeep,
+        memo, notice, outbox, pages, repo, schema, timer, upkeep,
     },
 };
 
@@ -31,6 +31,10 @@ const FILL: &str = "
            CASE WHEN n % 200 = 0 THEN 'queued' WHEN n % 5001 = 0 THEN 'dead' ELSE 'done' END, n, n,
            CASE WHEN n % 200 = 0 THEN NULL ELSE n END
     FROM generate_series(1, 100000) AS n;
+    INSERT INTO notice (forge, repo, target, thread, hash, body, state, created_at, not_before, ended_at)
+    SELECT 'github', n % 3000, 'target-' || n % 7, 'deploy/' || n, 'h', '{}',
+           CASE WHEN n % 2000 = 0 THEN 'queued' ELSE 'done' END, n, n, CASE WHEN n % 2000 = 0 THEN NULL ELSE n END
+    FROM generate_series(1, 50000) AS n;
     INSERT INTO timer (forge, repo, key, at) SELECT 'github', n % 3000, 'item/' || n, n FROM generate_series(1, 50000) AS n;
     INSERT INTO lease SELECT 'github', 1, n, n % 3, 1, now() FROM generate_series(1, 20000) AS n;
     INSERT INTO budget SELECT 'github', n, '{}', n FROM generate_series(1, 20000) AS n;
@@ -106,6 +110,15 @@ async fn every_hot_postgres_query_uses_an_index() {
         (outbox::END, vec!["200", "1", "'done'", "1", "5", "''"]),
         (outbox::NEWEST, vec!["50"]),
         (outbox::NEWEST_DEAD, vec!["50"]),
+        (notice::CHANGE, vec![forge, repo, "'target-1'", "'deploy/7'", "'h'", "'{}'", "5::int8"]),
+        (notice::DUE, vec!["100000", "32"]),
+        (notice::NEXT_AT, vec!["500"]),
+        (notice::MARK, vec!["200", "1", "'post'"]),
+        (notice::LEARN, vec!["200", "'m'", "'h'", "'h'"]),
+        (notice::RETRY, vec!["200", "1", "'queued'", "1", "5", "''"]),
+        (notice::END, vec!["200", "1", "'done'", "5", "''"]),
+        (notice::LEAVE, vec!["200", "1"]),
+        (notice::NEWEST, vec!["50"]),
         (timer::DUE, vec!["500", "256", "1"]),
         (timer::NEXT, vec![]),
         (TAKE, vec![keys[0], keys[1], keys[2], "1::int8", "15000", &version]),

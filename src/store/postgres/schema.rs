@@ -12,13 +12,14 @@ use crate::{
 };
 
 /// Every migration, oldest first: each leads to the version that is its position, from 1.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/postgres/0001_foundation.sql"),
     include_str!("../../../migrations/postgres/0002_keys.sql"),
     include_str!("../../../migrations/postgres/0003_effects.sql"),
     include_str!("../../../migrations/postgres/0004_insight.sql"),
     include_str!("../../../migrations/postgres/0005_pages.sql"),
     include_str!("../../../migrations/postgres/0006_standing.sql"),
+    include_str!("../../../migrations/postgres/0007_notices.sql"),
 ];
 
 /// Oldest server version that is tested.

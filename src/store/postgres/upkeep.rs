@@ -32,12 +32,22 @@ pub(super) const PRUNE_EFFECTS: &str = "
     )
     DELETE FROM effect USING old WHERE effect.id = old.id";
 
-/// Prunes deliveries and effects that ended before `before`.
+/// Deletes threads of which nothing was said for a while: what is said next becomes a new message.
+pub(super) const PRUNE_NOTICES: &str = "
+    WITH old AS (
+        SELECT id FROM notice WHERE ended_at IS NOT NULL AND ended_at < $1
+        ORDER BY ended_at LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM notice USING old WHERE notice.id = old.id";
+
+/// Prunes deliveries, effects and notices that ended before `before`.
 pub(super) async fn prune(db: &Db, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
     let (before, limit) = (millis(before), number(limit));
     let deliveries = db.run(PRUNE_DELIVERIES, args![before, limit]).await?;
     let effects = db.run(PRUNE_EFFECTS, args![before, limit]).await?;
-    Ok(deliveries + effects)
+    let notices = db.run(PRUNE_NOTICES, args![before, limit]).await?;
+    Ok(deliveries + effects + notices)
 }
 
 pub(super) const COUNT_PENDING: &str = "

@@ -7,7 +7,7 @@ use crate::{
     domain::id::RepoKey,
     port::store::{Commit, DeliveryState, Seq, StoreError},
     store::sqlite::{
-        insight, outbox, repo, timer,
+        insight, notice, outbox, repo, timer,
         value::{Moment, number},
     },
 };
@@ -34,6 +34,7 @@ fn needs_repository(commit: &Commit) -> bool {
         && commit.insight.is_empty()
         && commit.effects.is_empty()
         && commit.cancel_effects.is_empty()
+        && commit.notices.is_empty()
         && commit.timers.is_empty())
 }
 
@@ -51,6 +52,9 @@ fn keep_for(db: &Connection, key: &RepoKey, commit: &Commit) -> Result<(), Store
     }
     for effect in &commit.effects {
         outbox::queue(db, key, effect, moment(commit)?)?;
+    }
+    for new in &commit.notices {
+        notice::queue(db, key, new, moment(commit)?)?;
     }
     for (owner, at) in &commit.timers {
         timer::set(db, key, *owner, *at)?;

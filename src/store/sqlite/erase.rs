@@ -18,7 +18,7 @@ use crate::{
 /// redelivery is recognised; `empty` replaces their bodies.
 pub(super) fn erase(db: &Connection, repo: &RepoKey, before: Seq, why: &str, empty: &Packed) -> Result<(), StoreError> {
     let (forge, id) = (&repo.forge.0, Id(repo.id));
-    for table in ["fact", "item", "transition", "effect", "timer", "insight"] {
+    for table in ["fact", "item", "transition", "effect", "notice", "timer", "insight"] {
         db.execute(&format!("DELETE FROM {table} WHERE forge = ?1 AND repo = ?2"), params![forge, id])?;
     }
     db.execute(

@@ -13,6 +13,7 @@ mod file;
 mod inbox;
 mod insight;
 mod memo;
+mod notice;
 mod outbox;
 mod pages;
 #[cfg(test)]
@@ -44,8 +45,8 @@ use crate::{
     },
     port::store::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, InsightPage, Lease,
-        NewDelivery, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect,
-        StoredItem, Timer,
+        NewDelivery, NoticeEnd, NoticeId, NoticeStep, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats,
+        StoredDelivery, StoredEffect, StoredItem, StoredNotice, Timer,
     },
     store::{
         Migration, OpenError,
@@ -248,6 +249,26 @@ impl Store for SqliteStore {
 
     async fn effects(&self, dead_only: bool, limit: usize) -> Result<Vec<StoredEffect>, StoreError> {
         self.readers.read(move |db| outbox::effects(db, dead_only, limit)).await
+    }
+
+    async fn due_notices(&self, now: Timestamp, per_target: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        self.readers.read(move |db| notice::due(db, now, per_target)).await
+    }
+
+    async fn next_notice_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |db| notice::next_at(db, now)).await
+    }
+
+    async fn mark_notice(&self, id: NoticeId, version: u64, step: NoticeStep, _: &[Lease]) -> Result<bool, StoreError> {
+        self.writer.write(move |db| notice::mark(db, id, version, step)).await
+    }
+
+    async fn finish_notice(&self, id: NoticeId, version: u64, end: NoticeEnd) -> Result<(), StoreError> {
+        self.writer.write(move |db| notice::finish(db, id, version, &end)).await
+    }
+
+    async fn notices(&self, limit: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        self.readers.read(move |db| notice::notices(db, limit)).await
     }
 
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {

@@ -9,8 +9,8 @@ use crate::{
     store::{
         Migration,
         sqlite::{
-            SqliteOptions, budget, connection, decision, inbox, insight, memo, outbox, pages, repo, schema, timer,
-            upkeep,
+            SqliteOptions, budget, connection, decision, inbox, insight, memo, notice, outbox, pages, repo, schema,
+            timer, upkeep,
         },
     },
 };
@@ -70,6 +70,17 @@ fn every_hot_query_uses_an_index() {
         (outbox::MARK_SENDING, "INTEGER PRIMARY KEY"),
         (outbox::RETRY, "INTEGER PRIMARY KEY"),
         (outbox::END, "INTEGER PRIMARY KEY"),
+        (notice::QUEUE, ""),
+        (notice::CHANGE, "notice_thread"),
+        (notice::NEXT_LINE, "notice_line"),
+        (notice::DUE_IN_LINE, "notice_line"),
+        (notice::NEXT_AT, "notice_not_before"),
+        (notice::MARK, "INTEGER PRIMARY KEY"),
+        (notice::LEARN, "INTEGER PRIMARY KEY"),
+        (notice::RETRY, "INTEGER PRIMARY KEY"),
+        (notice::END, "INTEGER PRIMARY KEY"),
+        (notice::LEAVE, "INTEGER PRIMARY KEY"),
+        (upkeep::PRUNE_NOTICES, "notice_age"),
         (timer::DUE, "timer_at"),
         (budget::BUDGET, "PRIMARY KEY"),
         (upkeep::PRUNE_DELIVERIES, "delivery_age"),
@@ -91,6 +102,7 @@ fn lists_read_only_as_far_as_they_show() {
     // These read an index from one end and stop at the limit, or read an index of few rows.
     for (sql, index) in [
         (outbox::NEWEST, "SCAN effect"),
+        (notice::NEWEST, "SCAN notice"),
         (outbox::NEWEST_DEAD, "effect_dead"),
         (timer::NEXT, "timer_at"),
         (upkeep::COUNT_DEAD, "effect_dead"),

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0006_insight.sql"),
     include_str!("../../../migrations/sqlite/0007_pages.sql"),
     include_str!("../../../migrations/sqlite/0008_standing.sql"),
+    include_str!("../../../migrations/sqlite/0009_notices.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.

@@ -20,10 +20,15 @@ pub(super) const PRUNE_EFFECTS: &str = "
     DELETE FROM effect WHERE id IN (
         SELECT id FROM effect INDEXED BY effect_age WHERE state IN ('done', 'dropped') AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
 
-/// Prunes deliveries and effects that ended before `before`.
+/// Deletes threads of which nothing was said for a while: what is said next becomes a new message.
+pub(super) const PRUNE_NOTICES: &str = "
+    DELETE FROM notice WHERE id IN (
+        SELECT id FROM notice INDEXED BY notice_age WHERE ended_at IS NOT NULL AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
+
+/// Prunes deliveries, effects and notices that ended before `before`.
 pub(super) fn prune(db: &Connection, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
     let mut gone = 0;
-    for sql in [PRUNE_DELIVERIES, PRUNE_EFFECTS] {
+    for sql in [PRUNE_DELIVERIES, PRUNE_EFFECTS, PRUNE_NOTICES] {
         gone += db.prepare_cached(sql)?.execute(params![Moment(before), number(limit)])?;
     }
     Ok(gone.try_into().unwrap_or(u64::MAX))

@@ -2,7 +2,10 @@
 
 use Rank::{Operator, Organisation, Repository};
 use phasebot_core::{
-    domain::policy::{EvidenceKind, Mode, Pattern, Policy},
+    domain::{
+        notice::NoticeRule,
+        policy::{EvidenceKind, Mode, Pattern, Policy},
+    },
     policy::{
         Layer, Merged, Rank, built_in, compile,
         file::{
@@ -169,8 +172,26 @@ locked: [branches]
 }
 
 #[test]
+fn a_list_of_notices_replaces_the_one_above() {
+    let of = |layers: &[(Rank, &str)]| -> Vec<(String, usize, usize)> {
+        let policy = policy(layers);
+        let rule = |rule: &NoticeRule| (rule.to.clone(), rule.on.len(), rule.environments.len());
+        policy.notices.iter().map(rule).collect()
+    };
+    assert_eq!(of(&[]), []);
+    let operator = (Operator, "notices: [{ to: all }]");
+    // Seven kinds are sent unless the list says otherwise.
+    assert_eq!(of(&[operator]), [("all".to_owned(), 7, 0)]);
+    let own = (Repository, "notices: [{ to: ops, on: [storm], environments: ['Prod*', eu] }]");
+    assert_eq!(of(&[operator, own]), [("ops".to_owned(), 1, 2)]);
+    assert_eq!(of(&[operator, (Repository, "notices: []")]), []);
+    let locked = (Operator, "notices: [{ to: all }]\nlocked: [notices]");
+    assert_eq!(of(&[locked, own]), [("all".to_owned(), 7, 0)]);
+}
+
+#[test]
 fn every_lockable_key_locks() {
-    let more = "policy_check: required\nservices: { web: { paths: web } }\nshared: Cargo.lock\nnotes: {}\ninsight: { tz: UTC }";
+    let more = "policy_check: required\nservices: { web: { paths: web } }\nshared: Cargo.lock\nnotes: {}\ninsight: { tz: UTC }\nnotices: [{ to: ops }]";
     let everything = format!("{CONTRACT}\n{more}").replace("policy_check: optional", "#");
     for key in LOCKABLE.into_iter().chain(["gates.release", "environments.staging"]) {
         let merged = merged(&[(Operator, &format!("locked: [{key}]")), (Repository, &everything)]);

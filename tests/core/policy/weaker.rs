@@ -18,6 +18,7 @@ const WEAKER: &[(&str, &str, &str)] = &[
         "gates: { r: { on: { draft: true, tag: 'v*' } } }",
         "applies to other tags",
     ),
+    ("notices: [{ to: ops }]", "notices: []", "no notices are sent to `ops` any more"),
     ("mode: act", "mode: label", "gates and deploys are switched off"),
     ("gates: { r: { on: { draft: true } } }", "gates: {}", "gate `r` removed"),
     ("gates: { r: { on: { tag: 'v*' } } }", "gates: { r: { on: { tag: 'w*' } } }", "applies to other tags"),

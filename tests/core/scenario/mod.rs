@@ -9,6 +9,7 @@ pub mod folder;
 pub mod forge;
 mod labels;
 mod looks;
+mod notices;
 mod outbox;
 pub mod script;
 pub mod shuffle;
@@ -17,7 +18,7 @@ mod steady;
 mod tag_list;
 pub mod transcript;
 
-use phasebot_core::command::COMMANDS;
+use phasebot_core::{command::COMMANDS, domain::notice::NoticeKind};
 use stage::{Probe, Stage};
 
 use crate::gallery::Messages;
@@ -79,6 +80,21 @@ fn people_are_as_written() {
 }
 
 #[test]
+fn notices_are_as_written() {
+    folder::as_written("notices");
+}
+
+#[test]
+fn every_kind_of_notice_has_a_scenario() {
+    let played: String = folder::files("notices").into_iter().map(|(_, text)| text).collect();
+    for kind in NoticeKind::ALL {
+        let line = format!("notice to ops: {} ", kind.name());
+        let other = format!("notice to log: {} ", kind.name());
+        assert!(played.contains(&line) || played.contains(&other), "no scenario sends {}", kind.name());
+    }
+}
+
+#[test]
 fn every_command_has_a_scenario() {
     let files = folder::files("commands");
     for row in COMMANDS {
@@ -107,7 +123,7 @@ fn a_shuffle_that_fails_names_its_seed() {
 /// that was sent cannot be undone when an earlier event arrives late.
 #[test]
 fn repetition_of_deliveries_changes_nothing() {
-    for folder in ["commands", "deploys", "gates", "people"] {
+    for folder in ["commands", "deploys", "gates", "notices", "people"] {
         shuffle::doubled(folder);
     }
 }

@@ -25,6 +25,7 @@ use phasebot_core::{
 
 use super::{
     forge::{Forge, repo, us, words::start},
+    notices::Threads,
     outbox::Outbox,
     script::{Script, Step},
     transcript::Transcript,
@@ -46,6 +47,7 @@ pub struct Stage {
     /// Messages for people, for the gallery.
     pub messages: Messages,
     pub(super) outbox: Outbox,
+    pub(super) threads: Threads,
     /// Queries that were sent, with their times.
     pub(super) asked: Vec<(Timestamp, Need)>,
     timers: BTreeMap<TimerKey, Timestamp>,
@@ -100,6 +102,7 @@ impl Stage {
             transcript: Transcript::default(),
             messages: Messages::default(),
             outbox: Outbox::default(),
+            threads: Threads::default(),
             asked: Vec::new(),
             timers: BTreeMap::new(),
             insight: InsightTable::default(),
@@ -294,6 +297,7 @@ impl Stage {
             let rule = rule.map_or_else(String::new, |reason| format!(" [{}]", reason.code));
             self.transcript.say(format!("{note}{rule}"));
         }
+        self.notify(&plan.notices);
         for group in &plan.insight {
             self.insight.keep(group);
             self.derived_rows.insert((group.kind, group.owner.clone()));

@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, EventConnections, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, Notices, Parts, clock::SimClock},
     domain::{
         effect::{Effect, LabelSpec},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen, StackSeen},
@@ -72,6 +72,7 @@ impl World {
             policies: Arc::new(Arc::new(policy(mode))),
             alerts: Alerts::default(),
             events: EventConnections::default(),
+            notices: Notices::default(),
             settings,
         });
         Self { store, forge, clock, bot }
@@ -250,6 +251,7 @@ fn policy(mode: Mode) -> Policy {
         commands: phasebot::domain::policy::CommandRules::default(),
         alerts: phasebot::domain::alert_policy::AlertPolicy::default(),
         insight: phasebot::policy::built_in().insight,
+        notices: Vec::new(),
         policy_check_required: false,
     }
 }

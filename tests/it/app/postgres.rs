@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, EventConnections, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, Notices, Parts, clock::SimClock},
     domain::{
         effect::Effect,
         event::{ConnectionSeen, Seen},
@@ -48,6 +48,7 @@ impl Replica {
             policies: Arc::new(Arc::new(policy(Mode::Label))),
             alerts: Alerts::default(),
             events: EventConnections::default(),
+            notices: Notices::default(),
             settings: BotSettings::default(),
         });
         Self { bot, forge, clock, other }

@@ -1,7 +1,7 @@
 //! Timers of items whose derivation fails.
 
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, EventConnections, Parts, PolicySource, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, Notices, Parts, PolicySource, clock::SimClock},
     domain::{
         fact::policy::PolicyFiles,
         id::RepoKey,
@@ -56,6 +56,7 @@ async fn what_can_not_be_derived_is_put_off_and_nothing_newer() {
         policies: Arc::new(trap),
         alerts: Alerts::default(),
         events: EventConnections::default(),
+        notices: Notices::default(),
         settings: BotSettings::default(),
     });
     bot.idle().await;

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, Notices, clock::SimClock},
     cli::assembly::{self, Materials, Program},
     domain::id::{ForgeName, ItemId},
     forge::github::GitHubConfig,
@@ -120,6 +120,7 @@ impl World {
             policies: Arc::new(FilePolicies::new(None).unwrap()),
             alerts: Alerts::default(),
             events: EventConnections::default(),
+            notices: Notices::default(),
             bot: BotSettings { catch_up: Some(EVERY), ..BotSettings::default() },
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),

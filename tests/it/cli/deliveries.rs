@@ -174,6 +174,21 @@ impl Store for Shelf {
     async fn effects(&self, _: bool, _: usize) -> Result<Vec<StoredEffect>, StoreError> {
         unreachable!()
     }
+    async fn due_notices(&self, _: Timestamp, _: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        unreachable!()
+    }
+    async fn next_notice_at(&self, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        unreachable!()
+    }
+    async fn mark_notice(&self, _: NoticeId, _: u64, _: NoticeStep, _: &[Lease]) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+    async fn finish_notice(&self, _: NoticeId, _: u64, _: NoticeEnd) -> Result<(), StoreError> {
+        unreachable!()
+    }
+    async fn notices(&self, _: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        unreachable!()
+    }
     async fn due_timers(&self, _: Timestamp, _: usize) -> Result<Vec<Timer>, StoreError> {
         unreachable!()
     }

@@ -7,6 +7,7 @@
 
 mod checker;
 mod deploys;
+mod notices;
 mod plot;
 mod process;
 mod replicas;

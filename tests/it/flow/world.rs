@@ -10,11 +10,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, Notices, clock::SimClock},
     cli::{
         alerts,
         assembly::{self, Materials, Operators, Pages, Program},
-        events,
+        events, notices,
     },
     domain::{
         derived::Derived,
@@ -60,7 +60,7 @@ pub struct Setup {
     pub base_path: &'static str,
     /// Settings of the bot; `None`: the usual ones.
     pub bot: Option<BotSettings>,
-    /// Sections `[alerts.NAME]` and `[events.NAME]` of the settings.
+    /// Sections `[alerts.NAME]`, `[events.NAME]` and `[notices.NAME]` of the settings.
     pub alerts: &'static str,
     /// Start time; `None`: a Monday morning.
     pub start: Option<Timestamp>,
@@ -171,6 +171,7 @@ impl World {
             policies: Arc::new(FilePolicies::new(None).unwrap()),
             alerts: connections(setup.alerts, &clock),
             events: event_connections(setup.alerts, &clock),
+            notices: targets_of(setup.alerts, &clock),
             bot: setup.bot.unwrap_or(BotSettings { dry_run: setup.dry_run, ..BotSettings::default() }),
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),
@@ -212,6 +213,11 @@ impl World {
     /// Returns a person who works on `acme/shop`.
     pub fn person(&self, login: &str) -> Person {
         self.forge.person(login, REPO).unwrap()
+    }
+
+    /// Returns the forge's id of `acme/shop`.
+    pub fn forge_id(&self) -> u64 {
+        self.repo.id
     }
 
     /// Sends the pending webhooks, and those that the bot's actions cause, until nothing is left to
@@ -379,6 +385,12 @@ fn event_connections(settings: &str, clock: &Arc<SimClock>) -> EventConnections 
     let settings = Settings::parse(Path::new("settings"), settings).unwrap();
     let clock: Arc<dyn Clock> = clock.clone();
     events::connections(&settings, &clock).unwrap_or_else(|_| panic!("the connections can't be made"))
+}
+
+fn targets_of(settings: &str, clock: &Arc<SimClock>) -> Notices {
+    let settings = Settings::parse(Path::new("settings"), settings).unwrap();
+    let clock: Arc<dyn Clock> = clock.clone();
+    notices::targets(&settings.notices, &clock).unwrap_or_else(|_| panic!("the targets can't be made"))
 }
 
 async fn listener() -> TcpListener {

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::SignedDuration;
 use phasebot::{
-    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, EventConnections, FilePolicies, Notices, Parts, clock::SimClock},
     domain::{id::ForgeName, policy::FILE},
     forge::github::{GitHub, GitHubConfig},
     http::{Limits, Senders, ServerState, serve},
@@ -132,6 +132,7 @@ impl World {
             policies: Arc::new(FilePolicies::new(operator).unwrap()),
             alerts: Alerts::default(),
             events: EventConnections::default(),
+            notices: Notices::default(),
             settings: self.settings.clone(),
         });
         let (shutdown, ending) = watch::channel(false);

@@ -7,7 +7,7 @@ use phasebot::{
         insight::{InsightRow, KEEPS_ALL, OPEN, RowGroup, RowKind},
         timer::TimerKey,
     },
-    port::store::{Commit, DeliveryState, InsightPage, RepositoryRow, Store, StoreError, StoredItem, Timer},
+    port::store::{Commit, DeliveryState, InsightPage, NewNotice, RepositoryRow, Store, StoreError, StoredItem, Timer},
 };
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     given::{
         accept, all_effects, at, decide, delivery, fact, labels, no_fact, once, replacing, repo, state, transition,
     },
+    notice::news,
 };
 
 fn item(number: u64, phase: Option<&str>) -> StoredItem {
@@ -49,6 +50,7 @@ fn whole(seq: u64) -> Commit {
         }],
         effects: vec![replacing("labels/12", labels(12, "phase/code")), once("hello", labels(13, "x"))],
         cancel_effects: vec!["labels/13".to_owned()],
+        notices: vec![NewNotice { target: "ops".to_owned(), notice: news("deploy/production/1", "it failed") }],
         timers: vec![(TimerKey::Item(12), Some(at(60)))],
     }
 }
@@ -68,6 +70,9 @@ pub(crate) async fn a_decision_is_kept_whole(database: &dyn Database) {
     assert_eq!(store.transitions(&repo(1), 13).await.unwrap(), []);
     let units = InsightPage { kind: RowKind::Unit, since: at(0), after: None, limit: 9 };
     assert_eq!(store.insight(&repo(1), &units).await.unwrap(), [metrics_row("#12", "1", 5, "{}")]);
+    let notices = store.due_notices(at(9), 10).await.unwrap();
+    assert_eq!(notices.len(), 1);
+    assert_eq!((notices[0].target.as_str(), &notices[0].notice.thread[..]), ("ops", "deploy/production/1"));
     let effects = store.due_effects(at(9), 10).await.unwrap();
     assert_eq!(effects.len(), 2);
     let first = &effects[0];
@@ -90,6 +95,7 @@ async fn nothing_kept(store: &dyn Store) {
     assert_eq!(store.items(&repo(1)).await.unwrap(), []);
     assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), []);
     assert_eq!(all_effects(store).await, []);
+    assert_eq!(store.notices(9).await.unwrap(), []);
     assert_eq!(store.next_timer_at().await.unwrap(), None);
 }
 

@@ -10,8 +10,9 @@ use phasebot::{
     },
     port::store::{
         Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
-        InsightPage, Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats,
-        StoredDelivery, StoredEffect, StoredItem, Timer,
+        InsightPage, Lease, NewDelivery, NewNotice, NoticeEnd, NoticeId, NoticeOutcome, NoticeStep, Partition, Pending,
+        RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, StoredNotice,
+        Timer,
     },
 };
 use std::{
@@ -47,6 +48,7 @@ struct Inner {
     effects: Vec<StoredEffect>,
     timers: BTreeMap<(RepoKey, TimerKey), Timestamp>,
     memos: BTreeMap<String, String>,
+    notices: Vec<StoredNotice>,
     insight: BTreeMap<(RepoKey, RowKind, String, String), InsightRow>,
 }
 
@@ -90,6 +92,49 @@ impl Inner {
                 Some(body) => drop(self.facts.insert(key, body)),
                 None => drop(self.facts.remove(&key)),
             }
+        }
+    }
+
+    fn queue_notice(&mut self, repo: &RepoKey, new: NewNotice, now: Timestamp) {
+        let hash = new.notice.digest();
+        let is_it =
+            |n: &&mut StoredNotice| n.repo == *repo && n.target == new.target && n.notice.thread == new.notice.thread;
+        let Some(row) = self.notices.iter_mut().find(is_it) else {
+            if new.notice.is_news {
+                let id = self.notices.len() as NoticeId + 1;
+                self.notices.push(StoredNotice {
+                    id,
+                    version: 1,
+                    repo: repo.clone(),
+                    target: new.target,
+                    notice: new.notice,
+                    hash,
+                    state: EffectState::Queued,
+                    step: None,
+                    tried: 0,
+                    attempts: 0,
+                    created_at: now,
+                    not_before: now,
+                    message: String::new(),
+                    shown: String::new(),
+                    told: String::new(),
+                    note: String::new(),
+                });
+            }
+            return;
+        };
+        let has_message = !row.message.is_empty();
+        if row.hash == hash || (!new.notice.is_news && !open(row.state) && !has_message) {
+            return;
+        }
+        let is_news = new.notice.is_news;
+        (row.version, row.hash, row.notice) = (row.version + 1, hash, new.notice);
+        (row.attempts, row.created_at, row.note) = (0, now, String::new());
+        if row.state == EffectState::Sending {
+            row.not_before = row.not_before.max(now);
+        } else {
+            row.not_before = now;
+            row.state = if is_news || has_message { EffectState::Queued } else { EffectState::Dropped };
         }
     }
 
@@ -269,6 +314,7 @@ impl Store for MemoryStore {
         inner.histories.retain(|(of, _), _| of != repo);
         inner.timers.retain(|(of, _), _| of != repo);
         inner.effects.retain(|effect| effect.repo != *repo);
+        inner.notices.retain(|notice| notice.repo != *repo);
         let its =
             |d: &&mut StoredDelivery| d.row.forge == repo.forge && d.row.repo == Some(repo.id) && d.row.seq < before;
         for delivery in inner.deliveries.iter_mut().filter(its) {
@@ -320,6 +366,9 @@ impl Store for MemoryStore {
         }
         for effect in commit.effects {
             inner.queue(&repo, effect, commit.now.unwrap_or(Timestamp::UNIX_EPOCH));
+        }
+        for new in commit.notices {
+            inner.queue_notice(&repo, new, commit.now.unwrap_or(Timestamp::UNIX_EPOCH));
         }
         for (item, at) in commit.timers {
             let key = (repo.clone(), item);
@@ -391,6 +440,69 @@ impl Store for MemoryStore {
         let inner = self.inner.lock().unwrap();
         let wanted = |e: &&StoredEffect| !dead_only || e.state == EffectState::Dead;
         Ok(inner.effects.iter().rev().filter(wanted).take(limit).cloned().collect())
+    }
+
+    async fn due_notices(&self, now: Timestamp, per_target: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let due = inner.notices.iter().filter(|n| open(n.state) && n.not_before <= now);
+        let mut due: Vec<StoredNotice> = due.cloned().collect();
+        due.sort_by(|a, b| (&a.target, a.id).cmp(&(&b.target, b.id)));
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        due.retain(|n| {
+            let count = counts.entry(n.target.clone()).or_default();
+            *count += 1;
+            *count <= per_target
+        });
+        Ok(due)
+    }
+
+    async fn next_notice_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        Ok(inner.notices.iter().filter(|n| open(n.state) && n.not_before > now).map(|n| n.not_before).min())
+    }
+
+    async fn mark_notice(&self, id: NoticeId, version: u64, step: NoticeStep, _: &[Lease]) -> Result<bool, StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        let row = inner.notices.iter_mut().find(|n| n.id == id && n.version == version && open(n.state));
+        let Some(row) = row else { return Ok(false) };
+        (row.state, row.step, row.tried) = (EffectState::Sending, Some(step), version);
+        Ok(true)
+    }
+
+    async fn finish_notice(&self, id: NoticeId, version: u64, end: NoticeEnd) -> Result<(), StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        let Some(row) = inner.notices.iter_mut().find(|n| n.id == id) else { return Ok(()) };
+        let learnt = end.learnt;
+        row.message = learnt.message.unwrap_or(std::mem::take(&mut row.message));
+        row.shown = learnt.shown.unwrap_or(std::mem::take(&mut row.shown));
+        row.told = learnt.told.unwrap_or(std::mem::take(&mut row.told));
+        let is_doubt = matches!(end.outcome, NoticeOutcome::Retry { in_doubt: true, .. });
+        if row.version != version || !open(row.state) {
+            if row.version != version && row.state == EffectState::Sending && !is_doubt {
+                row.state = EffectState::Queued;
+            }
+            return Ok(());
+        }
+        row.note = end.note;
+        row.state = match end.outcome {
+            NoticeOutcome::Done => EffectState::Done,
+            NoticeOutcome::Dead => EffectState::Dead,
+            NoticeOutcome::Dropped => EffectState::Dropped,
+            NoticeOutcome::Continue => {
+                row.not_before = end.at;
+                EffectState::Queued
+            }
+            NoticeOutcome::Retry { not_before, in_doubt } => {
+                row.not_before = not_before;
+                row.attempts += 1;
+                if in_doubt { EffectState::Sending } else { EffectState::Queued }
+            }
+        };
+        Ok(())
+    }
+
+    async fn notices(&self, limit: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        Ok(self.inner.lock().unwrap().notices.iter().rev().take(limit).cloned().collect())
     }
 
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {

@@ -17,6 +17,7 @@ pub mod id;
 pub mod insight;
 pub mod instance;
 pub mod needs;
+pub mod notice;
 pub mod pattern;
 pub mod per_pull;
 pub mod permission;

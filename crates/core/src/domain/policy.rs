@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     alert_policy::AlertPolicy,
     insight::InsightRules,
+    notice::NoticeRule,
     permission::{Grant, Role},
     rule::{FreezeRule, GateRule, OverrideRule, ServiceRule},
 };
@@ -82,6 +83,8 @@ pub struct Policy {
     pub alerts: AlertPolicy,
     /// Rules for delivery metrics.
     pub insight: InsightRules,
+    /// What is sent to which target outside of the forge.
+    pub notices: Vec<NoticeRule>,
     /// True if the check `phasebot/policy` appears on every pull request and merge group, and not
     /// only on pull requests that change the file.
     pub policy_check_required: bool,

@@ -38,7 +38,7 @@ use crate::{
     },
     ingest::{self, Observed, SurveyTerms, Us},
     insight::{self, Former, TermsRow},
-    phase,
+    notice, phase,
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
@@ -307,6 +307,7 @@ impl Repository {
         }
         // Phases, and what of them is not shown yet.
         let derived = phase::derive_all(&self.facts, &pending.items, terms.policy, terms.now);
+        plan.notices = notice::changed(&self.facts, pending.changed.iter(), terms);
         let changed = pending.changed.iter();
         plan.insight = insight::changed_rows(&self.facts, changed, &pending.former, &derived, terms, &mut self.terms);
         for derived in derived {
@@ -358,6 +359,7 @@ impl Repository {
         self.pending.notes = std::mem::take(&mut pending.notes);
         // Rows of items are derived with it, too; those of documents now, because after a restart nothing
         // shows that these changed.
+        plan.notices = notice::changed(&self.facts, pending.changed.iter(), terms);
         let changed = pending.changed.iter();
         plan.insight = insight::changed_rows(&self.facts, changed, &pending.former, &[], terms, &mut self.terms);
         self.pending.former = std::mem::take(&mut pending.former);

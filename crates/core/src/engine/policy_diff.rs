@@ -8,12 +8,13 @@ mod deploys;
 mod people;
 mod services;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
 use crate::{
     domain::{
+        notice::NoticeRule,
         policy::{CheckRules, Mode, Pattern, Policy},
         rule::{Busy, EnvironmentRule, FreezeRule, GateRule},
     },
@@ -53,6 +54,7 @@ pub fn diff(current: &Policy, proposed: &Policy) -> PolicyDiff {
         commands,
         alerts,
         insight,
+        notices,
         policy_check_required,
     } = current;
     let mut found = PolicyDiff::default();
@@ -79,6 +81,7 @@ pub fn diff(current: &Policy, proposed: &Policy) -> PolicyDiff {
     if *insight != proposed.insight {
         found.other.push("the rules for delivery metrics changed".to_owned());
     }
+    found.notices(notices, &proposed.notices);
     found
 }
 
@@ -125,6 +128,20 @@ impl PolicyDiff {
         };
         self.turns_gates_off = old == Mode::Act;
         self.note(new < old, format!("`mode` {} → {}: {effect}", old.name(), new.name()));
+    }
+
+    fn notices(&mut self, old: &[NoticeRule], new: &[NoticeRule]) {
+        let targets = |rules: &[NoticeRule]| -> BTreeSet<String> { rules.iter().map(|rule| rule.to.clone()).collect() };
+        let (before, after) = (targets(old), targets(new));
+        for target in after.difference(&before) {
+            self.other.push(format!("notices are sent to {}", quoted(target)));
+        }
+        for target in before.difference(&after) {
+            self.weaker.push(format!("no notices are sent to {} any more", quoted(target)));
+        }
+        if before == after && old != new {
+            self.other.push("other notices are sent".to_owned());
+        }
     }
 
     fn gates(&mut self, old: &BTreeMap<String, GateRule>, new: &BTreeMap<String, GateRule>) {

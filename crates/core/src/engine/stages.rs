@@ -10,6 +10,7 @@ use crate::{
     },
     gate, incident,
     insight::retro,
+    notice,
     plan::{CommandEnding, DecisionContext, EffectOutcome, PartialPlan},
 };
 
@@ -22,6 +23,7 @@ pub fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPla
     diff::answer_all(facts, terms, &mut advanced);
     answer_commands(facts, terms, &mut advanced);
     gate::advance(facts, terms, &mut advanced);
+    notice::note_waits(facts, terms, &mut advanced);
     let tags_due_at = EvalContext::new(facts, terms.policy, terms.now).tags_due_at();
     advanced.wake(tags_due_at.filter(|at| *at > terms.now));
     advanced.wake(wait::next_try(facts));

@@ -108,6 +108,7 @@ fn keep(
     };
     let words = check_run::title(&gate.decision);
     gate.note_waits(terms.now);
+    gate.note_person(terms.now);
     let turned = gate.turns.len();
     gate.turned(DecisionChange { at: terms.now, standing: gate.decision.standing, words: words.clone() });
     if gate.turns.len() != turned || known.is_none() {

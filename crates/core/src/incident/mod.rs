@@ -21,6 +21,7 @@ pub mod rendered_text;
 mod route;
 mod state;
 mod storm;
+mod summary;
 mod suspect;
 mod timeline;
 mod user_feedback;
@@ -35,6 +36,7 @@ pub(crate) use crate::incident::query::{
 };
 pub use crate::incident::query::{OpenIncident, open_incidents};
 pub(crate) use crate::incident::reconcile::{advance, ended};
+pub(crate) use crate::incident::summary::summary_of;
 
 /// Returns `at` plus `by`, or the end of time.
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

@@ -8,6 +8,7 @@ use crate::{
     domain::{
         alert_policy::{AlertPolicy, AlertRoute, StormPolicy},
         insight::{InsightRules, RetroRules},
+        notice::{NoticeKind, NoticeRule},
         permission::{Grant, Role},
         policy::{
             CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
@@ -22,6 +23,7 @@ use crate::{
             command::Permission,
             condition::Team,
             evidence::EvidenceFile,
+            notice::NoticeFile,
             phase::PhaseFile,
             service::ServiceFile,
             text::{Color, Description, Glob, Globs, Name},
@@ -86,14 +88,28 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         overrides: file.overrides.as_ref().map(rules::overrides).unwrap_or_default(),
         alerts: alerts(file)?,
         insight: insight(file)?,
+        notices: file.notices.iter().flatten().map(notice).collect::<Result<_, _>>()?,
         policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
 }
 
-fn service(file: &ServiceFile) -> Result<ServiceRule, String> {
-    // Environments are compared in lower case.
+fn notice(file: &NoticeFile) -> Result<NoticeRule, String> {
+    let usual = || NoticeKind::ALL.into_iter().filter(|kind| kind.is_default()).collect();
+    Ok(NoticeRule {
+        to: file.to.as_str().to_owned(),
+        on: file.on.clone().unwrap_or_else(usual),
+        environments: environment_globs(file.environments.as_ref())?,
+    })
+}
+
+/// Compiles globs of environments, which are compared in lower case.
+fn environment_globs(globs: Option<&Globs>) -> Result<Vec<Pattern>, String> {
     let lower = |glob: &Glob| Glob::try_from(name_key(glob.as_str()))?.pattern();
-    let environments = file.environments.iter().flat_map(Globs::list).map(lower).collect::<Result<_, _>>()?;
+    globs.into_iter().flat_map(Globs::list).map(lower).collect()
+}
+
+fn service(file: &ServiceFile) -> Result<ServiceRule, String> {
+    let environments = environment_globs(file.environments.as_ref())?;
     let label = file.label.as_ref().map(|label| label.as_str().to_owned());
     Ok(ServiceRule { paths: globs(file.paths.as_ref())?, tags: globs(file.tags.as_ref())?, environments, label })
 }

@@ -159,6 +159,7 @@ fn take(key: &str, file: &mut PolicyFile) -> bool {
         "services" => file.services.take().is_some(),
         "shared" => file.shared.take().is_some(),
         "notes" => file.notes.take().is_some(),
+        "notices" => file.notices.take().is_some(),
         _ => false,
     }
 }
@@ -193,6 +194,7 @@ impl Merging {
         let above = &mut self.file;
         over(&mut above.version, file.version);
         over(&mut above.notes, file.notes);
+        over(&mut above.notices, file.notices);
         over(&mut above.mode, file.mode);
         over(&mut above.policy_check, file.policy_check);
         over(&mut above.branches, file.branches);

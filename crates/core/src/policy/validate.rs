@@ -27,6 +27,8 @@ const MAX_PHASES: usize = 50;
 /// Maximum number of globs in one file. Compiling each costs memory and time, and anyone who
 /// installs the App may write a file.
 const MAX_GLOBS: usize = 300;
+/// Maximum number of rules for notices in one file.
+const MAX_NOTICES: usize = 20;
 
 /// Returns the contradictions within one file, in the file's order.
 pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
@@ -37,6 +39,7 @@ pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
     checks.check_environments();
     checks.check_freezes();
     checks.check_storm();
+    checks.check_notices();
     let mut problems = checks.problems;
     problems.sort_by(|a, b| a.order().cmp(&b.order()));
     problems
@@ -126,6 +129,8 @@ impl Checks<'_> {
         let count = count + rework.map(|labels| labels.list().len()).sum::<usize>();
         let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
         let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
+        let noticed = file.notices.iter().flatten().flat_map(|notice| &notice.environments);
+        let count = count + noticed.map(|globs| globs.list().len()).sum::<usize>();
         if count > MAX_GLOBS {
             self.report(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
         }
@@ -262,6 +267,22 @@ impl Checks<'_> {
     fn check_storm(&mut self) {
         let issues = self.parsed.file.alerts.as_ref().and_then(|a| a.storm.as_ref()).and_then(|s| s.issues);
         self.check_maximum(&path(["alerts".into(), "storm".into(), "issues".into()]), issues, 100);
+    }
+
+    fn check_notices(&mut self) {
+        let Some(notices) = &self.parsed.file.notices else { return };
+        let list = path(["notices".into()]);
+        if notices.len() > MAX_NOTICES {
+            self.report(&list, format!("at most {MAX_NOTICES} are possible; these are {}", notices.len()));
+        }
+        for (index, notice) in notices.iter().enumerate() {
+            if notice.on.as_ref().is_some_and(Vec::is_empty) {
+                self.report(
+                    &below(&below(&list, index), "on"),
+                    "nothing is sent by an empty list; leave `on` out for the usual kinds",
+                );
+            }
+        }
     }
 
     fn check_conditions(&mut self, here: &[Step], conditions: &[Condition]) {

@@ -45,6 +45,22 @@ impl Links {
         self.base.as_ref().map(|base| format!("{base}/commit/{sha}"))
     }
 
+    /// Returns the address of an item.
+    pub(crate) fn item_page(&self, item: ItemId) -> Option<String> {
+        self.base.as_ref().map(|base| format!("{base}/issues/{item}"))
+    }
+
+    /// Returns the address of a commit's checks.
+    pub(crate) fn checks_page(&self, sha: &Sha) -> Option<String> {
+        self.base.as_ref().map(|base| format!("{base}/commit/{sha}/checks"))
+    }
+
+    /// Returns the address of a release; `None` if its tag can't stand in an address as it is.
+    pub(crate) fn release_page(&self, tag: &str) -> Option<String> {
+        let is_plain = !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b));
+        self.base.as_ref().filter(|_| is_plain).map(|base| format!("{base}/releases/tag/{tag}"))
+    }
+
     /// Returns a commit's digits with a link to it.
     pub(crate) fn commit(&self, sha: &Sha) -> String {
         self.to(&sha.code(), &format!("/commit/{sha}"))

@@ -38,6 +38,12 @@ pub struct GateFacts {
     /// Times for which its conditions blocked the commit, by condition.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waits: BTreeMap<String, GateWait>,
+    /// Time since when somebody has to do something, while that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_since: Option<Timestamp>,
+    /// Time at which a notice last said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noticed: Option<Timestamp>,
 }
 
 /// The time for which one condition blocked a commit.
@@ -128,7 +134,15 @@ impl GateFacts {
             turns: Vec::new(),
             rerequested: false,
             waits: BTreeMap::new(),
+            person_since: None,
+            noticed: None,
         }
+    }
+
+    /// Records whether somebody has to do something.
+    pub fn note_person(&mut self, now: Timestamp) {
+        let is_needed = self.live && self.decision.needs_person && !self.decision.standing.is_open();
+        self.person_since = is_needed.then(|| self.person_since.unwrap_or(now));
     }
 
     /// Records which conditions block at a time: while it is evaluated, those that are not open.

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod evidence;
 pub mod gate;
 pub mod insight;
+pub mod notice;
 pub mod phase;
 pub mod service;
 pub mod text;
@@ -30,6 +31,7 @@ use crate::{
         environment::EnvironmentFile,
         gate::GateFile,
         insight::InsightFile,
+        notice::NoticeFile,
         phase::PhaseFile,
         service::ServiceFile,
         text::{Glob, Globs, Name},
@@ -85,6 +87,10 @@ pub struct PolicyFile {
     pub alerts: Option<AlertsFile>,
     /// Delivery metrics: `phasebot report`.
     pub insight: Option<InsightFile>,
+    /// Notices: what is sent to which target outside of the forge. A list here replaces the one above
+    /// it. Default: nothing is sent.
+    #[schemars(length(max = 20))]
+    pub notices: Option<Vec<NoticeFile>>,
     /// Keys that the organisation and the repositories can't override: a top-level key,
     /// `gates.NAME` or `environments.NAME`. Counts in the operator's policy only.
     pub locked: Option<Vec<text::LockKey>>,

@@ -150,12 +150,17 @@ word! {
 }
 
 word! {
+    /// The name of a target of notices: up to 40 lower-case letters, digits, `-` and `_`.
+    TargetName, check_target, { "pattern": "^[a-z0-9_-]{1,40}$" }
+}
+
+word! {
     /// A top-level key of the policy, `gates.NAME` or `environments.NAME`.
     LockKey, check_lock_key, { "minLength": 1, "maxLength": 300 }
 }
 
 /// Keys that an operator can lock.
-pub const LOCKABLE: [&str; 16] = [
+pub const LOCKABLE: [&str; 17] = [
     "mode",
     "policy_check",
     "ignore",
@@ -172,6 +177,7 @@ pub const LOCKABLE: [&str; 16] = [
     "services",
     "shared",
     "notes",
+    "notices",
 ];
 
 /// Sections in which an operator can lock a single entry.
@@ -307,6 +313,15 @@ fn check_login(text: &str) -> Result<(), String> {
         return Err("an account is named without `@` and spaces".to_owned());
     }
     Ok(())
+}
+
+fn check_target(text: &str) -> Result<(), String> {
+    check_length(text, "a target's name", 1, 40)?;
+    if text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_')) {
+        Ok(())
+    } else {
+        Err("a target's name has lower-case letters, digits, `-` and `_`".to_owned())
+    }
 }
 
 fn check_lock_key(text: &str) -> Result<(), String> {

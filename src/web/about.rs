@@ -151,7 +151,7 @@ fn quality(metrics: &Metrics) -> Markup {
                             th scope="row" { (what) }
                             td.number.zero[part == 0] { (part) }
                             td.number { (of) }
-                            td.soft { @if part == 0 { "nothing is missing" } @else { (so) } }
+                            td.soft { @if part > 0 { (so) } }
                         }
                     }
                 }

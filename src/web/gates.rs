@@ -82,7 +82,7 @@ fn overridden(web: &Web, row: &RepositoryRow, overrides: &[(OverrideRow, Option<
         section aria-labelledby="overrides" {
             h2 id="overrides" { "Overrides" }
             p.soft { "Of the last " (DAYS) " days, the newest first." }
-            div.scroll tabindex="0" role="region" aria-label="Overrides" {
+            div.scroll tabindex="0" role="region" aria-label="Overrides with their reasons" {
                 table {
                     thead {
                         tr {

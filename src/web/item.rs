@@ -142,7 +142,7 @@ fn deployed(web: &Web, row: &RepositoryRow, work: &Work) -> Markup {
     html! {
         section aria-labelledby="deployments" {
             h2 id="deployments" { "Deployments" }
-            div.scroll tabindex="0" role="region" aria-label="Deployments" {
+            div.scroll tabindex="0" role="region" aria-label="Where its changes ran" {
                 table {
                     thead { tr { @for head in ["Environment", "Live", "Deployment", "Commit", "What became of it"] { th scope="col" { (head) } } } }
                     tbody {

@@ -210,7 +210,7 @@ fn list(
                     @if next.is_some() || slow.is_some() {
                         span.for {
                             @if let Some(percent) = slow {
-                                span.state.wait { "Older than " (percent) "\u{a0}% were here." } " "
+                                span.state.wait { (percent) "\u{a0}% moved on sooner." } " "
                             }
                             @if let Some(next) = &next { "Next: " (prose::inline(next)) }
                         }

@@ -43,10 +43,17 @@ pub(super) struct Five {
 /// What is remembered of repositories, by their ids.
 #[derive(Default)]
 pub(super) struct Overview {
-    /// The version of the data, the hour, and the figures.
-    five: Mutex<HashMap<u64, (u64, i64, Option<Five>)>>,
+    five: Mutex<HashMap<u64, Known>>,
     /// The hour, and the items that are slow.
     slow: Mutex<HashMap<u64, (i64, Arc<Slow>)>>,
+}
+
+/// The figures of a repository, as of a version of its data and an hour.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    version: u64,
+    hour: i64,
+    five: Option<Five>,
 }
 
 /// Items in progress that are older than most were when they left their phase, with the percentage.
@@ -63,14 +70,14 @@ impl Web {
         for (row, version) in rows.iter().zip(versions) {
             let known = self.overview.five.lock().unwrap_or_else(PoisonError::into_inner).get(&row.repo.id).copied();
             let five = match known {
-                Some((of, at, five)) if (of, at) == (version, hour) => five,
-                _ => self.five_of(row).await?,
+                Some(known) if (known.version, known.hour) == (version, hour) => known.five,
+                Some(_) | None => self.five_of(row).await?,
             };
             let mut remembered = self.overview.five.lock().unwrap_or_else(PoisonError::into_inner);
             if remembered.len() >= MOST {
                 remembered.clear();
             }
-            remembered.insert(row.repo.id, (version, hour, five));
+            remembered.insert(row.repo.id, Known { version, hour, five });
             all.push(five);
         }
         Ok(all)

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         derived::{StoredItem, Transition},
         id::{ForgeName, ItemId, RepoKey},
-        insight::InsightRow,
+        insight::{InsightRow, RowKind},
     },
     port::store::{Document, InsightPage, RepositoryRow, StoreError},
 };
@@ -60,6 +60,11 @@ pub trait PageStore: Send + Sync + 'static {
 
     /// Returns a page of a repository's rows for delivery metrics, by time, owner and part.
     async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError>;
+
+    /// Returns a repository's rows of one kind that belong to these objects, such as `#12`, by owner and
+    /// part.
+    async fn insight_of(&self, repo: &RepoKey, kind: RowKind, owners: &[String])
+    -> Result<Vec<InsightRow>, StoreError>;
 
     /// Returns the value that the program stored under this name.
     async fn memo(&self, name: &str) -> Result<Option<String>, StoreError>;

@@ -13,7 +13,7 @@ use crate::{
     port::store::RepositoryRow,
     web::{
         Web,
-        answer::Failure,
+        failure::Failure,
         page::SignedIn,
         session::{Session, Sessions},
     },

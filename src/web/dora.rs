@@ -9,10 +9,12 @@ use crate::{
     insight::{Figures, Spread},
     web::{
         Web,
-        answer::Failure,
-        chart::{self, Chart, Unit, float, length, short},
+        chart::{Cell, Chart},
+        definitions,
+        failure::Failure,
         metrics::Metrics,
         page::{Page, Place},
+        plot::{self, Column, Unit, float, length, short},
         read::{Repository, Visit},
     },
 };
@@ -56,14 +58,35 @@ fn charts(metrics: &Metrics) -> Markup {
     }
 }
 
-/// Returns a value for each week.
-fn weekly(metrics: &Metrics, value: impl Fn(&Figures) -> Option<f64>) -> Vec<(String, Option<f64>)> {
-    metrics.weeks.iter().map(|week| (metrics.week(week), value(week))).collect()
+/// Lists of the rows behind the figures, as [`Metrics::behind`] takes them.
+const NEW: &str = "deployments?show=new&";
+const FAILED: &str = "deployments?show=failed&";
+const REWORK: &str = "deployments?show=rework&";
+const CHANGES: &str = "changes?";
+
+/// Returns a value for each week, with the list of what is behind it.
+fn weekly(metrics: &Metrics, list: &str, value: impl Fn(&Figures) -> Option<f64>) -> Vec<Column> {
+    let column =
+        |week: &Figures| Column { label: metrics.week(week), value: value(week), to: Some(metrics.behind(week, list)) };
+    metrics.weeks.iter().map(column).collect()
 }
 
-fn table(metrics: &Metrics, row: impl Fn(&Figures) -> Vec<String>) -> Vec<Vec<String>> {
-    let weeks = metrics.weeks.iter().map(|week| [vec![metrics.week(week)], row(week)].concat());
-    weeks.collect()
+/// Returns a row for each week. The first cell behind the week leads to the list of what is behind it.
+fn table(metrics: &Metrics, list: &str, row: impl Fn(&Figures) -> Vec<String>) -> Vec<Vec<Cell>> {
+    let cells = |week: &Figures| {
+        let mut cells: Vec<Cell> = [vec![metrics.week(week)], row(week)].concat().into_iter().map(Cell::from).collect();
+        if let Some(count) = row(week).first().filter(|count| *count != "0") {
+            cells[1] = Cell::link(count, metrics.behind(week, list));
+        }
+        cells
+    };
+    metrics.weeks.iter().map(cells).collect()
+}
+
+/// Returns where to ask on.
+fn links(metrics: &Metrics, which: &'static str, list: &str, section: &str) -> Vec<(&'static str, String)> {
+    let rows = (which, metrics.behind(&metrics.figures, list));
+    vec![rows, ("How is it counted?", definitions::address(section))]
 }
 
 fn heads(names: &[&str]) -> Vec<String> {
@@ -84,9 +107,9 @@ fn median(spread: Option<&Spread>) -> Option<f64> {
     spread.map(|spread| spread.p50 as f64)
 }
 
-fn lengths(metrics: &Metrics, pick: impl Fn(&Figures) -> Option<&Spread>) -> (Vec<(String, Option<f64>)>, Unit) {
-    let values = weekly(metrics, |week| median(pick(week)));
-    let most = values.iter().filter_map(|(_, value)| *value).fold(0.0, f64::max);
+fn lengths(metrics: &Metrics, list: &str, pick: impl Fn(&Figures) -> Option<&Spread>) -> (Vec<Column>, Unit) {
+    let values = weekly(metrics, list, |week| median(pick(week)));
+    let most = values.iter().filter_map(|column| column.value).fold(0.0, f64::max);
     (values, Unit::of_seconds(most))
 }
 
@@ -111,10 +134,11 @@ fn frequency(metrics: &Metrics) -> Chart {
                 format!("{count} deployments brought something new{rate}, on {days}.{aside}")
             }
         },
-        plot: chart::columns(&weekly(metrics, |week| Some(float(week.deployment_frequency.count))), Unit::COUNT)
+        links: links(metrics, "Which deployments?", NEW, "deployment-frequency"),
+        plot: plot::columns(&weekly(metrics, NEW, |week| Some(float(week.deployment_frequency.count))), Unit::COUNT)
             .filter(|_| all.count > 0),
         columns: heads(&["Deployments", "Redeploys", "Rollbacks", "Failed attempts"]),
-        rows: table(metrics, |week| {
+        rows: table(metrics, NEW, |week| {
             let week = &week.deployment_frequency;
             vec![number(week.count), number(week.redeploys), number(week.rollbacks), number(week.attempts)]
         }),
@@ -123,7 +147,7 @@ fn frequency(metrics: &Metrics) -> Chart {
 
 fn lead_time(metrics: &Metrics) -> Chart {
     let all = &metrics.figures.lead_time;
-    let (values, unit) = lengths(metrics, |week| week.lead_time.all.as_ref());
+    let (values, unit) = lengths(metrics, CHANGES, |week| week.lead_time.all.as_ref());
     let part =
         |spread: &Option<Spread>, name: &str| spread.as_ref().map(|spread| format!("{name} {}", length(spread.p50)));
     let parts: Vec<String> = [
@@ -153,9 +177,10 @@ fn lead_time(metrics: &Metrics) -> Chart {
                 parts.join(", ")
             ),
         },
-        plot: chart::columns(&values, unit),
+        links: links(metrics, "Which changes?", CHANGES, "change-lead-time"),
+        plot: plot::columns(&values, unit),
         columns: heads(&["Changes", "Median", "85 %", "Coding", "Review", "Waiting", "Deploying"]),
-        rows: table(metrics, |week| {
+        rows: table(metrics, CHANGES, |week| {
             let lead = &week.lead_time;
             let of = |spread: &Option<Spread>| or_none(spread.as_ref().map(|spread| length(spread.p50)));
             vec![
@@ -189,19 +214,20 @@ fn fail_rate(metrics: &Metrics) -> Chart {
                 short(percent)
             ),
         },
-        plot: chart::columns(&weekly(metrics, |week| week.change_fail_rate.percent), Unit::PERCENT),
-        columns: heads(&["Deployments", "Failed", "Rate"]),
-        rows: table(metrics, |week| {
+        links: links(metrics, "Which failed, and why?", FAILED, "change-fail-rate"),
+        plot: plot::columns(&weekly(metrics, FAILED, |week| week.change_fail_rate.percent), Unit::PERCENT),
+        columns: heads(&["Failed", "Deployments", "Rate"]),
+        rows: table(metrics, FAILED, |week| {
             let rate = &week.change_fail_rate;
             let percent = or_none(rate.percent.map(|percent| format!("{} %", short(percent))));
-            vec![number(rate.share.n), number(rate.share.part), percent]
+            vec![number(rate.share.part), number(rate.share.n), percent]
         }),
     }
 }
 
 fn recovery(metrics: &Metrics) -> Chart {
     let all = &metrics.figures.recovery_time;
-    let (values, unit) = lengths(metrics, |week| week.recovery_time.all.as_ref());
+    let (values, unit) = lengths(metrics, FAILED, |week| week.recovery_time.all.as_ref());
     let open = match all.open_since.len() {
         0 => String::new(),
         1 => " One failure is not over, and is not among them.".to_owned(),
@@ -222,9 +248,10 @@ fn recovery(metrics: &Metrics) -> Chart {
                 length(spread.p85)
             ),
         },
-        plot: chart::columns(&values, unit),
+        links: links(metrics, "Which failures?", FAILED, "failed-deployment-recovery-time"),
+        plot: plot::columns(&values, unit),
         columns: heads(&["Recoveries", "Median", "85 %", "Not over"]),
-        rows: table(metrics, |week| {
+        rows: table(metrics, FAILED, |week| {
             let recovery = &week.recovery_time;
             vec![
                 number(recovery.all.as_ref().map_or(0, |spread| spread.n)),
@@ -250,12 +277,13 @@ fn rework(metrics: &Metrics) -> Chart {
                 short(percent)
             ),
         },
-        plot: chart::columns(&weekly(metrics, |week| week.rework_rate.percent), Unit::PERCENT),
-        columns: heads(&["Deployments and rollbacks", "Rework", "Rate"]),
-        rows: table(metrics, |week| {
+        links: links(metrics, "Which only repaired?", REWORK, "deployment-rework-rate"),
+        plot: plot::columns(&weekly(metrics, REWORK, |week| week.rework_rate.percent), Unit::PERCENT),
+        columns: heads(&["Rework", "Deployments and rollbacks", "Rate"]),
+        rows: table(metrics, REWORK, |week| {
             let rate = &week.rework_rate;
             let percent = or_none(rate.percent.map(|percent| format!("{} %", short(percent))));
-            vec![number(rate.share.n), number(rate.share.part), percent]
+            vec![number(rate.share.part), number(rate.share.n), percent]
         }),
     }
 }

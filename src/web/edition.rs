@@ -9,15 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
-use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    port::store::{RepositoryRow, StoreError},
-    version,
-    web::{Web, access::Visitor, answer::Failure, asset},
-};
+use crate::{port::store::RepositoryRow, version, web::asset};
 
 /// An answer that the reader's own cache keeps, and asks about again each time.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -26,7 +21,8 @@ const VARY: HeaderValue = HeaderValue::from_static("accept-encoding, authorizati
 
 /// What a reader asks for.
 pub(super) struct Asked {
-    path: String,
+    /// The address, with its parameters.
+    pub(super) path: String,
     headers: HeaderMap,
 }
 
@@ -45,48 +41,34 @@ pub(super) struct Edition {
     tag: HeaderValue,
 }
 
-/// What an answer is made of.
+/// What an answer is made of, beside the program.
 #[derive(Serialize)]
-struct Made<'a> {
-    program: [&'a str; 4],
-    /// Ages are told in minutes.
-    minute: i64,
-    reader: Option<(&'a str, &'a str)>,
-    path: &'a str,
-    repositories: Vec<(&'a RepositoryRow, u64)>,
-}
-
-impl Web {
-    /// Returns the edition of an answer about these repositories; fails with [`Failure::Unchanged`] if the
-    /// reader has it. To be called before anything else is read of them.
-    pub(super) async fn edition(
-        &self,
-        visitor: &Visitor,
-        asked: &Asked,
-        repositories: &[RepositoryRow],
-    ) -> Result<Edition, Failure> {
-        let ids: Vec<u64> = repositories.iter().map(|row| row.repo.id).collect();
-        let versions = if ids.is_empty() { Vec::new() } else { self.store.versions(&self.forge, &ids).await? };
-        let made = Made {
-            program: [version::VERSION, version::COMMIT, asset::style(), asset::script()],
-            minute: minute(self.clock.now()),
-            reader: visitor.person().map(|person| (person.login.as_str(), person.form_token.as_str())),
-            path: &asked.path,
-            repositories: repositories.iter().zip(versions).collect(),
-        };
-        let made = serde_json::to_vec(&made).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let tag = format!("W/\"{}\"", hex::encode(&Sha256::digest(made)[..16]));
-        let edition = Edition { tag: HeaderValue::try_from(tag).map_err(|_| Failure::Unavailable)? };
-        if edition.is_known(&asked.headers) { Err(Failure::Unchanged(edition)) } else { Ok(edition) }
-    }
-}
-
-fn minute(now: Timestamp) -> i64 {
-    now.as_second().div_euclid(60)
+pub(super) struct Made<'a> {
+    /// The minute: ages are told in minutes.
+    pub(super) minute: i64,
+    /// Login of the person who reads it, and the token of their forms.
+    pub(super) reader: Option<(&'a str, &'a str)>,
+    /// The address.
+    pub(super) path: &'a str,
+    /// The repositories that it is about, each with the version of its data.
+    pub(super) repositories: Vec<(&'a RepositoryRow, u64)>,
 }
 
 impl Edition {
-    /// Returns whether a reader has it.
+    /// Returns the edition of an answer.
+    pub(super) fn of(made: &Made<'_>) -> Self {
+        let program = [version::VERSION, version::COMMIT, asset::style(), asset::script()];
+        // Numbers and strings always have a JSON form, and hexadecimal digits are a header's value.
+        let made = serde_json::to_vec(&(program, made)).unwrap_or_default();
+        let tag = format!("W/\"{}\"", hex::encode(&Sha256::digest(made)[..16]));
+        Self { tag: HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("")) }
+    }
+
+    /// Returns whether a reader who asks has it.
+    pub(super) fn is_known_to(&self, asked: &Asked) -> bool {
+        self.is_known(&asked.headers)
+    }
+
     fn is_known(&self, headers: &HeaderMap) -> bool {
         let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
         let own = self.tag.to_str().map(opaque).unwrap_or_default();

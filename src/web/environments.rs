@@ -1,6 +1,6 @@
 //! `/{owner}/{name}/env`: what runs where, since when and by whom, and what stands in the way.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::State, response::Response};
 use jiff::Timestamp;
@@ -8,15 +8,16 @@ use maud::{Markup, html};
 
 use crate::{
     command::environments::EnvironmentState,
-    domain::id::Sha,
+    domain::id::ItemId,
     port::store::RepositoryRow,
     web::{
         Web, age,
-        answer::Failure,
-        gates,
+        failure::Failure,
         page::{Page, Place},
+        part,
+        promotion::Promotion,
         prose,
-        read::{Repository, Visit},
+        read::{Face, Repository, Visit},
     },
 };
 
@@ -29,12 +30,23 @@ pub(super) async fn show(
     let _turn = web.turn().await?;
     let now = web.clock.now();
     let states = web.environments(&row).await?;
+    let promotions = web.promotions(&row, &states).await?;
+    let named = promotions.values().flatten().flat_map(Promotion::named);
+    let faces = web.faces(&row, named.filter_map(|change| part::pull_of(&change.change))).await?;
     let main = html! {
         div.head {
             h1 { "Environments" }
             p { "What runs where in " (row.full_name) ", and what stands in the way of the next deployment." }
         }
-        (cards(&web, &row, &states, now))
+        @if states.is_empty() {
+            p.prose { "No environment is known here: neither does the policy name one, nor was one deployed to." }
+        }
+        div.cards {
+            @for state in &states {
+                @let ahead = promotions.get(&state.name).map(Vec::as_slice).unwrap_or_default();
+                (card(&web, &row, state, ahead, &faces, now))
+            }
+        }
     };
     let page = Page {
         title: &format!("Environments of {}", row.full_name),
@@ -45,16 +57,14 @@ pub(super) async fn show(
     Ok(edition.page(page.render()))
 }
 
-fn cards(web: &Web, row: &RepositoryRow, states: &[EnvironmentState], now: Timestamp) -> Markup {
-    html! {
-        @if states.is_empty() {
-            p.prose { "No environment is known here: neither does the policy name one, nor was one deployed to." }
-        }
-        div.cards { @for state in states { (card(web, row, state, now)) } }
-    }
-}
-
-fn card(web: &Web, row: &RepositoryRow, state: &EnvironmentState, now: Timestamp) -> Markup {
+fn card(
+    web: &Web,
+    row: &RepositoryRow,
+    state: &EnvironmentState,
+    promotions: &[Promotion],
+    faces: &BTreeMap<ItemId, Face>,
+    now: Timestamp,
+) -> Markup {
     html! {
         section.card aria-label=(state.name) {
             header { h2 { (state.name) } }
@@ -65,7 +75,7 @@ fn card(web: &Web, row: &RepositoryRow, state: &EnvironmentState, now: Timestamp
                         dt { "Runs" }
                         dd {
                             @match &run.commit {
-                                Some(sha) => { (commit(web, row, sha)) },
+                                Some(sha) => { (part::commit(web, row, sha)) },
                                 None => { "deployment " (run.deployment) ", whose commit is not known yet" },
                             }
                             @for tag in run.tags.iter().take(3) { " " span.tag { (tag) } }
@@ -76,9 +86,10 @@ fn card(web: &Web, row: &RepositoryRow, state: &EnvironmentState, now: Timestamp
                     }
                 }
             }
+            @for promotion in promotions { (carries(web, row, state, promotion, faces, now)) }
             @if let Some(gate) = &state.gate {
                 p {
-                    (gates::state(gate.state)) " for " (commit(web, row, &gate.commit)) " since "
+                    (part::state(gate.state)) " for " (part::commit(web, row, &gate.commit)) " since "
                     (age::at(gate.since)) ": " (prose::inline(&gate.sentence))
                 }
             }
@@ -103,9 +114,35 @@ fn card(web: &Web, row: &RepositoryRow, state: &EnvironmentState, now: Timestamp
     }
 }
 
-/// Returns a commit's digits with a link to it on the forge.
-pub(super) fn commit(web: &Web, row: &RepositoryRow, sha: &Sha) -> Markup {
+/// Returns what a promotion would carry.
+fn carries(
+    web: &Web,
+    row: &RepositoryRow,
+    to: &EnvironmentState,
+    promotion: &Promotion,
+    faces: &BTreeMap<ItemId, Face>,
+    now: Timestamp,
+) -> Markup {
+    let listed: Vec<_> = promotion.named().collect();
     html! {
-        a rel="noreferrer" href=(web.on_forge(row, &format!("/commit/{sha}"))) { code { (sha.short()) } }
+        @match promotion.changes.as_deref() {
+            None => { p { "More changes run in " (promotion.from) " and not here than are counted." } }
+            Some([]) => { p.soft { "Nothing runs in " (promotion.from) " that does not run here." } }
+            Some(changes) => {
+                p {
+                    strong { (changes.len()) @if changes.len() == 1 { " change" } @else { " changes" } }
+                    " in " (promotion.from) ", not yet here:"
+                }
+                ul.carried aria-label={ "Changes that a promotion to " (to.name) " would carry" } {
+                    @for one in &listed {
+                        li {
+                            (part::change(web, row, &one.change, faces))
+                            " " span.soft { "for " (age::long(one.live, now)) }
+                        }
+                    }
+                }
+                @if changes.len() > listed.len() { p.more { "And " (changes.len() - listed.len()) " earlier ones." } }
+            }
+        }
     }
 }

@@ -30,9 +30,10 @@ pub(super) fn color(index: usize) -> String {
     format!("p{}", index % COLORS)
 }
 
-/// Shape of the figure, as lengths in the picture's own units.
+/// Shape of the figure, as lengths in the picture's own units. Its middle is at 0, 0.
 struct Shape {
     width: f64,
+    /// Height, if no label needs more.
     height: f64,
     /// From the crossing to the middle of each lobe.
     reach: f64,
@@ -47,10 +48,10 @@ struct Shape {
 }
 
 const WIDE: Shape =
-    Shape { width: 940.0, height: 400.0, reach: 196.0, radius: 134.0, station: (29.0, 11.0), count: 25.0, tall: false };
+    Shape { width: 940.0, height: 336.0, reach: 196.0, radius: 134.0, station: (29.0, 11.0), count: 25.0, tall: false };
 
 const TALL: Shape =
-    Shape { width: 320.0, height: 640.0, reach: 134.0, radius: 92.0, station: (24.0, 6.0), count: 20.0, tall: true };
+    Shape { width: 320.0, height: 488.0, reach: 134.0, radius: 92.0, station: (24.0, 6.0), count: 20.0, tall: true };
 
 /// Returns the figure in both shapes; the style sheet shows the one that fits.
 pub(super) fn figure(stations: &[Station]) -> Markup {
@@ -76,8 +77,7 @@ impl Shape {
             (tangent_x * left, tangent_y * left)
         };
         let x = if way.rem_euclid(2.0) < 1.0 { x } else { -x };
-        let (x, y) = if self.tall { (y, x) } else { (x, y) };
-        (self.width / 2.0 + x, self.height / 2.0 + y)
+        if self.tall { (y, x) } else { (x, y) }
     }
 
     /// Returns where a phase's part of the track begins and how long it is.
@@ -112,13 +112,12 @@ impl Shape {
             [one, .., last] => vec![format!("{} to {}", short(&one.name), short(&last.name))],
         };
         let (left, right) = stations.split_at(first);
-        let lobe = |side: f64| {
-            let (x, y) = if self.tall { (0.0, side * self.reach) } else { (side * self.reach, 0.0) };
-            (self.width / 2.0 + x, self.height / 2.0 + y)
-        };
+        let lobe = |side: f64| if self.tall { (0.0, side * self.reach) } else { (side * self.reach, 0.0) };
+        let height = self.height_for(stations, most);
         let class = if self.tall { "loop tall" } else { "loop wide" };
         html! {
-            svg class=(class) viewBox={ "0 0 " (self.width) " " (self.height) } role="group"
+            svg class=(class) role="group"
+                viewBox={ (one(-self.width / 2.0)) " " (one(-height / 2.0)) " " (one(self.width)) " " (one(height)) }
                 aria-label="The loop: the number of items in each phase" {
                 @if right.is_empty() { path.track.idle d=(self.track(1.0, 2.0)) {} }
                 // The way from the first lobe to the second passes over the way back.
@@ -159,8 +158,7 @@ impl Shape {
         let (last, next) = (Self::part(first - 1, all), Self::part(first, all));
         let reach = (0.05_f64).min(last.1 / 2.0).min(next.1 / 2.0);
         html! {
-            path.casing d=(self.track(1.0 - reach * 0.8, 0.9999)) {}
-            path.casing d=(self.track(1.0, 1.0 + reach * 0.8)) {}
+            path.casing d=(self.track(1.0 - reach * 0.8, 1.0 + reach * 0.8)) {}
             g class=(color(first - 1)) { path.track d=(self.track(1.0 - reach, 0.9999)) {} }
             g class=(color(first)) { path.track d=(self.track(1.0, 1.0 + reach)) {} }
         }
@@ -174,11 +172,26 @@ impl Shape {
         }
     }
 
-    fn station(&self, index: usize, all: usize, station: &Station, most: u64) -> Markup {
+    /// Returns the middle of a station, and its radius.
+    fn place(&self, index: usize, all: usize, station: &Station, most: u64) -> (f64, f64, f64) {
         let (from, length) = Self::part(index, all);
         let (x, y) = self.point(from + length / 2.0);
         let share = if most == 0 { 0.0 } else { (big(station.items) / big(most)).sqrt() };
-        let radius = self.station.0 + self.station.1 * share;
+        (x, y, self.station.0 + self.station.1 * share)
+    }
+
+    /// Returns the height that the labels need, which a policy with other phases has elsewhere.
+    fn height_for(&self, stations: &[Station], most: u64) -> f64 {
+        let far = stations.iter().enumerate().map(|(index, station)| {
+            let (x, y, radius) = self.place(index, stations.len(), station, most);
+            let label = self.label(x, y, radius).1;
+            (18.0 - label).max(label + 26.0)
+        });
+        far.fold(self.height / 2.0, f64::max) * 2.0
+    }
+
+    fn station(&self, index: usize, all: usize, station: &Station, most: u64) -> Markup {
+        let (x, y, radius) = self.place(index, all, station, most);
         let (label_x, label_y, anchor) = self.label(x, y, radius);
         let number = count(station.items);
         let size = self.count * if number.len() > 4 { 0.74 } else { 1.0 };
@@ -200,20 +213,18 @@ impl Shape {
 
     /// Returns the place of a station's label: outside of the figure, beside or above the station.
     fn label(&self, x: f64, y: f64, radius: f64) -> (f64, f64, &'static str) {
-        let (from_x, from_y) = (x - self.width / 2.0, y - self.height / 2.0);
         let gap = radius + 12.0;
         // The track bends away from the middle there, and leaves room towards it.
-        let shift = if self.tall { 0.0 } else { -from_x.signum() * 24.0 };
+        let shift = if self.tall { 0.0 } else { -x.signum() * 24.0 };
         let above = (x + shift, y - gap - 20.0, "middle");
         let below = (x + shift, y + gap + 13.0, "middle");
         let beside = |away: bool| {
-            let right = (from_x > 0.0) == away;
+            let right = (x > 0.0) == away;
             if right { (x + gap, y, "start") } else { (x - gap, y, "end") }
         };
         // The outer stations of the wide shape, and the inner ones of the tall shape.
-        let is_beside =
-            if self.tall { from_y.abs() < self.reach } else { from_x.abs() > self.reach + self.radius * 0.3 };
-        match (is_beside, from_y < 0.0) {
+        let is_beside = if self.tall { y.abs() < self.reach } else { x.abs() > self.reach + self.radius * 0.3 };
+        match (is_beside, y < 0.0) {
             (true, _) => beside(true),
             (false, true) => above,
             (false, false) => below,
@@ -272,12 +283,12 @@ mod tests {
     #[test]
     fn the_way_is_closed_and_crosses_itself_in_the_middle() {
         for shape in [&WIDE, &TALL] {
-            let middle = (shape.width / 2.0, shape.height / 2.0);
+            let middle = (0.0, 0.0);
             assert!(near(shape.point(0.0), middle) && near(shape.point(1.0), middle) && near(shape.point(2.0), middle));
             assert!(near(shape.point(0.999_999), middle) && near(shape.point(1.999_999), middle));
             for hundredth in 0..200 {
                 let (x, y) = shape.point(f64::from(hundredth) / 100.0);
-                assert!((0.0..=shape.width).contains(&x) && (0.0..=shape.height).contains(&y));
+                assert!(2.0 * x.abs() <= shape.width && 2.0 * y.abs() <= shape.height);
             }
         }
     }

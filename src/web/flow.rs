@@ -9,14 +9,17 @@ use maud::{Markup, html};
 
 use crate::{
     domain::id::ItemId,
+    insight::Figures,
     port::store::RepositoryRow,
     web::{
         Web,
-        answer::Failure,
-        chart::{self, Chart, Unit, float, length, short},
+        chart::{Cell, Chart},
+        definitions,
+        failure::Failure,
         figure,
         metrics::Metrics,
         page::{Page, Place},
+        plot::{self, Column, Dot, Unit, float, length, short},
         read::{Face, Repository, Visit},
     },
 };
@@ -63,6 +66,10 @@ pub(super) async fn show(
     Ok(edition.page(page.render()))
 }
 
+fn how() -> (&'static str, String) {
+    ("How is it counted?", definitions::address("flow"))
+}
+
 fn cumulative(metrics: &Metrics) -> Chart {
     let flow = &metrics.figures.flow;
     let days = &flow.cumulative;
@@ -90,7 +97,8 @@ fn cumulative(metrics: &Metrics) -> Chart {
             "In progress: {}. In this time started: {}, finished: {}, left unfinished: {}. The height of a band is the number of items in the phase at that time.{fell}",
             flow.in_progress, flow.started, flow.finished, flow.left
         ),
-        plot: chart::areas(&names, &bounds, &labels),
+        links: vec![how()],
+        plot: plot::areas(&names, &bounds, &labels),
         columns: ["Day".to_owned()].into_iter().chain(names).collect(),
         rows: days
             .iter()
@@ -98,7 +106,7 @@ fn cumulative(metrics: &Metrics) -> Chart {
             .step_by(7)
             .map(|day| {
                 let numbers = day.arrived.iter().chain([&day.departed]).map(u32::to_string);
-                [day.day.to_string()].into_iter().chain(numbers).collect()
+                [day.day.to_string()].into_iter().chain(numbers).map(Cell::from).collect()
             })
             .collect(),
     }
@@ -112,8 +120,14 @@ fn cycle_time(metrics: &Metrics) -> Chart {
     let done: Vec<(ItemId, Timestamp, i64)> =
         flow.finishes.iter().filter_map(|one| Some((one.item, one.at, one.cycle_time?))).collect();
     let unit = Unit::of_seconds(done.iter().map(|(.., time)| *time as f64).fold(0.0, f64::max));
-    let values: Vec<(f64, f64, String)> =
-        done.iter().map(|(item, at, time)| (place(*at), *time as f64, format!("#{item}: {}", length(*time)))).collect();
+    let page = |item: &ItemId| format!("/{}/items/{item}", metrics.name);
+    let dot = |(item, at, time): &(ItemId, Timestamp, i64)| Dot {
+        place: place(*at),
+        value: *time as f64,
+        label: format!("#{item}: {}", length(*time)),
+        to: page(item),
+    };
+    let values: Vec<Dot> = done.iter().map(dot).collect();
     let spread = flow.cycle_time.as_ref();
     let lines: Vec<(f64, String)> = spread.map_or_else(Vec::new, |spread| {
         vec![(spread.p50 as f64, "50 %".to_owned()), (spread.p85 as f64, "85 %".to_owned())]
@@ -141,7 +155,8 @@ fn cycle_time(metrics: &Metrics) -> Chart {
                 length(spread.p95)
             ),
         },
-        plot: chart::dots(&values, &lines, &labels, unit),
+        links: vec![how()],
+        plot: plot::dots(&values, &lines, &labels, unit),
         columns: ["Item", "Finished", "Cycle time"].map(str::to_owned).to_vec(),
         rows: done
             .iter()
@@ -149,7 +164,7 @@ fn cycle_time(metrics: &Metrics) -> Chart {
             .rev()
             .map(|(item, at, time)| {
                 let day = at.to_zoned(metrics.zone.clone()).strftime("%-d %b %Y").to_string();
-                vec![format!("#{item}"), day, length(*time)]
+                vec![Cell::link(format!("#{item}"), page(item)), day.into(), length(*time).into()]
             })
             .collect(),
     }
@@ -158,8 +173,9 @@ fn cycle_time(metrics: &Metrics) -> Chart {
 fn throughput(metrics: &Metrics) -> Chart {
     let flow = &metrics.figures.flow;
     let rate = flow.finished_per_day.map_or_else(String::new, |rate| format!(", {} a day", short(rate)));
-    let values: Vec<(String, Option<f64>)> =
-        metrics.weeks.iter().map(|week| (metrics.week(week), Some(float(week.flow.finished)))).collect();
+    let column =
+        |week: &Figures| Column { label: metrics.week(week), value: Some(float(week.flow.finished)), to: None };
+    let values: Vec<Column> = metrics.weeks.iter().map(column).collect();
     Chart {
         id: "throughput",
         title: "Items finished a week".to_owned(),
@@ -168,14 +184,15 @@ fn throughput(metrics: &Metrics) -> Chart {
             1 => format!("One item was finished{rate}."),
             count => format!("{count} items were finished{rate}."),
         },
-        plot: chart::columns(&values, Unit::COUNT).filter(|_| flow.finished > 0),
+        links: vec![how()],
+        plot: plot::columns(&values, Unit::COUNT).filter(|_| flow.finished > 0),
         columns: ["Week of", "Started", "Finished", "Left unfinished"].map(str::to_owned).to_vec(),
         rows: metrics
             .weeks
             .iter()
             .map(|week| {
                 let counts = [week.flow.started, week.flow.finished, week.flow.left];
-                [metrics.week(week)].into_iter().chain(counts.map(|count| count.to_string())).collect()
+                [metrics.week(week)].into_iter().chain(counts.map(|count| count.to_string())).map(Cell::from).collect()
             })
             .collect(),
     }

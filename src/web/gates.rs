@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use crate::{
     app::insight::report::Asked,
     domain::{
-        decision::{Condition, ConditionState},
+        decision::Condition,
         fact::{
             command::{CommandAction, CommandFacts},
             gate::GateFacts,
@@ -20,17 +20,18 @@ use crate::{
     port::store::RepositoryRow,
     web::{
         Web, age,
-        answer::Failure,
-        chart::{self, Chart, length},
-        environments::commit,
+        chart::{Cell, Chart},
+        definitions,
+        failure::Failure,
         page::{Page, Place},
+        part::{commit, state},
+        plot::{self, length},
         prose,
         read::{Repository, Visit},
+        span::DAYS,
     },
 };
 
-/// Days over which waits are added up.
-const DAYS: u16 = 84;
 /// Conditions that have a bar.
 const BARS: usize = 6;
 /// Most decisions shown.
@@ -81,7 +82,7 @@ fn overridden(web: &Web, row: &RepositoryRow, overrides: &[(OverrideRow, Option<
         section aria-labelledby="overrides" {
             h2 id="overrides" { "Overrides" }
             p.soft { "Of the last " (DAYS) " days, the newest first." }
-            div.scroll tabindex="0" role="region" aria-label="Overrides" {
+            div.scroll tabindex="0" role="region" aria-label="Overrides with their reasons" {
                 table {
                     thead {
                         tr {
@@ -121,7 +122,8 @@ fn blocked(waits: &[GateWaits]) -> Chart {
         id: "blocked",
         title: format!("Time blocked by condition, last {DAYS} days"),
         summary: format!("How long conditions kept commits waiting, all commits together.{longest}"),
-        plot: chart::bars(&waits.iter().take(BARS).map(bar).collect::<Vec<_>>()),
+        links: vec![("How is it counted?", definitions::address("gate-waits"))],
+        plot: plot::bars(&waits.iter().take(BARS).map(bar).collect::<Vec<_>>()),
         columns: ["Condition", "In all", "Commits", "Median", "85 %", "Blocks now"].map(str::to_owned).to_vec(),
         rows: waits
             .iter()
@@ -129,20 +131,22 @@ fn blocked(waits: &[GateWaits]) -> Chart {
                 let each =
                     |pick: fn(&Spread) -> i64| wait.each.as_ref().map_or_else(String::new, |all| length(pick(all)));
                 let commits = wait.each.as_ref().map_or(0, |each| each.n);
-                vec![
+                let cells = [
                     name(wait),
                     length(wait.total),
                     commits.to_string(),
                     each(|all| all.p50),
                     each(|all| all.p85),
                     wait.blocking.to_string(),
-                ]
+                ];
+                cells.map(Cell::from).into()
             })
             .collect(),
     }
 }
 
-fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) -> Markup {
+/// Returns a decision with its conditions.
+pub(super) fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) -> Markup {
     let decision = &gate.decision;
     let (closed, all) = decision.closed();
     let since = gate.turns.last().map_or(gate.since, |turn| turn.at);
@@ -156,6 +160,7 @@ fn decision(web: &Web, row: &RepositoryRow, gate: &GateFacts, now: Timestamp) ->
                 span.soft { "for " (age::long(since, now)) }
             }
             p.soft {
+                @if !gate.live { "No longer kept up to date. " }
                 @if closed == 0 { "All " (all) " conditions hold." }
                 @else { (closed) " of " (all) " conditions do not hold." }
                 @if let Some(at) = decision.next_at { " It changes by itself at " (age::at(at)) "." }
@@ -186,16 +191,4 @@ fn rows(condition: &Condition, depth: usize) -> Markup {
         }
         @if depth < 4 { @for part in &condition.parts { (rows(part, depth + 1)) } }
     }
-}
-
-/// Returns a state in a word, marked for eyes that see colour.
-pub(super) fn state(state: ConditionState) -> Markup {
-    let (class, word) = match state {
-        ConditionState::Pass => ("state good", "open"),
-        ConditionState::Waived => ("state good", "waived"),
-        ConditionState::Pending => ("state wait", "waiting"),
-        ConditionState::Fail => ("state bad", "blocked"),
-        ConditionState::Error => ("state bad", "unknown"),
-    };
-    html! { span class=(class) { (word) } }
 }

@@ -15,16 +15,18 @@ use crate::{
     domain::{
         derived::{Derived, Transition},
         fact::command::{CommandFacts, Ending},
-        policy::{FILE, Policy},
+        policy::Policy,
     },
     port::store::{RepositoryRow, StoreError},
     web::{
-        Web, age,
-        answer::Failure,
-        figure,
+        Web, age, deployments,
+        failure::Failure,
+        figure, gates,
         page::{Page, Place},
+        part::{commit, rule},
         prose,
-        read::{Repository, Visit},
+        read::{Face, Repository, Visit},
+        work::Work,
     },
 };
 
@@ -32,6 +34,8 @@ use crate::{
 const MOST_MOVES: usize = 200;
 /// Commands shown, the newest.
 const MOST_COMMANDS: usize = 100;
+/// Gates shown, the newest.
+const MOST_GATES: usize = 6;
 
 /// Number of the item in an address.
 #[derive(Deserialize)]
@@ -55,7 +59,9 @@ pub(super) async fn show(
     let policy = web.policy(&row).await?;
     let faces = web.faces(&row, [item]).await?;
     let commands = web.commands_on(&row, item).await?;
-    let title = faces.get(&item).map_or_else(|| format!("Item {item}"), super::read::Face::title);
+    let pulls = if faces.get(&item).is_some_and(Face::is_pull) { [item].into() } else { derived.pulls.clone() };
+    let work = web.work(&row, &policy, &pulls).await?;
+    let title = faces.get(&item).map_or_else(|| format!("Item {item}"), Face::title);
     let main = html! {
         div.head {
             p { "#" (item) " in " a href={ "/" (row.full_name) } { (row.full_name) } }
@@ -63,6 +69,8 @@ pub(super) async fn show(
             p { a rel="noreferrer" href=(web.on_forge(&row, &format!("/issues/{item}"))) { "Open on the forge" } }
         }
         (state(&web, &row, &derived, &policy, web.clock.now()))
+        @if !work.deployments.is_empty() { (deployed(&web, &row, &work)) }
+        @if !work.gates.is_empty() { (gated(&web, &row, &work, web.clock.now())) }
         (moves(&web, &row, &history, &policy))
         @if !commands.is_empty() { (journal(&commands)) }
     };
@@ -81,12 +89,21 @@ fn state(web: &Web, row: &RepositoryRow, derived: &Derived, policy: &Policy, now
             }
             dl {
                 dt { "Why" }
-                dd { (prose::inline(&derived.reason.sentence)) }
+                dd { (prose::linked(&derived.reason.sentence, &row.full_name)) }
                 @if !derived.reason.rule.is_empty() { dt { "Rule" } dd { (rule(web, row, &derived.reason.rule)) } }
                 @if let Some(since) = derived.since { dt { "Since" } dd { (age::at(since)) } }
                 @if !derived.next.is_empty() {
                     dt { "Moves on to" }
-                    dd { @for next in &derived.next { div { (prose::inline(next)) } } }
+                    dd { @for next in &derived.next { div { (prose::linked(next, &row.full_name)) } } }
+                }
+                @if !derived.pulls.is_empty() {
+                    dt { "Work" }
+                    dd {
+                        @for (index, pull) in derived.pulls.iter().enumerate() {
+                            @if index > 0 { ", " }
+                            a href={ "/" (row.full_name) "/items/" (pull) } { "#" (pull) }
+                        }
+                    }
                 }
                 @if let Some(at) = derived.wake_at.filter(|at| *at > now) {
                     dt { "Looked at again" }
@@ -111,11 +128,55 @@ fn moves(web: &Web, row: &RepositoryRow, history: &[Transition], policy: &Policy
                     li class=[color] {
                         span.to { (move_.to.as_deref().unwrap_or("no phase")) }
                         " " span.soft { (age::at(move_.at)) }
-                        div { (prose::inline(&move_.reason.sentence)) }
+                        div { (prose::linked(&move_.reason.sentence, &row.full_name)) }
                         @if !move_.reason.rule.is_empty() { div.rule { "Rule " (rule(web, row, &move_.reason.rule)) } }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Returns where its changes ran: since when, by which deployment, and what became of that.
+fn deployed(web: &Web, row: &RepositoryRow, work: &Work) -> Markup {
+    html! {
+        section aria-labelledby="deployments" {
+            h2 id="deployments" { "Deployments" }
+            div.scroll tabindex="0" role="region" aria-label="Where its changes ran" {
+                table {
+                    thead { tr { @for head in ["Environment", "Live", "Deployment", "Commit", "What became of it"] { th scope="col" { (head) } } } }
+                    tbody {
+                        @for (change, deployment) in &work.deployments {
+                            tr {
+                                th scope="row" { (change.environment) }
+                                td {
+                                    (age::at(change.live))
+                                    @if let Some(lost) = change.lost { div { "until " (age::at(lost)) } }
+                                    @if !work.is_one { div.soft { (change.change) } }
+                                }
+                                td { a href=(deployments::address(row, change.deployment)) { (change.deployment) } }
+                                td {
+                                    @if let Some(Ok(sha)) = deployment.as_ref().and_then(|one| one.commit.as_deref()).map(str::parse) {
+                                        (commit(web, row, &sha))
+                                    }
+                                }
+                                td { @if let Some(one) = deployment { (deployments::outcome(row, one, &work.issues)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the gates that its commits met, with their conditions.
+fn gated(web: &Web, row: &RepositoryRow, work: &Work, now: Timestamp) -> Markup {
+    html! {
+        section.cards.one aria-labelledby="gates" {
+            h2 id="gates" { "Gates" }
+            @for gate in work.gates.iter().take(MOST_GATES) { (gates::decision(web, row, gate, now)) }
+            @if work.gates.len() > MOST_GATES { p.more { "And " (work.gates.len() - MOST_GATES) " older ones." } }
         }
     }
 }
@@ -142,20 +203,6 @@ fn journal(commands: &[CommandFacts]) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Returns a rule's place, with a link if it is in the repository's own file.
-fn rule(web: &Web, row: &RepositoryRow, place: &str) -> Markup {
-    let line = place.strip_prefix(FILE).and_then(|rest| rest.strip_prefix(':'));
-    let line = line.filter(|line| line.bytes().all(|b| b.is_ascii_digit()));
-    html! {
-        @match line {
-            Some(line) => {
-                a rel="noreferrer" href=(web.on_forge(row, &format!("/blob/HEAD/{FILE}#L{line}"))) { code { (place) } }
-            }
-            None => { code { (place) } }
         }
     }
 }

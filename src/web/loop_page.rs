@@ -16,7 +16,7 @@ use crate::{
     },
     web::{
         Web, age,
-        answer::Failure,
+        failure::Failure,
         figure::{self, Station},
         page::{Page, Place},
         prose,
@@ -39,6 +39,12 @@ struct Phase {
     is_last: bool,
 }
 
+/// What the lists show of items.
+struct Shown {
+    faces: BTreeMap<ItemId, Face>,
+    slow: Arc<BTreeMap<ItemId, u8>>,
+}
+
 /// The part of a stored decision that the list shows.
 #[derive(Deserialize)]
 struct Next {
@@ -55,14 +61,20 @@ pub(super) async fn show(
     let _turn = web.turn().await?;
     let phases = read(&web, &row).await?;
     let listed = phases.iter().flat_map(|phase| &phase.items).map(|item| item.item);
-    let faces = web.faces(&row, listed).await?;
+    let shown = Shown { faces: web.faces(&row, listed).await?, slow: web.slow(&row).await? };
     let now = web.clock.now();
     let main = html! {
         div data-refresh={ "/" (row.full_name) } {
             (head(&row, &phases, now))
-            (drawing(&phases, now))
+            figure.whole {
+                (drawing(&phases, now))
+                figcaption {
+                    "Every issue and pull request is in one phase. Work moves along the arrows, from the idea to \
+                     production and back. A circle counts what is in the phase now."
+                }
+            }
             div.phases {
-                @for (index, phase) in phases.iter().enumerate() { (section(&row, index, phase, &faces, now)) }
+                @for (index, phase) in phases.iter().enumerate() { (section(&row, index, phase, &shown, now)) }
             }
         }
         p.status role="status" data-status="" {}
@@ -115,7 +127,7 @@ fn head(row: &RepositoryRow, phases: &[Phase], now: Timestamp) -> Markup {
                     " The longest wait is in " strong { (phase.name) } ": " (age::long(since, now)) "."
                 }
                 @if let Some(done) = done.filter(|done| done.count.items > 0) {
-                    " " strong { (done.count.items) } " came through to " (done.name) "."
+                    " " strong { (done.count.items) } " reached the end, " (done.name) "."
                 }
             }
         }
@@ -140,24 +152,26 @@ fn anchor(index: usize) -> String {
     format!("phase-{}", index + 1)
 }
 
-fn section(row: &RepositoryRow, index: usize, phase: &Phase, faces: &BTreeMap<ItemId, Face>, now: Timestamp) -> Markup {
+fn section(row: &RepositoryRow, index: usize, phase: &Phase, shown: &Shown, now: Timestamp) -> Markup {
     let empty = if phase.items.is_empty() { " empty" } else { "" };
     let class = format!("phase {}{empty}", figure::color(index));
     let (first, rest) = phase.items.split_at(phase.items.len().min(AT_ONCE));
-    let shown = u64::try_from(phase.items.len()).unwrap_or(u64::MAX);
-    let more = phase.count.items.saturating_sub(shown);
+    let listed = u64::try_from(phase.items.len()).unwrap_or(u64::MAX);
+    let more = phase.count.items.saturating_sub(listed);
+    let usual = usual(phase);
     html! {
         section class=(class) id=(anchor(index)) aria-labelledby={ (anchor(index)) "-name" } {
             header {
                 h2 id={ (anchor(index)) "-name" } { (phase.name) }
                 span { (figure::items(phase.count.items)) }
                 @if !phase.description.is_empty() { span.soft { (phase.description) } }
+                @if let Some(usual) = &usual { p.soft { "Moves on to " (prose::inline(usual)) "." } }
             }
-            @if !first.is_empty() { (list(row, phase, first, faces, now)) }
+            @if !first.is_empty() { (list(row, phase, first, usual.as_deref(), shown, now)) }
             @if !rest.is_empty() {
                 details id={ (anchor(index)) "-more" } {
                     summary { (rest.len()) " more" }
-                    (list(row, phase, rest, faces, now))
+                    (list(row, phase, rest, usual.as_deref(), shown, now))
                 }
             }
             @if more > 0 {
@@ -174,13 +188,16 @@ fn list(
     row: &RepositoryRow,
     phase: &Phase,
     items: &[StoredItem],
-    faces: &BTreeMap<ItemId, Face>,
+    usual: Option<&str>,
+    shown: &Shown,
     now: Timestamp,
 ) -> Markup {
     html! {
         ul.items {
             @for item in items {
-                @let face = faces.get(&item.item);
+                @let face = shown.faces.get(&item.item);
+                @let next = next(item).filter(|next| !phase.is_last && Some(next.as_str()) != usual);
+                @let slow = shown.slow.get(&item.item).filter(|_| !phase.is_last);
                 li {
                     span.what {
                         a href={ "/" (row.full_name) "/items/" (item.item) } {
@@ -190,15 +207,32 @@ fn list(
                         @if face.is_some_and(Face::is_pull) { " " span.soft { "pull request" } }
                     }
                     span.age { @if let Some(since) = item.since { (age::element(since, now)) } }
-                    span.for { @if !phase.is_last { (waits_for(item)) } }
+                    @if next.is_some() || slow.is_some() {
+                        span.for {
+                            @if let Some(percent) = slow {
+                                span.state.wait { (percent) "\u{a0}% moved on sooner." } " "
+                            }
+                            @if let Some(next) = &next { "Next: " (prose::inline(next)) }
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-/// Returns what would move an item on.
-fn waits_for(item: &StoredItem) -> Markup {
-    let next = serde_json::from_str::<Next>(&item.derived).map(|decision| decision.next).unwrap_or_default();
-    html! { @if let Some(next) = next.first() { "Next: " (prose::inline(next)) } }
+/// Returns what would move an item on, the most likely first.
+fn next(item: &StoredItem) -> Option<String> {
+    serde_json::from_str::<Next>(&item.derived).ok()?.next.into_iter().next()
+}
+
+/// Returns what most items of a phase wait for: it is said once, and each that waits for something else
+/// says so.
+fn usual(phase: &Phase) -> Option<String> {
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for next in phase.items.iter().filter(|_| !phase.is_last).filter_map(next) {
+        *times.entry(next).or_default() += 1;
+    }
+    let (next, times) = times.into_iter().max_by_key(|(_, times)| *times)?;
+    (times >= 2 && 2 * times > phase.items.len()).then_some(next)
 }

@@ -11,10 +11,14 @@ mod answer;
 mod api;
 mod asset;
 mod bucket;
+mod changes;
 mod chart;
+mod definitions;
+mod deployments;
 mod dora;
 mod edition;
 mod environments;
+mod failure;
 mod figure;
 mod flow;
 mod form;
@@ -22,7 +26,11 @@ mod gates;
 mod item;
 mod loop_page;
 mod metrics;
+mod overview;
 mod page;
+mod part;
+mod plot;
+mod promotion;
 mod prose;
 mod read;
 mod repositories;
@@ -30,13 +38,17 @@ mod retro;
 mod seal;
 mod session;
 mod sign_in;
+mod span;
 mod standing;
+mod work;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    middleware::from_fn_with_state,
+    extract::Request,
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
@@ -48,7 +60,7 @@ use crate::{
     app::PolicySource,
     domain::id::ForgeName,
     port::{clock::Clock, pages::PageStore},
-    web::answer::Failure,
+    web::{failure::Failure, overview::Overview},
 };
 
 /// Pages that are made at the same time; more of them wait.
@@ -77,6 +89,7 @@ struct Web {
     forge_url: String,
     access: Access,
     renders: Arc<Semaphore>,
+    overview: Overview,
 }
 
 /// The routes of the pages.
@@ -91,14 +104,20 @@ pub struct Routes {
 pub fn routes(parts: Parts) -> Routes {
     let Parts { store, policies, clock, forge_url, access } = parts;
     let renders = Arc::new(Semaphore::new(RENDERS));
-    let web = Arc::new(Web { store, policies, clock, forge: ForgeName::github(), forge_url, access, renders });
-    let operators = api::operator_routes().layer(axum::middleware::from_fn(answer::headers));
+    let overview = Overview::default();
+    let web =
+        Arc::new(Web { store, policies, clock, forge: ForgeName::github(), forge_url, access, renders, overview });
+    let operators = api::operator_routes().layer(from_fn(answer::headers));
     let pages = Router::new()
         .route("/", get(repositories::show))
         .route("/about", get(about::show))
+        .route("/about/figures", get(definitions::show))
         .route("/{owner}/{name}", get(loop_page::show))
+        .route("/{owner}/{name}/about", get(about::of_repository))
         .route("/{owner}/{name}/env", get(environments::show))
         .route("/{owner}/{name}/dora", get(dora::show))
+        .route("/{owner}/{name}/deployments", get(deployments::show))
+        .route("/{owner}/{name}/changes", get(changes::show))
         .route("/{owner}/{name}/flow", get(flow::show))
         .route("/{owner}/{name}/gates", get(gates::show))
         .route("/{owner}/{name}/retro", get(retro::last))
@@ -113,10 +132,15 @@ pub fn routes(parts: Parts) -> Routes {
         .route("/login/github", get(sign_in::begin))
         .route("/callback", get(sign_in::back))
         .route("/assets/{name}", get(asset::serve))
+        .layer(from_fn(in_time))
         .nest("/api/v1", api::routes(&web))
         .layer(CompressionLayer::new())
-        .layer(axum::middleware::from_fn(answer::headers));
+        .layer(from_fn(answer::headers));
     Routes { pages: pages.with_state(Arc::clone(&web)), operators: operators.with_state(web) }
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    answer::in_time(request, next, || Failure::Unavailable.into_response()).await
 }
 
 async fn nothing() -> Failure {

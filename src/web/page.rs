@@ -42,6 +42,8 @@ pub(super) enum Place {
     Retro,
     /// One of its items.
     Item,
+    /// What its data are.
+    About,
 }
 
 impl Place {
@@ -80,6 +82,7 @@ impl Page<'_> {
                     main id="main" tabindex="-1" { (self.main) }
                     footer.foot {
                         a href="/about" { "What these pages show" }
+                        @if let Some((name, _)) = self.repository { a href={ "/" (name) "/about" } { "About the data" } }
                         span { "phasebot " (env!("CARGO_PKG_VERSION")) }
                     }
                 }

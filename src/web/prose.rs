@@ -1,7 +1,9 @@
 //! Our sentences, which are Markdown with everything from outside neutralised, as HTML.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, PreEscaped, html};
-use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 /// Returns the sentence as inline HTML: code, emphasis, and links to https addresses. Everything
 /// else is text.
@@ -47,6 +49,46 @@ fn sentence(markdown: &str, items_of: Option<&str>) -> Markup {
     PreEscaped(out)
 }
 
+/// Returns a page of our own documentation as HTML. Headings are called by their words; links lead within
+/// the page and to https addresses.
+pub(super) fn document(markdown: &str) -> String {
+    let mut events: Vec<Event<'_>> = Vec::new();
+    let (mut heading, mut names, mut links) = (None, BTreeSet::new(), Vec::new());
+    for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Heading { .. }) => {
+                heading = Some((events.len(), String::new()));
+                events.push(event);
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                if let Some((at, words)) = heading.take()
+                    && let Event::Start(Tag::Heading { id, .. }) = &mut events[at]
+                    && names.insert(words.clone())
+                {
+                    *id = Some(words.into());
+                }
+                events.push(event);
+            }
+            Event::Start(Tag::Link { ref dest_url, .. }) => {
+                let leads = dest_url.starts_with('#') || dest_url.starts_with("https://");
+                links.push(leads);
+                events.extend(leads.then_some(event));
+            }
+            Event::End(TagEnd::Link) => events.extend((links.pop() == Some(true)).then_some(event)),
+            Event::Html(text) | Event::InlineHtml(text) => events.push(Event::Text(text)),
+            event => {
+                if let (Some((_, words)), Event::Text(text) | Event::Code(text)) = (&mut heading, &event) {
+                    words.extend(text.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }));
+                }
+                events.push(event);
+            }
+        }
+    }
+    let mut out = String::new();
+    pulldown_cmark::html::push_html(&mut out, events.into_iter());
+    out
+}
+
 /// Returns text with a link for each `#12` in it.
 fn with_items(text: &str, full_name: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
@@ -82,6 +124,20 @@ mod tests {
             "<a href=\"/acme/shop/items/12\">#12</a> and (<a href=\"/acme/shop/items/3\">#3</a>): a#4, # 5, \
              <code>#6</code>, #\u{200b}7"
         );
+    }
+
+    #[test]
+    fn a_document_has_named_headings_tables_and_links_that_lead_somewhere() {
+        let html = document(
+            "## Gate waits\n\nSee [all](#gate-waits), [policy](policy.md), [d](https://d.example) <b>\n\n| k | |\n| --- | --- |\n| `a` | b |\n",
+        );
+        for part in [
+            "<h2 id=\"gate-waits\">Gate waits</h2>",
+            "<a href=\"#gate-waits\">all</a>, policy, <a href=\"https://d.example\">d</a> &lt;b&gt;",
+            "<td><code>a</code></td><td>b</td>",
+        ] {
+            assert!(html.contains(part), "{part}\n{html}");
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
-use serde::Deserialize;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
@@ -17,8 +18,8 @@ use crate::{
     web::{
         Web,
         access::Visitor,
-        answer::Failure,
-        edition::{Asked, Edition},
+        edition::{Asked, Edition, Made},
+        failure::Failure,
     },
 };
 
@@ -36,6 +37,19 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         parts.extensions.get::<Arc<Visitor>>().cloned().map(Self).ok_or(Failure::NotFound)
+    }
+}
+
+/// The parameters of an address.
+pub(super) struct Parameters<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let found = Query::<T>::from_request_parts(parts, state).await;
+        let wrong = |_| Failure::Wanted("A parameter has no such value, or is named twice.".to_owned());
+        found.map(|Query(found)| Self(found)).map_err(wrong)
     }
 }
 
@@ -76,6 +90,25 @@ impl Web {
         }
     }
 
+    /// Returns the edition of an answer about these repositories; fails with [`Failure::Unchanged`] if the
+    /// reader has it. To be called before anything else is read of them.
+    pub(super) async fn edition(
+        &self,
+        visitor: &Visitor,
+        asked: &Asked,
+        repositories: &[RepositoryRow],
+    ) -> Result<Edition, Failure> {
+        let ids: Vec<u64> = repositories.iter().map(|row| row.repo.id).collect();
+        let versions = if ids.is_empty() { Vec::new() } else { self.store.versions(&self.forge, &ids).await? };
+        let edition = Edition::of(&Made {
+            minute: self.clock.now().as_second().div_euclid(60),
+            reader: visitor.person().map(|person| (person.login.as_str(), person.form_token.as_str())),
+            path: &asked.path,
+            repositories: repositories.iter().zip(versions).collect(),
+        });
+        if edition.is_known_to(asked) { Err(Failure::Unchanged(edition)) } else { Ok(edition) }
+    }
+
     /// Returns the policy in force in a repository.
     pub(super) async fn policy(&self, row: &RepositoryRow) -> Result<Arc<Policy>, Failure> {
         let found = self.store.documents(&row.repo, &[DocumentKey::Policy.to_string()]).await?;
@@ -85,6 +118,11 @@ impl Web {
             None => PolicyFiles::default(),
         };
         Ok(self.policies.policy(&row.repo, &files))
+    }
+
+    /// Returns the time zone of a repository's days.
+    pub(super) async fn zone(&self, row: &RepositoryRow) -> Result<TimeZone, Failure> {
+        Ok(self.policy(row).await?.insight.zone.clone())
     }
 
     /// Returns what the lists show of these items.

@@ -6,7 +6,6 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use jiff::tz::TimeZone;
 use maud::html;
 use serde::Deserialize;
 
@@ -20,7 +19,7 @@ use crate::{
     web::{
         Web,
         access::Visitor,
-        answer::Failure,
+        failure::Failure,
         page::{Page, Place},
         prose,
         read::{Repository, Visit},
@@ -111,11 +110,4 @@ async fn told(web: &Web, row: &RepositoryRow, items: Vec<ItemId>) -> Result<BTre
         told.insert(item, Told { title: faces.get(&item).map(super::read::Face::title), next });
     }
     Ok(told)
-}
-
-impl Web {
-    /// Returns the time zone of a repository's days.
-    async fn zone(&self, row: &RepositoryRow) -> Result<TimeZone, Failure> {
-        Ok(self.policy(row).await?.insight.zone.clone())
-    }
 }

@@ -25,7 +25,7 @@ use crate::{
         sign_in::{Person, PersonToken, SignIn, SignInError},
         store::Store,
     },
-    web::{answer::Failure, bucket::Bucket, page::SignedIn, seal::Keys},
+    web::{bucket::Bucket, failure::Failure, page::SignedIn, seal::Keys},
 };
 
 /// Name of the session's cookie. The prefix makes browsers refuse it unless it is of this very host

@@ -21,7 +21,7 @@ use crate::{
     web::{
         Web,
         access::{Access, Visitor},
-        answer::Failure,
+        failure::Failure,
         form,
         page::Page,
         read::Visit,

@@ -9,13 +9,14 @@ use serde::de::DeserializeOwned;
 use crate::{
     command::environments::{self, EnvironmentState},
     domain::{
+        decision::GateName,
         fact::{
             DocumentKey, RepoFacts,
             command::CommandFacts,
             gate::GateFacts,
             incident::{IncidentFacts, ShownIn},
         },
-        id::{ItemId, RepoKey},
+        id::{ItemId, RepoKey, Sha},
         insight::{OPEN, RowKind},
     },
     insight::{
@@ -24,7 +25,7 @@ use crate::{
         standing::{EnvironmentRow, LiveGateRow},
     },
     port::store::{Document, InsightPage, RepositoryRow, StoreError},
-    web::{Web, answer::Failure},
+    web::{Web, failure::Failure},
 };
 
 /// Most rows of a kind that are read.
@@ -123,6 +124,37 @@ impl Web {
     async fn command_documents(&self, row: &RepositoryRow, item: ItemId) -> Result<Vec<Document>, Failure> {
         let on_item = format!("{{\"Command\":{{\"item\":{item},");
         Ok(self.store.documents_under(&row.repo, &on_item, MOST_COMMANDS).await?)
+    }
+
+    /// Returns the issues that show these incidents, by the incident's id; a storm's incidents have none of
+    /// their own.
+    pub(super) async fn incident_issues(
+        &self,
+        row: &RepositoryRow,
+        ids: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, ItemId>, Failure> {
+        let keys = ids.iter().map(|id| DocumentKey::Incident(id.clone()).to_string());
+        let documents = self.documents(row, keys).await?;
+        let by_key: BTreeMap<&str, IncidentFacts> =
+            documents.iter().filter_map(|document| Some((document.key.as_str(), parsed(document)?))).collect();
+        let issue = |id: &String| {
+            let incident = by_key.get(DocumentKey::Incident(id.clone()).to_string().as_str())?;
+            incident.cycles.iter().rev().find_map(|cycle| match &cycle.place {
+                ShownIn::Own(issue) => issue.number,
+                ShownIn::Storm(_) => None,
+            })
+        };
+        Ok(ids.iter().filter_map(|id| Some((id.clone(), issue(id)?))).collect())
+    }
+
+    /// Returns the decisions of gates on commits, where they are on record.
+    pub(super) async fn gates_on(
+        &self,
+        row: &RepositoryRow,
+        keys: Vec<(GateName, Sha)>,
+    ) -> Result<Vec<GateFacts>, Failure> {
+        let keys = keys.into_iter().map(|(gate, sha)| DocumentKey::Gate(gate, sha).to_string());
+        Ok(self.documents(row, keys).await?.iter().filter_map(parsed).collect())
     }
 
     async fn documents(

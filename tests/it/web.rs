@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod browser;
 mod client;
+mod evidence;
 mod pages;
 
 pub use client::{Answer, Client};

@@ -3,6 +3,8 @@
 //!
 //! The same every time: its chance is a sequence of numbers.
 
+mod present;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, civil::Weekday, tz::TimeZone};
@@ -19,6 +21,8 @@ use crate::domain::{
 
 /// Days before the story that it begins.
 const DAYS: i64 = 182;
+/// Time before the end of which the merges are told one by one.
+const QUIET: SignedDuration = SignedDuration::from_hours(72);
 /// Issues, of which most become changes.
 const ISSUES: u64 = 230;
 /// One of so many deployments breaks something.
@@ -42,6 +46,9 @@ const ASKED: [&str; 14] = [
     "Refuse a pallet that is too heavy",
 ];
 const FOR_WHOM: [&str; 6] = ["", " for cold storage", " on handhelds", " for returns", " at night", " for heavy goods"];
+
+/// Statuses of a deployment that is under way.
+const STARTED: [(i64, DeployState); 1] = [(2, DeployState::InProgress)];
 
 /// A sequence of numbers that looks like chance.
 struct Chance(u64);
@@ -72,6 +79,9 @@ pub(super) struct HalfYear {
     /// Changes on the main branch that no deployment took yet: when they were tested.
     landed: Vec<(Timestamp, Sha)>,
     deployments: u64,
+    suites: u64,
+    /// The newest commit of the main branch.
+    main: Sha,
 }
 
 /// Returns every event before `end`, in order of time.
@@ -86,11 +96,21 @@ pub(super) fn events(key: RepoKey, full_name: &str, end: Timestamp) -> Vec<Event
         web_host: None,
     };
     let start = end - SignedDuration::from_hours(24 * DAYS);
-    let mut year =
-        HalfYear { repo, chance: Chance(7), start, end, events: Vec::new(), landed: Vec::new(), deployments: 0 };
+    let mut year = HalfYear {
+        repo,
+        chance: Chance(7),
+        start,
+        end,
+        events: Vec::new(),
+        landed: Vec::new(),
+        deployments: 0,
+        suites: 0,
+        main: sha("main", 0),
+    };
     year.push(start, RefName::Branch("main".to_owned()), None, &sha("main", 0), 1, start);
     year.changes();
     year.releases();
+    year.present();
     let mut events = year.events;
     events.retain(|event| event.at < end);
     events.sort_by_key(|event| event.at);
@@ -98,17 +118,15 @@ pub(super) fn events(key: RepoKey, full_name: &str, end: Timestamp) -> Vec<Event
 }
 
 impl HalfYear {
-    /// Issues with their pull requests, until the merge and its checks.
+    /// Issues with their pull requests, until the merge and its checks. None of them merges at the very end.
     fn changes(&mut self) {
-        let mut merges: Vec<(Timestamp, ItemId, Sha)> = Vec::new();
+        let mut merges: Vec<(Timestamp, Sha)> = Vec::new();
         let spacing = SignedDuration::from_hours(24 * DAYS) / i32::try_from(ISSUES).unwrap_or(1);
         for number in 0..ISSUES {
             let wait = SignedDuration::from_mins(self.chance.minutes(240));
             let asked = at_work(self.start + spacing * i32::try_from(number).unwrap_or_default() + wait);
-            let (issue, pull) = (2 * number + 1, 2 * number + 2);
-            let topic = ASKED[usize::try_from(self.chance.below(14)).unwrap_or_default()];
-            let whom = FOR_WHOM[usize::try_from(self.chance.below(6)).unwrap_or_default()];
-            let opened = item(issue, false, &format!("{topic}{whom}"), String::new(), asked);
+            let issue = 2 * number + 1;
+            let opened = item(issue, false, &self.topic(), String::new(), asked);
             self.add(asked, Seen::Issue(Box::new(opened.clone())));
             // Some wait for good, and some are turned down.
             match self.chance.below(12) {
@@ -123,57 +141,74 @@ impl HalfYear {
             let begun = at_work(asked + SignedDuration::from_mins(self.chance.minutes(1_500)));
             let ready = at_work(begun + SignedDuration::from_mins(self.chance.minutes(1_400)));
             let merged = at_work(ready + SignedDuration::from_mins(self.chance.minutes(1_100)));
-            let head = sha("head", number);
-            let branch = format!("topic/{issue}");
-            self.push(begun, RefName::Branch(branch.clone()), None, &head, 1, begun);
-            let text = item(pull, true, &format!("{topic}{whom}"), format!("Closes #{issue}"), ready);
-            let text = PullSeen {
-                item: text,
-                draft: false,
-                head_ref: branch,
-                head_sha: head,
-                from_fork: false,
-                base_ref: "main".to_owned(),
-                merged_at: None,
-                merge_sha: None,
-                merged_by: None,
-                pusher: None,
-                stack: StackSeen::default(),
-                queued: None,
-            };
-            self.add(ready, Seen::Pull(Box::new(text.clone())));
-            let merge = sha("merge", number);
-            let done = PullSeen {
-                item: closed(text.item.clone(), merged, None),
-                merged_at: Some(merged),
-                merge_sha: Some(merge.clone()),
-                merged_by: Some(actor("carol")),
-                ..text
-            };
-            self.add(merged, Seen::Pull(Box::new(done)));
-            let at = merged + SignedDuration::from_secs(2);
-            self.add(at, Seen::Issue(Box::new(closed(opened, at, Some(CloseReason::Completed)))));
-            merges.push((merged, pull, merge));
+            let pull = self.open(&opened, begun, ready);
+            if merged < self.end - QUIET {
+                merges.push((merged, self.merge(opened, pull, merged)));
+            }
         }
         merges.sort();
-        let mut before = sha("main", 0);
-        for (index, (at, _, merge)) in merges.into_iter().enumerate() {
-            self.push(
-                at + SignedDuration::from_secs(1),
-                RefName::Branch("main".to_owned()),
-                Some(&before),
-                &merge,
-                1,
-                at,
-            );
-            let tested = self.checks(&merge, at, u64::try_from(index).unwrap_or_default());
-            self.landed.push((tested, merge.clone()));
-            before = merge;
+        for (at, merge) in merges {
+            self.land(at, &merge);
+            let tested = self.checks(&merge, at);
+            self.landed.push((tested, merge));
         }
     }
 
-    fn checks(&mut self, commit: &Sha, at: Timestamp, index: u64) -> Timestamp {
-        let mut done = at;
+    /// The branch and the pull request of an issue.
+    fn open(&mut self, issue: &ItemSeen, begun: Timestamp, ready: Timestamp) -> PullSeen {
+        let head = sha("head", issue.number);
+        let branch = format!("topic/{}", issue.number);
+        self.push(begun, RefName::Branch(branch.clone()), None, &head, 1, begun);
+        let pull = PullSeen {
+            item: item(issue.number + 1, true, &issue.title, format!("Closes #{}", issue.number), ready),
+            draft: false,
+            head_ref: branch,
+            head_sha: head,
+            from_fork: false,
+            base_ref: "main".to_owned(),
+            merged_at: None,
+            merge_sha: None,
+            merged_by: None,
+            pusher: None,
+            stack: StackSeen::default(),
+            queued: None,
+        };
+        self.add(ready, Seen::Pull(Box::new(pull.clone())));
+        pull
+    }
+
+    /// The merge of a pull request, which closes its issue.
+    fn merge(&mut self, issue: ItemSeen, pull: PullSeen, merged: Timestamp) -> Sha {
+        let merge = sha("merge", issue.number);
+        let done = PullSeen {
+            item: closed(pull.item.clone(), merged, None),
+            merged_at: Some(merged),
+            merge_sha: Some(merge.clone()),
+            merged_by: Some(actor("carol")),
+            ..pull
+        };
+        self.add(merged, Seen::Pull(Box::new(done)));
+        let at = merged + SignedDuration::from_secs(2);
+        self.add(at, Seen::Issue(Box::new(closed(issue, at, Some(CloseReason::Completed)))));
+        merge
+    }
+
+    /// A merge comes to the main branch.
+    fn land(&mut self, at: Timestamp, merge: &Sha) {
+        let before = std::mem::replace(&mut self.main, merge.clone());
+        let pushed = at + SignedDuration::from_secs(1);
+        self.push(pushed, RefName::Branch("main".to_owned()), Some(&before), merge, 1, at);
+    }
+
+    fn topic(&mut self) -> String {
+        let topic = ASKED[usize::try_from(self.chance.below(14)).unwrap_or_default()];
+        let whom = FOR_WHOM[usize::try_from(self.chance.below(6)).unwrap_or_default()];
+        format!("{topic}{whom}")
+    }
+
+    fn checks(&mut self, commit: &Sha, at: Timestamp) -> Timestamp {
+        let (index, mut done) = (self.suites, at);
+        self.suites += 1;
         for (number, name) in (0_u64..).zip(["unit tests", "integration"]) {
             let took = SignedDuration::from_mins(4 + i64::try_from(self.chance.below(14)).unwrap_or_default());
             let ended = at + SignedDuration::from_secs(20) + took;
@@ -230,9 +265,13 @@ impl HalfYear {
     }
 
     fn deploy(&mut self, commit: &Sha, environment: &str, at: Timestamp) {
+        self.deploy_until(commit, environment, at, &[STARTED[0], (150, DeployState::Success)]);
+    }
+
+    /// A deployment with its statuses: each with the seconds until then.
+    fn deploy_until(&mut self, commit: &Sha, environment: &str, at: Timestamp, steps: &[(i64, DeployState)]) {
         self.deployments += 1;
-        let steps = [(2, DeployState::InProgress), (150, DeployState::Success)];
-        for (seconds, state) in steps {
+        for (seconds, state) in steps.iter().copied() {
             let when = at + SignedDuration::from_secs(seconds);
             let deployment = DeploymentSeen {
                 id: self.deployments,

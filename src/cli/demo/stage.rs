@@ -54,6 +54,8 @@ const APP_ID: u64 = 4711;
 /// Monday, 2 March 2026, 09:00 UTC plus half a second: the forge's timestamps are whole seconds, so
 /// they lie just before the bot's reactions.
 const START: Timestamp = Timestamp::constant(1_772_442_000, 500_000_000);
+/// Length of the story, at whose end the half year ends, too.
+const STORY: SignedDuration = SignedDuration::from_mins(9 * 60 + 20);
 /// Time-out for steps that normally take milliseconds.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -210,7 +212,7 @@ impl Stage {
 
     /// Begins to generate half a year of another repository.
     pub(super) fn half_year(&self) -> JoinHandle<Result<(), Failure>> {
-        tokio::spawn(seed::seed(self.store.clone(), self.policy.clone(), self.history.clone(), HISTORY, START))
+        tokio::spawn(seed::seed(self.store.clone(), self.policy.clone(), self.history.clone(), HISTORY, START + STORY))
     }
 
     /// Lets the clock run at normal speed.

@@ -1,5 +1,7 @@
 //! Rows for delivery metrics.
 
+use tokio_postgres::Row;
+
 use crate::{
     domain::{
         id::RepoKey,
@@ -64,22 +66,21 @@ pub(super) const PAGE: &str = "
     WHERE forge = $1 AND repo = $2 AND kind = $3 AND (at, owner, part) > ($4, $5, $6)
     ORDER BY at, owner, part LIMIT $7";
 
+pub(super) const OF_OWNERS: &str = "
+    SELECT owner, part, at, body FROM insight
+    WHERE forge = $1 AND repo = $2 AND kind = $3 AND owner = ANY($4) ORDER BY owner, part";
+
+/// Returns a row as [`PAGE`] and [`OF_OWNERS`] read it.
+pub(super) fn read_row(row: &Row) -> Result<InsightRow, StoreError> {
+    Ok(InsightRow { owner: text_col(row, 0)?, part: text_col(row, 1)?, at: moment(row, 2)?, body: text_col(row, 3)? })
+}
+
 /// Reads a page of rows, by time.
 pub(super) async fn page(db: &Db, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
     let (at, owner, part) = page.position();
     let (forge, id) = (text(&repo.forge.0), bits(repo.id));
     let values = args![forge, id, page.kind.as_str(), at, text(owner), text(part), number(page.limit)];
-    let rows = db.rows(PAGE, values).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(InsightRow {
-                owner: text_col(row, 0)?,
-                part: text_col(row, 1)?,
-                at: moment(row, 2)?,
-                body: text_col(row, 3)?,
-            })
-        })
-        .collect()
+    db.rows(PAGE, values).await?.iter().map(read_row).collect()
 }
 
 const REPOSITORIES: &str = "SELECT forge, repo, full_name, installation, active FROM repository ORDER BY forge, repo";

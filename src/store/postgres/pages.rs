@@ -9,7 +9,7 @@ use crate::{
     domain::{
         derived::Transition,
         id::{ForgeName, ItemId, RepoKey},
-        insight::InsightRow,
+        insight::{InsightRow, RowKind},
     },
     port::{
         pages::{ItemOrder, PageStore, PhaseCount, TIME_LIMIT},
@@ -185,13 +185,18 @@ impl PageStore for PostgresPages {
         let (at, owner, part) = page.position();
         let (forge, id) = (text(&repo.forge.0), bits(repo.id));
         let args = args![forge, id, page.kind.as_str(), at, text(owner), text(part), number(page.limit)];
-        let rows = self.rows(insight::PAGE, args).await?;
-        rows.iter()
-            .map(|row| {
-                let (owner, part, body) = (text_col(row, 0)?, text_col(row, 1)?, text_col(row, 3)?);
-                Ok(InsightRow { owner, part, at: moment(row, 2)?, body })
-            })
-            .collect()
+        self.rows(insight::PAGE, args).await?.iter().map(insight::read_row).collect()
+    }
+
+    async fn insight_of(
+        &self,
+        repo: &RepoKey,
+        kind: RowKind,
+        owners: &[String],
+    ) -> Result<Vec<InsightRow>, StoreError> {
+        let owners: Vec<_> = owners.iter().map(|owner| text(owner)).collect();
+        let args = args![text(&repo.forge.0), bits(repo.id), kind.as_str(), owners];
+        self.rows(insight::OF_OWNERS, args).await?.iter().map(insight::read_row).collect()
     }
 
     async fn documents(&self, repo: &RepoKey, keys: &[String]) -> Result<Vec<Document>, StoreError> {

@@ -100,6 +100,7 @@ async fn every_hot_postgres_query_uses_an_index() {
         (pages::DOCUMENTS, vec![forge, repo, "ARRAY['item/7']::text[]"]),
         (pages::DOCUMENTS_UNDER, vec![forge, repo, "'item/'", "'item0'", "50"]),
         (insight::PAGE, vec![forge, repo, "'change'", "5", "''", "''", "100"]),
+        (insight::OF_OWNERS, vec![forge, repo, "'change'", "ARRAY['#7']::text[]"]),
         (outbox::QUEUE_ONCE, vec![forge, repo, "'phase/7'", "1", "1::int2", "'{}'", "5::int8", "NULL::int8"]),
         (outbox::CANCEL, vec![forge, repo, "ARRAY['phase/7']::text[]", "5"]),
         (outbox::DUE, vec!["100000", "32", "1"]),

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use crate::{
     domain::{
         id::RepoKey,
-        insight::{InsightRow, RowGroup},
+        insight::{InsightRow, RowGroup, RowKind},
     },
     port::store::{InsightPage, RepositoryRow, StoreError},
     store::sqlite::{
@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) const OF_OWNER: &str = "
     SELECT at, part, body FROM insight
-    WHERE forge = ?1 AND repo = ?2 AND kind = ?3 AND owner = ?4 AND part >= ?5";
+    WHERE forge = ?1 AND repo = ?2 AND kind = ?3 AND owner = ?4 AND part >= ?5 ORDER BY part";
 
 pub(super) const DELETE: &str = "
     DELETE FROM insight WHERE forge = ?1 AND repo = ?2 AND kind = ?3 AND at = ?4 AND owner = ?5 AND part = ?6";
@@ -61,6 +61,27 @@ pub(super) fn page(db: &Connection, repo: &RepoKey, page: &InsightPage) -> Resul
         Ok(InsightRow { owner: row.get(0)?, part: row.get(1)?, at: row.get::<_, Moment>(2)?.0, body: row.get(3)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Reads the rows of one kind that belong to these objects, in their order and by part.
+pub(super) fn of_owners(
+    db: &Connection,
+    repo: &RepoKey,
+    kind: RowKind,
+    owners: &[String],
+) -> Result<Vec<InsightRow>, StoreError> {
+    let mut statement = db.prepare_cached(OF_OWNER)?;
+    let mut found = Vec::new();
+    for owner in owners {
+        let rows = statement.query_map(params![repo.forge.0, Id(repo.id), kind.as_str(), owner, ""], |row| {
+            let at = row.get::<_, Moment>(0)?.0;
+            Ok(InsightRow { owner: owner.clone(), part: row.get(1)?, at, body: row.get(2)? })
+        })?;
+        for row in rows {
+            found.push(row?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) const REPOSITORIES: &str =

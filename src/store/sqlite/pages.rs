@@ -13,7 +13,7 @@ use crate::{
     domain::{
         derived::Transition,
         id::{ForgeName, ItemId, RepoKey},
-        insight::InsightRow,
+        insight::{InsightRow, RowKind},
     },
     port::{
         pages::{ItemOrder, PageStore, PhaseCount, TIME_LIMIT},
@@ -236,6 +236,22 @@ impl PageStore for SqlitePages {
     async fn insight(&self, repo: &RepoKey, page: &InsightPage) -> Result<Vec<InsightRow>, StoreError> {
         let (repo, page) = (repo.clone(), page.clone());
         self.read(move |db| insight::page(db, &repo, &page)).await
+    }
+
+    async fn insight_of(
+        &self,
+        repo: &RepoKey,
+        kind: RowKind,
+        owners: &[String],
+    ) -> Result<Vec<InsightRow>, StoreError> {
+        let (repo, mut owners) = (repo.clone(), owners.to_vec());
+        owners.sort_unstable();
+        owners.dedup();
+        self.read(move |db| {
+            let _snapshot = db.unchecked_transaction()?;
+            insight::of_owners(db, &repo, kind, &owners)
+        })
+        .await
     }
 
     async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {

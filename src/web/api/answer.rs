@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     port::store::StoreError,
-    web::{answer::Failure, edition::Edition},
+    web::{edition::Edition, failure::Failure},
 };
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");

@@ -15,8 +15,8 @@ use http::{HeaderMap, header};
 use crate::web::{
     Web,
     access::{Access, Visitor, names_this_machine},
-    answer::Failure,
     api::answer::Refused,
+    failure::Failure,
 };
 
 /// Set by proxies: each adds the address that it was called from at the end.

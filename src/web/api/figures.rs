@@ -19,11 +19,11 @@ use crate::{
     port::store::{InsightPage, RepositoryRow},
     web::{
         Web,
-        answer::Failure,
         api::{
-            Params, Repository,
             answer::{self, Refused},
+            request::{Params, Repository},
         },
+        failure::Failure,
     },
 };
 

@@ -8,33 +8,32 @@ mod answer;
 mod caller;
 mod figures;
 mod now;
+mod request;
 mod rows;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Query},
-    middleware::from_fn_with_state,
+    extract::Request,
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use http::request::Parts;
-use serde::de::DeserializeOwned;
 
 use crate::{
-    port::store::RepositoryRow,
-    web::{Web, answer::Failure, api::answer::Refused, edition::Edition, read},
+    insight::row::{ChangeRow, DeploymentRow, UnitRow},
+    web::{self, Web, api::answer::Refused, failure::Failure},
 };
 
 /// Returns the routes, for callers with tokens of their own.
 pub(super) fn routes(web: &Arc<Web>) -> Router<Arc<Web>> {
-    resources().layer(from_fn_with_state(Arc::clone(web), caller::guard))
+    resources().layer(from_fn_with_state(Arc::clone(web), caller::guard)).layer(from_fn(in_time))
 }
 
 /// Returns the routes for operators: whoever asks has been found to be one.
 pub(super) fn operator_routes() -> Router<Arc<Web>> {
-    resources().layer(axum::middleware::from_fn(caller::operator))
+    resources().layer(from_fn(caller::operator)).layer(from_fn(in_time))
 }
 
 fn resources() -> Router<Arc<Web>> {
@@ -42,11 +41,11 @@ fn resources() -> Router<Arc<Web>> {
         .route("/repos/{owner}/{name}/metrics", get(figures::metrics))
         .route("/repos/{owner}/{name}/metrics.csv", get(figures::metrics_csv))
         .route("/repos/{owner}/{name}/flow", get(figures::flow))
-        .route("/repos/{owner}/{name}/flow.csv", get(rows::units_csv))
-        .route("/repos/{owner}/{name}/deployments", get(rows::deployments))
-        .route("/repos/{owner}/{name}/deployments.csv", get(rows::deployments_csv))
-        .route("/repos/{owner}/{name}/changes", get(rows::changes))
-        .route("/repos/{owner}/{name}/changes.csv", get(rows::changes_csv))
+        .route("/repos/{owner}/{name}/flow.csv", get(rows::csv::<UnitRow>))
+        .route("/repos/{owner}/{name}/deployments", get(rows::list::<DeploymentRow>))
+        .route("/repos/{owner}/{name}/deployments.csv", get(rows::csv::<DeploymentRow>))
+        .route("/repos/{owner}/{name}/changes", get(rows::list::<ChangeRow>))
+        .route("/repos/{owner}/{name}/changes.csv", get(rows::csv::<ChangeRow>))
         .route("/repos/{owner}/{name}/items/{item}", get(now::item))
         .route("/repos/{owner}/{name}/environments", get(now::environments))
         .route("/repos/{owner}/{name}/environments.csv", get(now::environments_csv))
@@ -56,9 +55,8 @@ fn resources() -> Router<Arc<Web>> {
         .method_not_allowed_fallback(only_get)
 }
 
-/// Returns a refusal.
-pub(super) fn refused(failure: Failure) -> Response {
-    Refused(failure).into_response()
+async fn in_time(request: Request, next: Next) -> Response {
+    web::answer::in_time(request, next, || Refused(Failure::Unavailable).into_response()).await
 }
 
 async fn nothing() -> Refused {
@@ -67,29 +65,4 @@ async fn nothing() -> Refused {
 
 async fn only_get() -> Refused {
     Refused(Failure::Method)
-}
-
-/// The repository that an address names, which the caller may read, and the edition of the answer.
-struct Repository(RepositoryRow, Edition);
-
-/// The parameters of an address.
-struct Params<T>(T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let found = Query::<T>::from_request_parts(parts, state).await;
-        let wrong = |_| Refused(Failure::Wanted("A parameter has no such value, or is named twice.".to_owned()));
-        found.map(|Query(found)| Self(found)).map_err(wrong)
-    }
-}
-
-impl FromRequestParts<Arc<Web>> for Repository {
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Refused> {
-        let found = read::Repository::from_request_parts(parts, web).await;
-        Ok(found.map(|read::Repository { row, edition }| Self(row, edition))?)
-    }
 }

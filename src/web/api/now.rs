@@ -17,15 +17,16 @@ use crate::{
         derived::{Derived, Transition},
         fact::gate::GateFacts,
     },
-    port::store::{RepositoryRow, StoreError},
+    port::store::StoreError,
     web::{
         Web,
-        answer::Failure,
         api::{
-            Repository,
             answer::{self, Refused},
+            request::Repository,
         },
+        failure::Failure,
         gates,
+        promotion::Promotion,
     },
 };
 
@@ -75,21 +76,25 @@ pub(super) async fn item(
     )
 }
 
-async fn states(web: &Web, row: &RepositoryRow) -> Result<Vec<EnvironmentState>, Refused> {
-    let _turn = web.turn().await?;
-    Ok(web.environments(row).await?)
-}
-
 /// Returns what runs in each environment, and what stands in the way of the next deployment.
 pub(super) async fn environments(
     State(web): State<Arc<Web>>,
     Repository(row, edition): Repository,
 ) -> Result<Response, Refused> {
-    let all: Vec<Value> = states(&web, &row).await?.iter().map(environment).collect();
+    let _turn = web.turn().await?;
+    let states = web.environments(&row).await?;
+    let promotions = web.promotions(&row, &states).await?;
+    let all = states.iter().map(|state| environment(state, promotions.get(&state.name)));
+    let all: Vec<Value> = all.collect();
     answer::json(&edition, &json!({ "repository": row.full_name, "environments": all }))
 }
 
-fn environment(state: &EnvironmentState) -> Value {
+fn environment(state: &EnvironmentState, promotions: Option<&Vec<Promotion>>) -> Value {
+    let carries = promotions.into_iter().flatten().map(|promotion| {
+        let changes = promotion.changes.as_ref();
+        let changes = changes.map(|all| all.iter().map(|row| row.change.as_str()).collect::<Vec<_>>());
+        json!({ "from": promotion.from, "changes": changes })
+    });
     let running = state.running.as_ref().map(|run| {
         json!({
             "deployment": run.deployment,
@@ -111,6 +116,7 @@ fn environment(state: &EnvironmentState) -> Value {
         "running": running,
         "gate": gate,
         "incidents": incidents.collect::<Vec<_>>(),
+        "promotions": carries.collect::<Vec<_>>(),
         "guards": state.guards,
         "waiting": state.waiting,
     })
@@ -123,7 +129,8 @@ pub(super) async fn environments_csv(
 ) -> Result<Response, Refused> {
     let head = ["environment", "deployment", "commit", "tags", "since", "incidents", "gate"];
     let mut text = record(&head);
-    for state in states(&web, &row).await? {
+    let _turn = web.turn().await?;
+    for state in web.environments(&row).await? {
         let run = state.running.as_ref();
         let commit = run.and_then(|run| run.commit.as_ref());
         text.push_str(&record(&[

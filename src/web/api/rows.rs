@@ -15,16 +15,15 @@ use crate::{
     app::insight::csv::record,
     domain::insight::{InsightRow, RowKind},
     insight::row::{ChangeRow, DeploymentRow, FailureReason, LeadTimeParts, UnitRow},
-    port::store::{InsightPage, RepositoryRow},
+    port::store::InsightPage,
     web::{
         Web,
-        answer::Failure,
         api::{
-            Params, Repository,
             answer::{self, Refused},
             figures::days,
+            request::{Params, Repository},
         },
-        edition::Edition,
+        failure::Failure,
     },
 };
 
@@ -67,7 +66,7 @@ fn since(web: &Web, wanted: &Wanted) -> Result<Timestamp, Failure> {
 }
 
 /// A kind of row that callers read.
-trait Listed: DeserializeOwned + Send + 'static {
+pub(super) trait Listed: DeserializeOwned + Send + 'static {
     const KIND: RowKind;
     /// Name of the list in an answer.
     const NAME: &'static str;
@@ -86,25 +85,29 @@ fn parsed<T: Listed>(row: &InsightRow, since: Timestamp) -> Option<T> {
     serde_json::from_str(&row.body).ok().filter(|row: &T| row.is_since(since))
 }
 
-async fn list<T: Listed>(
-    web: &Web,
-    row: &RepositoryRow,
-    wanted: Wanted,
-    edition: &Edition,
+/// Lists rows.
+pub(super) async fn list<T: Listed>(
+    State(web): State<Arc<Web>>,
+    Repository(row, edition): Repository,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Response, Refused> {
-    let since = since(web, &wanted)?;
+    let since = since(&web, &wanted)?;
     let after = wanted.after.as_deref().map(place).transpose()?;
     let limit = wanted.limit.unwrap_or(ROWS).clamp(1, MOST);
     let _turn = web.turn().await?;
     let found = web.store.insight(&row.repo, &InsightPage { kind: T::KIND, since, after, limit }).await?;
     let next = found.last().filter(|_| found.len() == limit).map(|last| written(&place_of(last)));
     let rows: Vec<T::Shown> = found.iter().filter_map(|row| parsed::<T>(row, since)).map(T::shown).collect();
-    answer::json(edition, &json!({ "repository": row.full_name, T::NAME: rows, "next": next }))
+    answer::json(&edition, &json!({ "repository": row.full_name, T::NAME: rows, "next": next }))
 }
 
-/// Sends all rows, a page at a time, so that no number of them needs memory.
-fn stream<T: Listed>(web: Arc<Web>, row: RepositoryRow, wanted: &Wanted) -> Result<Response, Refused> {
-    let since = since(&web, wanted)?;
+/// Sends all rows as comma-separated values, a page at a time, so that no number of them needs memory.
+pub(super) async fn csv<T: Listed>(
+    State(web): State<Arc<Web>>,
+    Repository(row, _): Repository,
+    Params(wanted): Params<Wanted>,
+) -> Result<Response, Refused> {
+    let since = since(&web, &wanted)?;
     let first = wanted.after.as_deref().map(place).transpose()?;
     let head = record(T::COLUMNS);
     let begin = (web, row, Some(first), head);
@@ -126,51 +129,6 @@ fn stream<T: Listed>(web: Arc<Web>, row: RepositoryRow, wanted: &Wanted) -> Resu
         Ok(Some((Bytes::from(text), (web, row, next, String::new()))))
     });
     Ok(answer::csv_stream(Body::from_stream(pages)))
-}
-
-/// Lists deployments.
-pub(super) async fn deployments(
-    State(web): State<Arc<Web>>,
-    Repository(row, edition): Repository,
-    Params(wanted): Params<Wanted>,
-) -> Result<Response, Refused> {
-    list::<DeploymentRow>(&web, &row, wanted, &edition).await
-}
-
-/// Sends deployments as comma-separated values.
-pub(super) async fn deployments_csv(
-    State(web): State<Arc<Web>>,
-    Repository(row, _): Repository,
-    Params(wanted): Params<Wanted>,
-) -> Result<Response, Refused> {
-    stream::<DeploymentRow>(web, row, &wanted)
-}
-
-/// Lists changes that went live.
-pub(super) async fn changes(
-    State(web): State<Arc<Web>>,
-    Repository(row, edition): Repository,
-    Params(wanted): Params<Wanted>,
-) -> Result<Response, Refused> {
-    list::<ChangeRow>(&web, &row, wanted, &edition).await
-}
-
-/// Sends changes that went live as comma-separated values.
-pub(super) async fn changes_csv(
-    State(web): State<Arc<Web>>,
-    Repository(row, _): Repository,
-    Params(wanted): Params<Wanted>,
-) -> Result<Response, Refused> {
-    stream::<ChangeRow>(web, row, &wanted)
-}
-
-/// Sends the cycles of items as comma-separated values.
-pub(super) async fn units_csv(
-    State(web): State<Arc<Web>>,
-    Repository(row, _): Repository,
-    Params(wanted): Params<Wanted>,
-) -> Result<Response, Refused> {
-    stream::<UnitRow>(web, row, &wanted)
 }
 
 fn some(at: Option<Timestamp>) -> String {
@@ -239,7 +197,7 @@ impl Listed for DeploymentRow {
 
 /// A change with what follows from its times.
 #[derive(Serialize)]
-struct Change {
+pub(super) struct Change {
     #[serde(flatten)]
     row: ChangeRow,
     /// Seconds from its start until it was live.

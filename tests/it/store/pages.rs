@@ -122,6 +122,13 @@ pub(crate) async fn rows_for_metrics_are_those_of_the_store(database: &dyn Datab
     assert_eq!(read, store.insight(&repo(1), &page).await.unwrap());
     let next = InsightPage { after: Some((at(20), "3".to_owned(), String::new())), ..page };
     assert_eq!(pages.insight(&repo(1), &next).await.unwrap(), [row("1", 30)]);
+    let of = async |kind, owners: &[&str]| {
+        let owners: Vec<String> = owners.iter().map(|owner| (*owner).to_owned()).collect();
+        pages.insight_of(&repo(1), kind, &owners).await.unwrap()
+    };
+    assert_eq!(of(RowKind::Unit, &["3", "2", "3", "4"]).await, [row("2", 10), row("3", 20)]);
+    assert_eq!(of(RowKind::Change, &["2"]).await, []);
+    assert_eq!(of(RowKind::Unit, &[]).await, []);
 }
 
 pub(crate) async fn active_repositories_are_listed_and_found_by_name(database: &dyn Database) {

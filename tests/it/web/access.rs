@@ -23,7 +23,20 @@ pub const REPOSITORIES: [&str; 6] =
     ["acme/shop", "acme/secret", "acme/open", "acme/not-installed", "other/tool", "acme/missing"];
 
 /// Pages of a repository.
-const PAGES: [&str; 9] = ["", "/env", "/gates", "/dora", "/flow", "/retro", "/retro/2026-W09", "/items/1", "/items/99"];
+const PAGES: [&str; 12] = [
+    "",
+    "/about",
+    "/env",
+    "/gates",
+    "/dora",
+    "/deployments",
+    "/changes?from=2026-02-02",
+    "/flow",
+    "/retro",
+    "/retro/2026-W09",
+    "/items/1",
+    "/items/99",
+];
 
 /// A world with sign-in, and the address that its pages have.
 pub async fn world() -> (World, Client) {

@@ -99,10 +99,14 @@ async fn every_page_is_accessible_fits_and_loads_nothing_from_elsewhere() {
         "/acme/shop/env",
         "/acme/shop/gates",
         "/acme/shop/dora",
+        "/acme/shop/deployments",
+        "/acme/shop/changes",
+        "/acme/shop/about",
         "/acme/shop/flow",
         "/acme/shop/retro/2026-W10",
         &item,
         "/about",
+        "/about/figures",
         "/acme/nothing",
     ] {
         let url = format!("{home}{path}");

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use jiff::SignedDuration;
 use phasebot::{settings::Settings, web::Access};
+use phasebot_forge_sim::MergeMethod;
 use reqwest::Method;
 
 use super::Client;
@@ -11,14 +12,14 @@ use crate::flow::{REPO, Setup, World, whole_loop::through_the_loop};
 const POLICY: &str = "version: 1\nmode: act\nenvironments:\n  production:\n    production: true\n    \
     deploy: { via: deployment }\n    require:\n      - approval: { count: 1 }\n";
 
-async fn open(policy: &'static str) -> (World, Client) {
+pub(super) async fn open(policy: &'static str) -> (World, Client) {
     let world = World::with(Setup { pages: Some(Access::Open), policy, ..Setup::default() }).await;
     let client = Client::new(world.web.unwrap());
     (world, client)
 }
 
 /// Asserts that a page holds nothing that the policy of its contents forbids, and is whole.
-fn is_sound(path: &str, page: &str) {
+pub(super) fn is_sound(path: &str, page: &str) {
     assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">") && page.ends_with("</html>"), "{path}\n{page}");
     for word in [" style=", "<style", " onclick", " onload", "javascript:", "http-equiv"] {
         assert!(!page.contains(word), "{path} holds {word}\n{page}");
@@ -67,7 +68,7 @@ async fn the_pages_show_where_everything_is_and_why() {
         ">3 h</time>",
         "<code>code</code> when",
         // Both are at the end, and wait for nothing.
-        "<strong>2</strong> came through to monitor.",
+        "<strong>2</strong> reached the end, monitor.",
         &format!("href=\"/acme/shop/items/{issue}\""),
         &format!("href=\"/acme/shop/items/{pull}\""),
     ] {
@@ -131,7 +132,7 @@ async fn the_pages_show_where_everything_is_and_why() {
     for part in ["One item was finished", "<circle class=\"dot\"", "<g class=\"area p0\">", "Nothing is in progress."] {
         assert!(page.contains(part), "{part}\n{page}");
     }
-    for path in ["/", "/about", "/acme/shop/gates", "/acme/shop/retro", "/acme/shop/retro/2026-W10"] {
+    for path in ["/", "/about", "/about/figures", "/acme/shop/about", "/acme/shop/gates", "/acme/shop/retro/2026-W10"] {
         let answer = client.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         is_sound(path, &answer.body);
@@ -159,6 +160,20 @@ async fn a_gate_that_waits_is_shown_with_its_conditions() {
         "<rect class=\"column\"",
         "approval of deploy/production",
     ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    // An item shows the gates that its commits met.
+    let pull = world.open_pull("gated", "");
+    world.minute().await;
+    bob.merge_pull(pull, MergeMethod::Squash).unwrap();
+    world.minute().await;
+    bob.comment(pull, "/deploy production").unwrap();
+    world.minute().await;
+    let page = client.get(&format!("/{REPO}/items/{pull}")).await.body;
+    is_sound("item", &page);
+    for part in
+        ["<h2 id=\"gates\">Gates</h2>", "phasebot/deploy/production", "<code>approval</code>", "<code>freeze</code>"]
+    {
         assert!(page.contains(part), "{part}\n{page}");
     }
     let page = client.get(&format!("/{REPO}/env")).await.body;

@@ -14,6 +14,7 @@ use crate::{
         fact::{RepoFacts, command::ALL},
         id::Sha,
         policy::Policy,
+        rule::name_key,
     },
     incident::{self, OpenIncident},
     insight::standing::{self, EnvironmentRow},
@@ -38,6 +39,9 @@ pub struct EnvironmentState {
     pub gate: Option<ClosedGate>,
     /// The open incidents that concern it, the oldest first.
     pub incidents: Vec<OpenIncident>,
+    /// Environments, lower case, that commits run in before they come here: those that the policy names.
+    /// Production without such a rule has the one that is listed before it.
+    pub after: Vec<String>,
 }
 
 /// The deployment that runs in an environment.
@@ -88,7 +92,18 @@ pub fn environments(
     }
     let mut all: Vec<&EnvironmentRow> = all.values().collect();
     all.sort_by_key(|row| (steps_before(policy, &row.environment), is_production(&eval, &row.environment)));
-    all.into_iter().map(|row| of_row(&eval, row)).collect()
+    let mut states: Vec<EnvironmentState> = Vec::new();
+    for row in all {
+        let mut state = of_row(&eval, row);
+        if let Some(before) = states.last().filter(|_| state.after.is_empty())
+            && is_production(&eval, &row.environment)
+            && !is_production(&eval, &name_key(&before.name))
+        {
+            state.after.push(name_key(&before.name));
+        }
+        states.push(state);
+    }
+    states
 }
 
 /// Returns the length of the longest way by which a commit comes to an environment, by the policy.
@@ -164,6 +179,7 @@ fn of_row(eval: &EvalContext<'_>, row: &EnvironmentRow) -> EnvironmentState {
         waiting,
         gate: closed_gate(facts, environment),
         incidents: incident::open_incidents(facts, policy, Some(environment), eval.now),
+        after: policy.environments.get(environment).map_or_else(Vec::new, |rule| rule.after.clone()),
     }
 }
 

@@ -30,11 +30,7 @@ pub(crate) struct Brought {
 
 impl Brought {
     fn pulls(&self) -> impl Iterator<Item = ItemId> {
-        let own = self.work.iter().filter_map(|work| match work {
-            Work::Pull(number) => Some(*number),
-            Work::Commit(_) => None,
-        });
-        own.chain(self.picked_by.iter().copied())
+        self.work.iter().filter_map(Work::pull).chain(self.picked_by.iter().copied())
     }
 }
 

@@ -46,6 +46,16 @@ pub(crate) enum Work {
     Commit(Sha),
 }
 
+impl Work {
+    /// Returns its number, if it is a pull request.
+    pub(crate) fn pull(&self) -> Option<ItemId> {
+        match self {
+            Self::Pull(number) => Some(*number),
+            Self::Commit(_) => None,
+        }
+    }
+}
+
 impl EvalContext<'_> {
     /// Returns the landings of a piece of work on listed branches, with reverts applied.
     pub(crate) fn landings(&self, work: &Work) -> Rc<[Landing]> {

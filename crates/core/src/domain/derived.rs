@@ -1,5 +1,7 @@
 //! Results derived from facts, policy and time.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,9 @@ pub struct Derived {
     pub next: Vec<String>,
     /// The whole history in the current cycle, oldest first.
     pub history: Vec<Transition>,
+    /// The pull requests through which an issue advances.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pulls: BTreeSet<ItemId>,
     /// Time at which something next changes by itself.
     pub wake_at: Option<Timestamp>,
 }

@@ -193,7 +193,7 @@ fn gathered(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Gathered
     for sha in commits {
         let Brought { work, picked_by } = eval.brought_with(sha);
         for work in work {
-            let pull = if let Work::Pull(number) = &work { Some(*number) } else { None };
+            let pull = work.pull();
             let change = add(ctx, &mut found, work, sha);
             change.picked_by.extend(picked_by.iter().filter(|by| Some(**by) != pull));
         }
@@ -204,7 +204,7 @@ fn gathered(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Gathered
 /// Adds a commit to the change that it belongs to.
 fn add<'a>(ctx: ConditionContext<'_, '_>, found: &'a mut Gathered, work: Work, sha: &Sha) -> &'a mut Change {
     let facts = ctx.eval.facts;
-    let pull = if let Work::Pull(number) = &work { Some(*number) } else { None };
+    let pull = work.pull();
     let merge = pull.and_then(|number| facts.pull(number)).and_then(|pull| pull.merged.as_ref());
     let pushed = || {
         let pushes = facts.index.brought_by.get(sha).into_iter().flatten();

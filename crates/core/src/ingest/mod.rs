@@ -129,34 +129,14 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
     }
     let eval = EvalContext::new(facts, policy, event.at);
     for key in &changed {
-        match key {
-            // Names and owners affect no item; another default branch does.
-            DocumentKey::About if facts.main_lines() == main_lines => {}
-            DocumentKey::Push(..) => eval.concerned_by_push(key, late == Some(true), &mut items),
-            DocumentKey::About
-            | DocumentKey::Item(_)
-            | DocumentKey::Commit(_)
-            | DocumentKey::Ref(_)
-            | DocumentKey::Tags
-            | DocumentKey::Release(_)
-            | DocumentKey::Checks(_)
-            | DocumentKey::Verdicts(_)
-            | DocumentKey::SchemaChange(..)
-            | DocumentKey::Group(_)
-            | DocumentKey::Deployment(_)
-            | DocumentKey::Incident(_)
-            | DocumentKey::Storm(_)
-            | DocumentKey::Feedback(_)
-            | DocumentKey::Heartbeat(_)
-            | DocumentKey::Command(_)
-            | DocumentKey::WaitingCommand(_)
-            | DocumentKey::Request(_)
-            | DocumentKey::Run(_)
-            | DocumentKey::WaitingJob(..)
-            | DocumentKey::Publication(_)
-            | DocumentKey::Gate(..)
-            | DocumentKey::Answer(_)
-            | DocumentKey::Policy => eval.concerned(key, &mut items),
+        // Names and owners affect no item; another default branch does.
+        if *key == DocumentKey::About && facts.main_lines() == main_lines {
+            continue;
+        }
+        if matches!(key, DocumentKey::Push(..)) {
+            eval.concerned_by_push(key, late == Some(true), &mut items);
+        } else {
+            eval.concerned(key, &mut items);
         }
     }
     items.retain(|n| facts.items.contains_key(n));

@@ -54,7 +54,7 @@ fn description(schema: &Value) -> String {
 }
 
 fn section(page: &mut String, root: &Value, schema: &Value) {
-    let _ = write!(page, "\n{}\n\n| key | |\n| --- | --- |\n", description(schema));
+    let _ = write!(page, "\n{}\n\n| key | meaning |\n| --- | --- |\n", description(schema));
     for (key, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let spread = named(root, field).filter(|(name, _)| *name == "Spread");
         let spread = spread.map_or("", |_| " A [spread](#spreads).");

@@ -242,6 +242,16 @@ pub enum FailureReason {
     FailedLater,
 }
 
+impl FailureReason {
+    /// Returns the incident that it is about.
+    pub fn incident(&self) -> Option<String> {
+        match self {
+            Self::Incident(id) => Some(id.clone()),
+            Self::RolledBack(_) | Self::Reverted(_) | Self::FailedLater => None,
+        }
+    }
+}
+
 impl Row for DeploymentRow {
     fn owner(&self) -> String {
         self.id.to_string()

@@ -10,10 +10,9 @@ use crate::{
     context::EvalContext,
     domain::{
         decision::GateName,
-        event::RefName,
         fact::{
             DocumentKey, RepoFacts,
-            command::{ALL, CommandAction, CommandFacts},
+            command::{ALL, CommandAction, CommandId},
             deploy_request::DeployRequest,
         },
         id::Sha,
@@ -211,56 +210,29 @@ impl Standing {
         self.is_every = true;
     }
 
-    /// Adds what a changed document concerns.
-    pub(crate) fn document(&mut self, facts: &RepoFacts, former: &Former, key: &DocumentKey) {
-        match key {
-            DocumentKey::Deployment(id) => {
-                let before = former.deployments.get(id).and_then(Option::as_ref);
-                let both = before.into_iter().chain(facts.deployments.get(id));
-                self.environments.extend(both.map(|deployment| name_key(&deployment.environment)));
-            }
-            DocumentKey::Request(id) => match facts.requests.get(id) {
-                Some(request) => drop(self.environments.insert(request.environment.clone())),
-                None => self.is_every = true,
-            },
-            DocumentKey::Run(run) => {
-                let deployments = facts.deployments.index().by_run.of(run).filter_map(|id| facts.deployments.get(id));
-                self.environments.extend(deployments.map(|deployment| name_key(&deployment.environment)));
-            }
-            DocumentKey::Command(id) => match facts.commands.get(id) {
-                Some(command) => self.command(command),
-                None => self.is_every = true,
-            },
-            DocumentKey::Ref(RefName::Tag(_)) | DocumentKey::Tags => self.is_every = true,
-            DocumentKey::Gate(gate, sha) => drop(self.gates.insert((gate.clone(), sha.clone()))),
-            DocumentKey::About
-            | DocumentKey::Item(_)
-            | DocumentKey::Commit(_)
-            | DocumentKey::Push(..)
-            | DocumentKey::Ref(RefName::Branch(_))
-            | DocumentKey::Release(_)
-            | DocumentKey::Checks(_)
-            | DocumentKey::Verdicts(_)
-            | DocumentKey::SchemaChange(..)
-            | DocumentKey::Incident(_)
-            | DocumentKey::Group(_)
-            | DocumentKey::Storm(_)
-            | DocumentKey::Feedback(_)
-            | DocumentKey::Heartbeat(_)
-            | DocumentKey::WaitingCommand(_)
-            | DocumentKey::WaitingJob(..)
-            | DocumentKey::Publication(_)
-            | DocumentKey::Answer(_)
-            | DocumentKey::Policy => {}
+    /// Adds the environments of a deployment, as it is and as it was.
+    pub(crate) fn deployment(&mut self, facts: &RepoFacts, former: &Former, id: u64) {
+        let before = former.deployments.get(&id).and_then(Option::as_ref);
+        let both = before.into_iter().chain(facts.deployments.get(&id));
+        self.environments.extend(both.map(|deployment| name_key(&deployment.environment)));
+    }
+
+    /// Adds the environment of a request.
+    pub(crate) fn request(&mut self, facts: &RepoFacts, id: &str) {
+        match facts.requests.get(id) {
+            Some(request) => drop(self.environments.insert(request.environment.clone())),
+            None => self.every(),
         }
     }
 
-    fn command(&mut self, command: &CommandFacts) {
+    /// Adds the environments that a command locks or freezes.
+    pub(crate) fn command(&mut self, facts: &RepoFacts, id: &CommandId) {
+        let Some(command) = facts.commands.get(id) else { return self.every() };
         match &command.action {
             Some(CommandAction::Freeze { environment, .. } | CommandAction::Unfreeze { environment })
                 if environment == ALL =>
             {
-                self.is_every = true;
+                self.every();
             }
             Some(
                 CommandAction::Lock { environment, .. }
@@ -270,6 +242,11 @@ impl Standing {
             ) => drop(self.environments.insert(environment.clone())),
             _ => {}
         }
+    }
+
+    /// Adds a gate on a commit.
+    pub(crate) fn gate(&mut self, gate: &GateName, sha: &Sha) {
+        self.gates.insert((gate.clone(), sha.clone()));
     }
 
     /// Returns the rows.

@@ -9,7 +9,7 @@ use crate::{
     context::EvalContext,
     domain::{
         derived::Derived,
-        event::DeployState,
+        event::{DeployState, RefName},
         fact::{DocumentKey, command::CommandAction, commit::PushFacts, deployment::DeploymentFacts},
         id::{ItemId, Sha},
         insight::RowGroup,
@@ -161,11 +161,13 @@ impl<'e, 'f> Touched<'e, 'f> {
 
     pub(crate) fn document(&mut self, key: &DocumentKey) {
         let facts = self.eval.facts;
-        self.standing.document(facts, self.former, key);
         match key {
             DocumentKey::Item(item) if self.former.turned_feedback(facts, *item) => self.rework_of(*item),
-            DocumentKey::Deployment(id) if self.former.ran_alike(self.eval, *id) => self.reported(*id),
-            DocumentKey::Deployment(id) => self.deployment(*id),
+            DocumentKey::Deployment(id) => {
+                self.standing.deployment(facts, self.former, *id);
+                if self.former.ran_alike(self.eval, *id) { self.reported(*id) } else { self.deployment(*id) }
+            }
+            DocumentKey::Ref(RefName::Tag(_)) | DocumentKey::Tags => self.standing.every(),
             DocumentKey::Push(name, before, after) => {
                 let id = (name.clone(), before.clone(), after.clone());
                 if let Some(push) = facts.pushes.get(&id).filter(|push| self.eval.listed_ref(&push.name)) {
@@ -173,6 +175,7 @@ impl<'e, 'f> Touched<'e, 'f> {
                 }
             }
             DocumentKey::Request(id) => {
+                self.standing.request(facts, id);
                 let request = facts.requests.get(id);
                 let made = request.into_iter().flat_map(|request| request.linked.iter().chain(&request.deployment));
                 for id in made {
@@ -182,6 +185,7 @@ impl<'e, 'f> Touched<'e, 'f> {
             // A deployment of a job may count only from now on, or no longer.
             DocumentKey::Run(run) => {
                 for id in facts.deployments.index().by_run.of(run) {
+                    self.standing.deployment(facts, self.former, *id);
                     self.deployment(*id);
                 }
             }
@@ -195,6 +199,7 @@ impl<'e, 'f> Touched<'e, 'f> {
             DocumentKey::Answer(Need::FilesOfCommit { sha }) => drop(self.works.insert(Work::Commit(sha.clone()))),
             DocumentKey::Incident(id) => self.incident(id, incident::first_difference(self.eval, id, self.former)),
             DocumentKey::Command(id) => {
+                self.standing.command(facts, id);
                 let action = facts.commands.get(id).and_then(|command| command.action.as_ref());
                 if matches!(action, Some(CommandAction::Cause { .. } | CommandAction::Resolve)) {
                     self.feedback_issue(id.item);
@@ -202,14 +207,14 @@ impl<'e, 'f> Touched<'e, 'f> {
                 self.groups.extend(overrides::group(facts, id));
             }
             DocumentKey::Gate(gate, sha) => {
+                self.standing.gate(gate, sha);
                 let gate = facts.gates.get(&(gate.clone(), sha.clone()));
                 self.groups.extend(gate.filter(|gate| counts(self.eval, gate)).map(gate_rows));
             }
             DocumentKey::About
             | DocumentKey::Item(_)
             | DocumentKey::Commit(_)
-            | DocumentKey::Ref(_)
-            | DocumentKey::Tags
+            | DocumentKey::Ref(RefName::Branch(_))
             | DocumentKey::Release(_)
             | DocumentKey::Checks(_)
             | DocumentKey::Verdicts(_)

@@ -65,13 +65,16 @@ pub(crate) fn derive(eval: &EvalContext<'_>, number: ItemId) -> Derived {
         reason,
         next: sweep.next(current.as_ref()),
         history,
+        pulls: sweep.strands.iter().filter_map(|strand| strand.work.pull()).collect(),
         wake_at,
     }
 }
 
 fn nothing(item: ItemId, code: &str, sentence: &str, ours: bool) -> Derived {
     let reason = Reason { code: code.into(), sentence: sentence.into(), rule: String::new() };
-    Derived { item, phase: None, ours, since: None, reason, next: Vec::new(), history: Vec::new(), wake_at: None }
+    let (phase, since, wake_at) = (None, None, None);
+    let (next, history, pulls) = (Vec::new(), Vec::new(), BTreeSet::new());
+    Derived { item, phase, ours, since, reason, next, history, pulls, wake_at }
 }
 
 /// Returns the result for an item whose labels are not ours to change, with the reason.

@@ -54,6 +54,10 @@ pub(super) fn read(
         (Some(key), _) => key,
         // Without an identifier, nothing connects a start with its end.
         (None, ExternalState::InProgress) => return Err("it has no id, so its end could not be recognized".to_owned()),
+        // Sent again, it would be a newer deployment.
+        (None, _) if told_at.is_none() => {
+            return Err("it has neither an id nor a time, so it could not be recognized if it came twice".to_owned());
+        }
         (None, _) => format!("at {moment}"),
     };
     let deployment = ExternalDeployment {

@@ -36,6 +36,7 @@ mod read;
 mod repositories;
 mod retro;
 mod seal;
+mod sender;
 mod session;
 mod sign_in;
 mod span;

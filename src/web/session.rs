@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    hash::Hash,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -25,7 +24,12 @@ use crate::{
         sign_in::{Person, PersonToken, SignIn, SignInError},
         store::Store,
     },
-    web::{bucket::Bucket, failure::Failure, page::SignedIn, seal::Keys},
+    web::{
+        bucket::{Bucket, Shares, make_room},
+        failure::Failure,
+        page::SignedIn,
+        seal::Keys,
+    },
 };
 
 /// Name of the session's cookie. The prefix makes browsers refuse it unless it is of this very host
@@ -35,8 +39,8 @@ pub(super) const SESSION: &str = "__Host-phasebot";
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
 /// Longest session.
 const LONGEST: SignedDuration = SignedDuration::from_hours(8);
-/// People of whom something is remembered.
-const MOST_PEOPLE: usize = 2_000;
+/// Furthest that the clocks of replicas differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 /// Names that are remembered for each.
 const MOST_NAMES: usize = 200;
 /// Bit of the numbers under which tokens are remembered. No account has so high a number.
@@ -57,11 +61,9 @@ pub struct Sessions {
     /// Tokens that the forge refused, by number, each with the time.
     refused: Mutex<HashMap<u64, Timestamp>>,
     /// Sign-ins of all people together.
-    pub(super) sign_ins: Mutex<Bucket>,
-    /// Tokens of callers that were not seen before, all callers' together.
-    new_tokens: Mutex<Bucket>,
-    /// The same, by the address that they come from, so that one caller does not use up all.
-    new_tokens_from: Mutex<HashMap<u128, Bucket>>,
+    pub(super) sign_ins: Mutex<Shares>,
+    /// Tokens of callers that the forge has not accepted yet.
+    new_tokens: Mutex<Shares>,
 }
 
 /// What is remembered of a person.
@@ -72,11 +74,19 @@ struct Known {
     names: HashMap<String, (Timestamp, Option<u64>)>,
     all: Option<(Timestamp, Arc<BTreeSet<u64>>)>,
     requests: Bucket,
+    /// The forge accepted the token.
+    accepted: bool,
 }
 
 impl Known {
     fn new() -> Self {
-        Self { session: String::new(), names: HashMap::new(), all: None, requests: Bucket::new(120.0, 4.0) }
+        Self {
+            session: String::new(),
+            names: HashMap::new(),
+            all: None,
+            requests: Bucket::new(120.0, 4.0),
+            accepted: false,
+        }
     }
 }
 
@@ -112,13 +122,12 @@ impl Session {
 impl Sessions {
     /// Creates the sessions of the pages at `url`.
     pub fn new(forge: Arc<dyn SignIn>, secrets: &[SecretString], url: String, store: Arc<dyn Store>) -> Self {
-        let sign_ins = Mutex::new(Bucket::new(60.0, 2.0));
+        let sign_ins = Mutex::new(Shares::new((10.0, 0.2), (60.0, 2.0)));
         // Few: for too many wrong ones the forge would refuse this address everything.
-        let new_tokens = Mutex::new(Bucket::new(20.0, 0.2));
-        let new_tokens_from = Mutex::default();
+        let new_tokens = Mutex::new(Shares::new((5.0, 0.05), (20.0, 0.2)));
         let (known, known_tokens, refused) = (Mutex::default(), Mutex::default(), Mutex::default());
         let keys = Keys::new(secrets);
-        Self { forge, keys, url, store, known, known_tokens, refused, sign_ins, new_tokens, new_tokens_from }
+        Self { forge, keys, url, store, known, known_tokens, refused, sign_ins, new_tokens }
     }
 
     /// Returns the session of a request, if it has one that is valid, and counts the request.
@@ -132,7 +141,8 @@ impl Sessions {
         let Some(sealed) = cookie(headers, SESSION) else { return Ok(None) };
         let Some(text) = self.keys.open(SESSION, sealed) else { return Ok(None) };
         let Ok(session) = serde_json::from_str::<Session>(&text) else { return Ok(None) };
-        if now >= session.ends || now < session.made {
+        // Another replica's clock may be somewhat ahead.
+        if now >= session.ends || now + CLOCKS_DIFFER < session.made {
             return Ok(None);
         }
         self.charge(&session, now)?;
@@ -154,7 +164,8 @@ impl Sessions {
         {
             return Err(Failure::SignIn("/".to_owned()));
         }
-        if !self.is_known(person) && !self.takes_new_token(from, now) {
+        let takes = || self.new_tokens.lock().unwrap_or_else(PoisonError::into_inner).take(from, now);
+        if !self.is_accepted(person) && !takes() {
             return Err(Failure::TooMany);
         }
         let session = Session { person, login: String::new(), token: token.to_owned(), made: now, ends, form: name };
@@ -162,22 +173,14 @@ impl Sessions {
         Ok(session)
     }
 
-    /// Counts a token that was not seen before; returns whether it may be asked about.
-    fn takes_new_token(&self, from: Option<IpAddr>, now: Timestamp) -> bool {
-        let from = place(from);
-        let mut places = self.new_tokens_from.lock().unwrap_or_else(PoisonError::into_inner);
-        make_room(&mut places, &from);
-        let own = places.entry(from).or_insert_with(|| Bucket::new(5.0, 0.05)).take(now);
-        own && self.new_tokens.lock().unwrap_or_else(PoisonError::into_inner).take(now)
-    }
-
     /// Returns the map in which a person, or a token, is remembered.
     fn known_with(&self, person: u64) -> &Mutex<HashMap<u64, Known>> {
         if person & TOKENS == 0 { &self.known } else { &self.known_tokens }
     }
 
-    fn is_known(&self, person: u64) -> bool {
-        self.known_with(person).lock().unwrap_or_else(PoisonError::into_inner).contains_key(&person)
+    fn is_accepted(&self, person: u64) -> bool {
+        let known = self.known_with(person).lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&person).is_some_and(|known| known.accepted)
     }
 
     /// Creates a person's session.
@@ -232,6 +235,7 @@ impl Sessions {
                 known.names.clear();
             }
             known.names.insert(name, (now, id));
+            known.accepted = true;
         });
         Ok(id)
     }
@@ -244,7 +248,10 @@ impl Sessions {
         }
         let all = self.forge.repositories(&session.secret()).await.map_err(|error| self.failed(session, error, now))?;
         let all = Arc::new(all);
-        self.answers_to(session, |known| known.all = Some((now, all.clone())));
+        self.answers_to(session, |known| {
+            known.all = Some((now, all.clone()));
+            known.accepted = true;
+        });
         Ok(all)
     }
 
@@ -252,6 +259,7 @@ impl Sessions {
         match error {
             SignInError::Rejected(_) => {
                 self.forget(session.person);
+                self.known_of(session.person, |known| known.accepted = false);
                 if session.person & TOKENS != 0 {
                     let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                     make_room(&mut refused, &session.person);
@@ -290,25 +298,6 @@ impl Sessions {
             known.names.clear();
             known.all = None;
         });
-    }
-}
-
-/// Returns the number by which an address is counted: of IPv6, a network of 64 bits is one caller's.
-fn place(from: Option<IpAddr>) -> u128 {
-    match from.map(|from| from.to_canonical()) {
-        Some(IpAddr::V6(address)) => address.to_bits() >> 64 << 64,
-        Some(IpAddr::V4(address)) => address.to_ipv6_mapped().to_bits(),
-        None => 0,
-    }
-}
-
-/// Removes an entry of a map that is full, if it does not have this one.
-fn make_room<K: Copy + Eq + Hash, T>(all: &mut HashMap<K, T>, wanted: &K) {
-    if all.len() >= MOST_PEOPLE
-        && !all.contains_key(wanted)
-        && let Some(other) = all.keys().next().copied()
-    {
-        all.remove(&other);
     }
 }
 

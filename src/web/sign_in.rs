@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::{
     Form,
-    extract::{Query, State},
+    extract::{Query, Request, State},
     response::{Html, IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -25,6 +25,7 @@ use crate::{
         form,
         page::Page,
         read::Visit,
+        sender::sender,
         session::{SESSION, Sessions, cookie},
     },
 };
@@ -115,17 +116,20 @@ pub(super) async fn begin(State(web): State<Arc<Web>>, Query(wanted): Query<Want
 pub(super) async fn back(
     State(web): State<Arc<Web>>,
     Query(back): Query<Back>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Failure> {
     let sessions = sessions(&web)?;
     let now = web.clock.now();
-    let begun = cookie(&headers, BEGUN)
+    let begun = cookie(request.headers(), BEGUN)
         .and_then(|sealed| sessions.keys.open(BEGUN, sealed))
         .and_then(|text| serde_json::from_str::<Begun>(&text).ok())
         .filter(|begun| now < begun.ends && same(&begun.state, &back.state) && !back.code.is_empty())
         .ok_or(Failure::NotBegun)?;
     // Only now: whoever did not begin here keeps nobody else out.
-    charge(&web, sessions)?;
+    let from = sender(request.headers(), request.extensions());
+    if !sessions.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).take(from, now) {
+        return Err(Failure::TooMany);
+    }
     let failed = |error: SignInError| match error {
         SignInError::Rejected(why) => {
             tracing::warn!("a sign-in was refused: {why:.200}");
@@ -168,11 +172,6 @@ pub(super) async fn out(
 
 fn callback(sessions: &Sessions) -> String {
     format!("{}/callback", sessions.url)
-}
-
-fn charge(web: &Web, sessions: &Sessions) -> Result<(), Failure> {
-    let took = sessions.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).take(web.clock.now());
-    if took { Ok(()) } else { Err(Failure::TooMany) }
 }
 
 /// Compares in constant time.

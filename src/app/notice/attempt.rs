@@ -12,7 +12,6 @@ use crate::{
         notice::{
             NoticeTarget,
             pace::Pace,
-            send::Turn,
             step::{self, Next},
         },
         runtime::Runtime,
@@ -31,6 +30,15 @@ use crate::{
 /// First and longest wait after a failure.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
+
+/// End of a turn at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Something was sent or ended: look again.
+    Worked,
+    /// Nothing may be sent before this time.
+    NotBefore(Timestamp),
+}
 
 /// A turn at a target.
 struct Sending<'a> {

@@ -14,7 +14,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
-    app::{clock::after, notice::attempt, runtime::Runtime, wake::stopped, worker::panic_text},
+    app::{
+        clock::after,
+        notice::attempt::{self, Turn},
+        runtime::Runtime,
+        wake::stopped,
+        worker::panic_text,
+    },
     port::store::{StoreError, StoredNotice},
 };
 
@@ -26,15 +32,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Wait with a target that another process sends to.
 const WAIT_FOR_OTHERS: SignedDuration = SignedDuration::from_secs(2);
-
-/// End of a turn at a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Something was sent or ended: look again.
-    Worked,
-    /// Nothing may be sent before this time.
-    NotBefore(Timestamp),
-}
 
 struct Sender {
     runtime: Arc<Runtime>,

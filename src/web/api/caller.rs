@@ -1,12 +1,9 @@
 //! Who calls the API.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -17,10 +14,9 @@ use crate::web::{
     access::{Access, Visitor, names_this_machine},
     api::answer::Refused,
     failure::Failure,
+    sender::sender,
 };
 
-/// Set by proxies: each adds the address that it was called from at the end.
-const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Longest token that is asked about; GitHub's have up to 255 characters.
 const LONGEST_TOKEN: usize = 300;
 
@@ -31,7 +27,7 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, mut request: Request, nex
         Access::Open => Err(Failure::OtherName),
         Access::SignIn(sessions) => {
             let now = web.clock.now();
-            let from = sender(&request);
+            let from = sender(request.headers(), request.extensions());
             let found = match token(request.headers()) {
                 Some(token) => token.and_then(|token| sessions.of_token(token, from, now)).map(Some),
                 None => sessions.of_request(web.store.as_ref(), request.headers(), now).await,
@@ -53,14 +49,6 @@ pub(super) async fn guard(State(web): State<Arc<Web>>, mut request: Request, nex
 pub(super) async fn operator(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Arc::new(Visitor::Operator));
     next.run(request).await
-}
-
-/// Returns the address that a request comes from: as the proxy before us tells it, or the connection's. A
-/// caller that reaches us without a proxy can make one up, and comes up against the limit of all.
-fn sender(request: &Request) -> Option<IpAddr> {
-    let told = request.headers().get_all(FORWARDED_FOR).iter().next_back();
-    let told = told.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    told.or_else(|| request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip()))
 }
 
 /// Returns the token of a request, if it shows one.

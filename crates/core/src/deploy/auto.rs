@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     context::EvalContext,
-    deploy::{finish::finish, messages, queue},
+    deploy::{finish::finish, messages, permit},
     domain::{
         decision::ConditionState,
         effect::RefGuard,
@@ -223,7 +223,7 @@ fn is_merge(origin: &Origin) -> bool {
 
 /// Returns whether the request for a merge has an open gate, or one that may open by itself.
 fn may_open(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
-    let decision = if is_merge(&request.origin) { queue::evaluate(facts, id, request, terms) } else { None };
+    let decision = if is_merge(&request.origin) { permit::evaluate(facts, id, request, terms) } else { None };
     decision.is_some_and(|decision| match decision.standing {
         ConditionState::Pass | ConditionState::Waived => true,
         ConditionState::Pending => !decision.needs_person,
@@ -243,7 +243,7 @@ fn withdraw_replaced(facts: &mut RepoFacts, environment: &str, terms: &DecisionC
     }
     waiting.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
     let is_open = |(_, id, request): &(Timestamp, &String, &DeployRequest)| {
-        queue::evaluate(facts, id, request, terms).is_some_and(|decision| decision.standing.is_open())
+        permit::evaluate(facts, id, request, terms).is_some_and(|decision| decision.standing.is_open())
     };
     let newest_open = waiting.iter().position(is_open).map_or(waiting.len(), |newest| newest + 1);
     let replaced: Vec<String> =

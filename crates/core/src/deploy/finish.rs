@@ -5,7 +5,7 @@ use crate::{
         EvalContext,
         rights::{DEPLOYS, who_may},
     },
-    deploy::{messages, schema, set_state},
+    deploy::{messages, schema::words::with_remains, set_state},
     domain::{
         effect::Effect,
         fact::{
@@ -27,10 +27,7 @@ pub(super) fn finish(
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
-    if how == RequestEnd::Succeeded && schema::goes_on(facts, id, terms, out) {
-        return;
-    }
-    let why = &schema::with_remains(facts, id, how, why, &terms.policy.commands.zone, terms.now);
+    let why = &with_remains(facts, id, how, why, &terms.policy.commands.zone, terms.now);
     let origin = facts.requests.get(id).map(|request| (request.origin.clone(), request.by.login.clone()));
     let why = match &origin {
         Some((Origin::Command(_), by)) => why.statement(by),

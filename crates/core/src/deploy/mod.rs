@@ -19,6 +19,7 @@ mod jobs;
 mod messages;
 mod mirror;
 mod notes;
+mod permit;
 mod preview;
 mod promote;
 mod protection_rule;

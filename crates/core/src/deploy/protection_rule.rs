@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     context::{EvalContext, rights::WRITERS},
-    deploy::{messages, queue, runs},
+    deploy::{messages, permit, runs},
     domain::{
         decision::{Condition, ConditionState, Decision, GateName},
         effect::Effect,
@@ -122,7 +122,7 @@ fn evaluate(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionCont
         may_enter(&EvalContext::new(facts, terms.policy, terms.now), key, job)?;
     }
     let decision = match owner {
-        Some((id, request)) => queue::evaluate(facts, id, request, terms),
+        Some((id, request)) => permit::evaluate(facts, id, request, terms),
         None => subject(facts, terms.policy, key, job)
             .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
     };

@@ -10,15 +10,15 @@
 
 mod back;
 mod drops;
-mod words;
+pub(super) mod words;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use crate::deploy::schema::back::note as back_note;
-pub(super) use crate::deploy::schema::{back::want as want_back, words::with_remains};
+pub(super) use crate::deploy::schema::back::want as want_back;
 use crate::{
     context::EvalContext,
-    deploy::{change, finish, messages, queue, set_state},
+    deploy::{change, finish, messages, permit, set_state},
     domain::{
         effect::{Effect, ForgeResult, SchemaAct},
         fact::{
@@ -346,14 +346,14 @@ pub(crate) fn recheck(
         return drops::against(facts, id, request, terms).map_or(Ok(()), Err);
     }
     let eval = EvalContext::new(facts, terms.policy, terms.now);
-    queue::still_permitted(&eval, id, request).map_err(|refusal| refusal.why().state().to_owned())?;
+    permit::still_permitted(&eval, id, request).map_err(|refusal| refusal.why().state().to_owned())?;
     if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
         return Err("another deploy holds the environment".to_owned());
     }
     if !matches!(order(&eval, request), Order::Forward) {
         return Err("what the environment runs has changed meanwhile".to_owned());
     }
-    match queue::evaluate(facts, id, request, terms) {
+    match permit::evaluate(facts, id, request, terms) {
         Some(decision) if decision.standing.is_open() => Ok(()),
         Some(decision) => Err(messages::closed(&decision)),
         None => Err("its commit is not known".to_owned()),

@@ -2,7 +2,7 @@
 
 use crate::{
     context::EvalContext,
-    deploy::{auto_rollback, change, finish::finish, messages, queue, runs, set_state},
+    deploy::{auto_rollback, change, finish::finish, messages, permit, runs, set_state},
     domain::{
         decision::Decision,
         effect::{Effect, ForgeResult, RefGuard},
@@ -135,7 +135,7 @@ pub(crate) fn recheck(
         return Err("the deploy is not wanted any more".to_owned());
     };
     let eval = EvalContext::new(facts, terms.policy, terms.now);
-    let rule = queue::still_permitted(&eval, id, request).map_err(|refusal| refusal.why().state().to_owned())?;
+    let rule = permit::still_permitted(&eval, id, request).map_err(|refusal| refusal.why().state().to_owned())?;
     if !is_way(rule, effect) {
         return Err(messages::way_changed(&request.environment));
     }
@@ -154,7 +154,7 @@ pub(crate) fn recheck(
             return Err("what the environment runs has changed meanwhile".to_owned());
         }
     }
-    let decision = queue::evaluate(facts, id, request, terms);
+    let decision = permit::evaluate(facts, id, request, terms);
     match decision {
         Some(decision) if decision.standing.is_open() => Ok(()),
         Some(decision) => Err(messages::closed(&decision)),

@@ -117,7 +117,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         let last = made.statuses.iter().next_back().map(|status| status.state);
         if said(DeployState::Success) {
             let why = succeeded(facts, id, &request, terms, out);
-            return finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
+            return succeed(facts, id, &why, terms, out);
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
@@ -186,7 +186,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         None => {
             let why = succeeded(facts, id, &request, terms, out);
             out.effects.extend(status(id, &request, DeployState::Success, &why));
-            finish(facts, id, RequestEnd::Succeeded, &why, terms, out);
+            succeed(facts, id, &why, terms, out);
         }
     }
 }
@@ -219,6 +219,13 @@ fn is_given_commit(request: &DeployRequest, terms: &DecisionContext<'_>) -> bool
 fn running(facts: &RepoFacts, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<Sha> {
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     eval.history(&request.environment).current().and_then(|run| run.commit).cloned()
+}
+
+/// Ends a deploy that succeeded, unless it still has something to drop.
+fn succeed(facts: &mut RepoFacts, id: &str, why: &Headline, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    if !schema::goes_on(facts, id, terms, out) {
+        finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+    }
 }
 
 /// Returns what a request brought about. A rollback also records the pull requests that it took out

@@ -2,7 +2,7 @@
 
 use crate::{
     context::EvalContext,
-    deploy::queue,
+    deploy::permit,
     domain::{
         decision::Condition,
         fact::{
@@ -44,7 +44,7 @@ pub(super) fn against(
     if facts.open_requests().any(is_way_back) {
         return Some(format!("a rollback of {environment} waits"));
     }
-    let decision = queue::evaluate(facts, id, request, terms)?;
+    let decision = permit::evaluate(facts, id, request, terms)?;
     decision.conditions.iter().find_map(stop).map(|condition| condition.sentence.clone())
 }
 

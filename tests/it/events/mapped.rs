@@ -35,7 +35,7 @@ async fn a_late_start_changes_nothing_and_a_removal_ends_it() {
     stage.world.in_phase(stage.pull, "operate");
     stage.send("argocd", &running).await;
     stage.world.in_phase(stage.pull, "operate");
-    stage.send("argocd", &json!({ "environment": "Production", "state": "removed" })).await;
+    stage.send("argocd", &json!({ "id": "gone", "environment": "Production", "state": "removed" })).await;
     stage.world.run(SignedDuration::from_mins(2)).await;
     stage.world.in_phase(stage.pull, "build");
     stage.world.check().await;
@@ -67,14 +67,22 @@ async fn what_says_too_little_is_kept_and_ignored() {
         (json!({ "state": "Succeeded", "commit": commit }), "names no environment"),
         (json!({ "state": "Succeeded", "environment": "production" }), "names no commit"),
         (json!({ "state": "Running", "commit": commit, "environment": "production" }), "has no id"),
-        (json!({ "state": "Succeeded", "commit": commit, "environment": "production\u{7}" }), "is no name"),
-        (json!({ "state": "Succeeded", "commit": commit, "environment": "e".repeat(300) }), "is no name"),
+        (json!({ "state": "Succeeded", "commit": commit, "environment": "production" }), "neither an id nor a time"),
+        (json!({ "state": "removed", "environment": "production" }), "neither an id nor a time"),
+        (json!({ "id": 1, "state": "Succeeded", "commit": commit, "environment": "production\u{7}" }), "is no name"),
+        (json!({ "id": 1, "state": "Succeeded", "commit": commit, "environment": "e".repeat(300) }), "is no name"),
         (
-            json!({ "state": "Succeeded", "commit": commit, "environment": "production", "repository": "evil/shop" }),
+            json!({
+                "id": 1, "state": "Succeeded", "commit": commit, "environment": "production",
+                "repository": "evil/shop"
+            }),
             "may not report on \"evil/shop\"",
         ),
         (
-            json!({ "state": "Succeeded", "commit": commit, "environment": "production", "repository": { "name": "x" } }),
+            json!({
+                "id": 1, "state": "Succeeded", "commit": commit, "environment": "production",
+                "repository": { "name": "x" }
+            }),
             "its repository is not a name",
         ),
     ] {

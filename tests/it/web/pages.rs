@@ -1,5 +1,7 @@
 //! What the pages show, their headers, and that nothing from outside has an effect in them.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use jiff::SignedDuration;
 use phasebot::{settings::Settings, web::Access};
@@ -202,10 +204,19 @@ async fn a_page_that_did_not_change_is_not_sent_again() {
     let (world, client) = open("").await;
     world.person("ada").open_issue("Cart", "", &[]).unwrap();
     world.minute().await;
-    let first = client.get("/acme/shop").await;
+    let mut first = client.get("/acme/shop").await;
+    let mut again = client.get_with("/acme/shop", &[("if-none-match", first.header("etag"))]).await;
+    // The days are counted while nothing else is to do, which makes another edition.
+    for _ in 0..100 {
+        if again.status == StatusCode::NOT_MODIFIED {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        first = client.get("/acme/shop").await;
+        again = client.get_with("/acme/shop", &[("if-none-match", first.header("etag"))]).await;
+    }
     let tag = first.header("etag").to_owned();
     assert!(tag.len() > 10 && first.header("cache-control") == "private, no-cache");
-    let again = client.get_with("/acme/shop", &[("if-none-match", &tag)]).await;
     assert_eq!((again.status, again.body.as_str(), again.header("etag")), (StatusCode::NOT_MODIFIED, "", tag.as_str()));
     let listed = client.get_with("/acme/shop", &[("if-none-match", &format!("\"x\", {tag}"))]).await;
     assert_eq!(listed.status, StatusCode::NOT_MODIFIED);

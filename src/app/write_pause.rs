@@ -45,6 +45,7 @@ pub(crate) async fn look(runtime: &Runtime) -> Result<(), StoreError> {
             tracing::warn!("writing to forges goes on");
         }
         runtime.outbox.poke();
+        runtime.notice_pulse.poke();
     }
     Ok(())
 }

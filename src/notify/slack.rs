@@ -86,7 +86,7 @@ impl SlackApp {
         }
         let code = plain(&answered.error);
         Err(match code.as_str() {
-            "ratelimited" => NotifyError::RateLimited { until: self.client.lifts_at(&answer.headers) },
+            "ratelimited" | "rate_limited" => NotifyError::RateLimited { until: self.client.lifts_at(&answer.headers) },
             code if PASSING.contains(&code) => NotifyError::Transient(format!("Slack says {code}")),
             code if DOUBTFUL.contains(&code) => NotifyError::Doubt(format!("Slack says {code}")),
             code if MESSAGE_GONE.contains(&code) => NotifyError::MessageGone(format!("Slack says {code}")),

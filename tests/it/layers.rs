@@ -1,6 +1,7 @@
 //! The rules of ARCHITECTURE.md that the compiler does not check: allowed imports between layers,
 //! allowed places for crates, and the maximum length of files.
 
+mod circles;
 mod source;
 
 use std::{

@@ -1,5 +1,7 @@
 //! One turn at one target: ends what can't be sent, and sends at most one message.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +32,11 @@ use crate::{
 /// First and longest wait after a failure.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
+/// Wait for a repository on which another process decides.
+const WAIT_FOR_REPOSITORY: SignedDuration = SignedDuration::from_secs(2);
+/// Attempts to store the end of a message, and the wait between them.
+const TRIES: usize = 20;
+const WAIT_FOR_STORE: Duration = Duration::from_millis(500);
 
 /// End of a turn at a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +86,12 @@ async fn under_lease(
     let stored = runtime.store.memo(&memo(name)).await?;
     let pace = Pace::read(stored.as_deref(), now);
     let mut sending = Sending { runtime, name, target, tenure, pace, now };
-    let ready = sending.ready(rows).await?;
-    if ready.is_empty() {
-        return Ok(Turn::Worked);
-    }
     if let Some(at) = sending.pace.wait(now) {
         return Ok(Turn::NotBefore(at));
+    }
+    let (ready, is_whole) = sending.ready(rows).await?;
+    if ready.is_empty() {
+        return Ok(if is_whole { Turn::Worked } else { Turn::NotBefore(after(now, WAIT_FOR_REPOSITORY)) });
     }
     // An edit rings no bell: it waits for no token.
     if let Some((row, step)) = ready.iter().find(|(_, step)| *step == NoticeStep::Edit) {
@@ -108,13 +115,15 @@ fn memo(name: &str) -> String {
     format!("notices/{name}")
 }
 
-/// Returns the id of a message, the same whenever it is sent again.
-fn message_id(row: &StoredNotice, step: NoticeStep) -> String {
+/// Returns the id of a message about these notices, the same whenever it is sent again.
+fn message_id(rows: &[&StoredNotice], step: NoticeStep) -> String {
     let mut hash = Sha256::new();
-    let (repo, version) = (row.repo.id.to_string(), row.version.to_string());
-    for part in [&row.repo.forge.0, &repo, &row.target, &row.notice.thread, &version, step.as_str()] {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part.as_bytes());
+    for row in rows {
+        let (repo, version) = (row.repo.id.to_string(), row.version.to_string());
+        for part in [&row.repo.forge.0, &repo, &row.target, &row.notice.thread, &version, step.as_str()] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part.as_bytes());
+        }
     }
     let text: String = hex::encode(hash.finalize()).chars().take(32).collect();
     format!("msg_{text}")
@@ -145,19 +154,22 @@ fn count(target: &str, outcome: &'static str) {
 }
 
 impl Sending<'_> {
-    /// Ends the notices that are not to be sent; returns the others, each with what to send.
-    async fn ready(&self, rows: Vec<StoredNotice>) -> Result<Vec<(StoredNotice, NoticeStep)>, StoreError> {
-        let mut ready = Vec::new();
+    /// Ends the notices that are not to be sent; returns the others, each with what to send, and false
+    /// if some are left out because another process decides on their repositories.
+    async fn ready(&self, rows: Vec<StoredNotice>) -> Result<(Vec<(StoredNotice, NoticeStep)>, bool), StoreError> {
+        let (mut ready, mut is_whole) = (Vec::new(), true);
         for row in rows {
             match step::next(&row, self.target.notifier.abilities(), self.now) {
                 Next::End(outcome, why) => end(self.runtime, &row, outcome, why, self.now).await?,
-                Next::Send(step) => match self.refusal(&row).await? {
-                    Some(why) => end(self.runtime, &row, NoticeOutcome::Dropped, &why, self.now).await?,
-                    None => ready.push((row, step)),
+                Next::Send(step) => match self.refusal(&row).await {
+                    Ok(Some(why)) => end(self.runtime, &row, NoticeOutcome::Dropped, &why, self.now).await?,
+                    Ok(None) => ready.push((row, step)),
+                    Err(StoreError::LeaseLost(_)) => is_whole = false,
+                    Err(error) => return Err(error),
                 },
             }
         }
-        Ok(ready)
+        Ok((ready, is_whole))
     }
 
     /// Returns why a notice may not be sent any more: the repository may have become private, or its
@@ -192,7 +204,7 @@ impl Sending<'_> {
         if !self.mark(row, step).await? {
             return Ok(Turn::Worked); // a decision replaced it meanwhile
         }
-        let id = message_id(row, step);
+        let id = message_id(&[row], step);
         let message = Message { id: &id, content: Content::Notice(&row.notice), now: self.now };
         let notifier = &self.target.notifier;
         let request = async {
@@ -221,9 +233,11 @@ impl Sending<'_> {
                 rows.push(row);
             }
         }
-        let Some(first) = rows.first() else { return Ok(Turn::Worked) };
+        if rows.is_empty() {
+            return Ok(Turn::Worked);
+        }
         let notices: Vec<&Notice> = rows.iter().map(|row| &row.notice).collect();
-        let id = message_id(first, NoticeStep::Digest);
+        let id = message_id(&rows, NoticeStep::Digest);
         let message = Message { id: &id, content: Content::Digest(&notices), now: self.now };
         let Some(result) = self.send(self.target.notifier.post(&message)).await else { return Ok(Turn::Worked) };
         for row in rows {
@@ -289,6 +303,13 @@ impl Sending<'_> {
             NotifyError::Doubt(_) => match self.target.notifier.abilities().after_doubt {
                 AfterDoubt::Repeat => again(wait, true),
                 AfterDoubt::RepeatIfPersonNeeded if row.notice.needs_person => again(wait, true),
+                // The message of the thread is still to be edited.
+                AfterDoubt::RepeatIfPersonNeeded | AfterDoubt::GiveUp
+                    if !row.message.is_empty() && self.target.notifier.abilities().edits =>
+                {
+                    learnt.told = Some(row.hash.clone());
+                    NoticeOutcome::Continue
+                }
                 AfterDoubt::RepeatIfPersonNeeded | AfterDoubt::GiveUp => NoticeOutcome::Dead,
             },
         };
@@ -322,6 +343,16 @@ impl Sending<'_> {
             Err(error) => {
                 tracing::warn!(repo = %row.repo, notices = self.name, thread, %error, "notice not sent: {outcome}");
             }
+        }
+        // What was sent can't be recalled: its end is not given up at once.
+        for _ in 0..TRIES {
+            match self.runtime.store.finish_notice(row.id, row.version, end.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(notices = self.name, thread, %error, "the end of a notice is stored again")
+                }
+            }
+            tokio::time::sleep(WAIT_FOR_STORE).await;
         }
         self.runtime.store.finish_notice(row.id, row.version, end).await
     }

@@ -20,6 +20,7 @@ use crate::{
         runtime::Runtime,
         wake::stopped,
         worker::panic_text,
+        write_pause,
     },
     port::store::{StoreError, StoredNotice},
 };
@@ -44,6 +45,10 @@ struct Sender {
 
 /// Runs until `stop` turns true, then waits for the requests in flight.
 pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = write_pause::first_look(&runtime) => {}
+        () = stopped(&mut stop) => return,
+    }
     let mut sender =
         Sender { runtime: runtime.clone(), running: JoinSet::new(), busy: HashSet::new(), waiting: BTreeMap::new() };
     let mut paused_until: Option<Instant> = None;

@@ -37,6 +37,10 @@ pub(super) fn next(row: &StoredNotice, can: Abilities, now: Timestamp) -> Next {
             AfterDoubt::RepeatIfPersonNeeded => row.notice.needs_person,
             AfterDoubt::GiveUp => false,
         };
+        if !is_repeated && has_message {
+            let is_shown = row.shown == row.hash;
+            return if is_shown { Next::End(NoticeOutcome::Done, "") } else { Next::Send(NoticeStep::Edit) };
+        }
         if !is_repeated {
             return Next::End(NoticeOutcome::Dead, "it may have been sent, and is not sent again");
         }

@@ -1,10 +1,12 @@
 //! Minimal Rust scanner that finds the paths and words in code.
 
+use std::collections::BTreeSet;
+
 /// Code of a file, without comments and the contents of literals.
 pub(super) struct Source {
     /// Tokens with their lines.
     tokens: Vec<(usize, String)>,
-    /// Paths in full: `use a::{b, c::d}` is `a`, `a::b`, `a::c::d`.
+    /// Paths in full: `use a::{b, c::d}` is `a::b`, `a::c::d`.
     paths: Vec<(usize, Vec<String>)>,
     /// Depth of the file's module below the crate's root.
     depth: usize,
@@ -47,6 +49,23 @@ impl Source {
         found
     }
 
+    /// Returns the paths in the code, each with its line: of a group only its parts.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (usize, &[String])> {
+        self.paths.iter().map(|(line, path)| (*line, path.as_slice()))
+    }
+
+    /// Returns the lines of re-exports: `pub use …;`.
+    pub(super) fn exports(&self) -> BTreeSet<usize> {
+        let token = |at: usize| self.tokens.get(at).map_or("", |(_, token)| token.as_str());
+        let is_public = |at: usize| {
+            at.checked_sub(1).is_some_and(|at| token(at) == "pub")
+                || (at >= 4 && token(at - 1) == ")" && (1..=6).any(|back| at >= back && token(at - back) == "pub"))
+        };
+        let uses = (0..self.tokens.len()).filter(|at| token(*at) == "use" && is_public(*at));
+        let of = |at: usize| self.tokens[at..].iter().take_while(|(_, token)| token != ";").map(|(line, _)| *line);
+        uses.flat_map(of).collect()
+    }
+
     /// Returns the lines whose code contains this name (`tokio`) or end of a path (`std::env`).
     pub(super) fn lines_with(&self, word: &str) -> impl Iterator<Item = usize> {
         let parts: Vec<&str> = word.split("::").collect();
@@ -79,6 +98,7 @@ fn read_path(
     let mut path = before.to_vec();
     let token = |at: usize| tokens.get(at).map(|(_, token)| token.as_str());
     let line = tokens[at].0;
+    let mut is_group = false;
     while token(at).is_some_and(is_name) {
         path.push(tokens[at].1.clone());
         at += 1;
@@ -87,6 +107,7 @@ fn read_path(
         }
         at += 1;
         if token(at) == Some("{") {
+            is_group = true;
             at += 1;
             while token(at).is_some_and(|token| token != "}") {
                 at = if token(at).is_some_and(is_name) { read_path(tokens, at, &path, paths) } else { at + 1 };
@@ -94,7 +115,9 @@ fn read_path(
             at += 1;
         }
     }
-    paths.push((line, path));
+    if !is_group {
+        paths.push((line, path));
+    }
     at
 }
 

@@ -130,8 +130,7 @@ async fn what_was_being_sent_at_a_crash_is_in_doubt() {
     ] {
         let stage = stage(lines).await;
         stage.world.bot.pause();
-        stage.queue(vec![notice(kind, "deploy/production/1", "It waits")]).await;
-        stage.world.bot.pause();
+        stage.put(vec![notice(kind, "deploy/production/1", "It waits")]).await;
         let row = stage.stored().await.remove(0);
         assert!(stage.world.store.mark_notice(row.id, row.version, NoticeStep::Post, &[]).await.unwrap());
         stage.world.bot.resume();

@@ -72,15 +72,19 @@ impl Stage {
         self.world.minute().await;
     }
 
-    /// Queues notices to `ops`.
+    /// Queues notices to `ops`, and lets phasebot look for them.
     pub async fn queue(&self, notices: Vec<Notice>) {
+        self.put(notices).await;
+        self.world.bot.resume();
+    }
+
+    /// Queues notices to `ops`. While phasebot is paused, it does not see them.
+    pub async fn put(&self, notices: Vec<Notice>) {
         let repo = RepoKey { forge: ForgeName::github(), id: self.world.forge_id() };
         let notices = notices.into_iter().map(|notice| NewNotice { target: "ops".to_owned(), notice }).collect();
         let now = Some(self.world.clock.now());
         let commit = Commit { repo: Some(repo), now, notices, ..Commit::default() };
         self.world.store.commit(commit).await.unwrap();
-        // It looks for notices again.
-        self.world.bot.resume();
     }
 
     pub async fn hours(&self, hours: i64) {

@@ -61,8 +61,7 @@ async fn what_is_replaced_before_it_was_sent_is_not_sent() {
     let stage = Stage::new(webhook, POLICY).await;
     stage.world.bot.pause();
     let thread = "incident/1";
-    stage.queue(vec![notice(NoticeKind::IncidentOpened, thread, "It is slow")]).await;
-    stage.world.bot.pause();
+    stage.put(vec![notice(NoticeKind::IncidentOpened, thread, "It is slow")]).await;
     stage.queue(vec![notice(NoticeKind::IncidentOver, thread, "It is over")]).await;
     stage.world.minute().await;
     let types: Vec<Value> = stage.receiver.asked().iter().map(|asked| asked.json()["type"].clone()).collect();

@@ -9,7 +9,7 @@ use crate::{
         notice::NoticeKind,
     },
     gate::sentence_of,
-    notice::{Draft, words},
+    notice::{Draft, PATIENCE, words},
     text::{
         links::Links,
         message::{capitalized, quoted},
@@ -31,10 +31,11 @@ pub(super) fn of_gate(eval: &EvalContext<'_>, name: &GateName, sha: &Sha) -> Opt
     let pages = Links::of(eval.facts);
     let what = format!("{} on {}", quoted(&name.check()), named(gate, sha));
     let waits = gate.person_since.is_some_and(|since| since <= noticed);
+    let due_at = gate.person_since.and_then(|since| since.checked_add(PATIENCE).ok());
     let (headline, lines, at) = if waits {
         let reasons = gate.decision.conditions.iter().filter(|condition| waits_for_person(condition));
         let reasons = reasons.map(|condition| capitalized(&sentence_of(condition, &pages)));
-        (format!("{what} waits for a person"), reasons.collect(), noticed)
+        (format!("{what} waits for a person"), reasons.collect(), due_at.unwrap_or(noticed))
     } else {
         let how = if gate.decision.standing.is_open() { "is open" } else { "waits for nobody any more" };
         (format!("{what} {how}"), Vec::new(), eval.now)

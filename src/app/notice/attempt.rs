@@ -349,7 +349,7 @@ impl Sending<'_> {
             match self.runtime.store.finish_notice(row.id, row.version, end.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    tracing::warn!(notices = self.name, thread, %error, "the end of a notice is stored again")
+                    tracing::warn!(notices = self.name, thread, %error, "the end of a notice is stored again");
                 }
             }
             tokio::time::sleep(WAIT_FOR_STORE).await;

@@ -44,7 +44,9 @@ pub(super) fn against(
     if facts.open_requests().any(is_way_back) {
         return Some(format!("a rollback of {environment} waits"));
     }
-    let decision = permit::evaluate(facts, id, request, terms)?;
+    let Some(decision) = permit::evaluate(facts, id, request, terms) else {
+        return Some("its commit is not known".to_owned());
+    };
     decision.conditions.iter().find_map(stop).map(|condition| condition.sentence.clone())
 }
 
